@@ -1,0 +1,437 @@
+"""The result store: one SQLite file of games, agents, runs and snapshots, and the tables made from it.
+
+Each table holds one kind of row of `hexlab.records` and has a key. A row that is there already is skipped, so a rerun
+may append what it likes; a row with an old key and new contents is refused, so that two experiments never mix. Every
+`append` is one transaction: a killed process loses at most the match that it was appending. Many processes may read;
+only one writes.
+
+The file is in SQLite's WAL mode (https://sqlite.org/wal.html): two more files, ``-wal`` and ``-shm``, lie beside it
+while it is open, and a ``.writer`` file holds the lock of the one writer. WAL needs a local disk: it does not work on
+network file systems.
+"""
+
+import contextlib
+import csv
+import dataclasses
+import functools
+import hashlib
+import io
+import math
+import os
+import pathlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from hexlab.errors import StoreError
+from hexlab.records import Agent, Opening, Pairing, Run, Snapshot
+
+__all__ = ["Store", "columns", "count_pairings", "find_half", "mirror", "read_table", "to_frame", "write_table"]
+
+APPLICATION_ID = 0x6865786C  # "hexl", in the header of every store
+SCHEMA_VERSION = 1
+
+_KEYS: dict[type, tuple[str, ...]] = {
+    Run: ("run",),
+    Snapshot: ("run", "snapshot"),
+    Agent: ("size", "agent"),
+    Opening: ("size", "first", "second", "opening"),
+}
+_TABLES = {Run: "runs", Snapshot: "snapshots", Agent: "agents", Opening: "openings"}
+_SQL_TYPES: dict[Any, str] = {int: "INTEGER", float: "REAL", str: "TEXT"}
+
+Row = TypeVar("Row")
+
+
+class Store:
+    """A file of results. Use it in a ``with`` block, or call `close`.
+
+    Args:
+        path: the file; it is created, with its folder, unless `read_only`.
+        read_only: open for reading alone, beside whoever writes.
+
+    Raises:
+        StoreError: another process writes to the store, or the file is missing, foreign, damaged or of another version.
+
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with Store(pathlib.Path(folder.name) / "results.sqlite") as store:
+    ...     store.append([Opening(3, "perfect", "random", "a1 b2", 1, 1, 13)])
+    ...     store.append([Opening(3, "perfect", "random", "a1 b2", 1, 1, 13)])
+    ...     store.read(Opening)[0].opening
+    1
+    0
+    'a1 b2'
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, path: str | os.PathLike, *, read_only: bool = False) -> None:
+        """Open or create the store."""
+        self.path = pathlib.Path(path)
+        self.read_only = read_only
+        self._lock: sqlite3.Connection | None = None
+        self._connection: sqlite3.Connection | None = None
+        if self.path.is_dir():
+            raise StoreError(
+                f"{self.path} is a folder: give the path of a result store, such as {self.path / 'results.sqlite'}"
+            )
+        if read_only and not self.path.exists():
+            raise StoreError(f"{self.path} does not exist: there is no result store to read; play some matches first")
+        try:
+            if not read_only:
+                with self._explained():
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._lock = self._lock_out_writers()
+            with self._explained():
+                self._connection = self._connect()
+                self._check_or_create()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Store":
+        """Return the store."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the store."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Return how to open it again."""
+        return f"Store({str(self.path)!r}, read_only={self.read_only})"
+
+    def close(self) -> None:
+        """Close the file and let another process write; closing twice does nothing."""
+        for connection in (self._connection, self._lock):
+            if connection is not None:
+                connection.close()
+        self._connection = self._lock = None
+
+    def append(self, rows: Iterable[Run | Snapshot | Agent | Opening]) -> int:
+        """Append rows in one transaction: all of them are kept, or none.
+
+        The two agents of an `Opening` are kept in alphabetical order (see `mirror`), so that no pair is counted twice.
+
+        Args:
+            rows: rows of `Run`, `Snapshot`, `Agent` and `Opening`, mixed as you like.
+
+        Returns:
+            How many rows were new; a row that is there already is skipped.
+
+        Raises:
+            StoreError: a row differs from the row already kept under its key, or the store is open for reading only.
+        """
+        if self.read_only:
+            raise StoreError(f"{self.path} is open for reading only: open it without read_only to append")
+        fresh = 0
+        with self._explained(), self._open as transaction:
+            transaction.execute("BEGIN IMMEDIATE")
+            for row in rows:
+                fresh += _append_row(transaction, row, self.path)
+        return fresh
+
+    def read(self, kind: type[Row], **equal: object) -> list[Row]:
+        """Return the rows of one kind, sorted by key.
+
+        Args:
+            kind: `Run`, `Snapshot`, `Agent` or `Opening`.
+            equal: fields and the values they must have, such as ``size=5``.
+        """
+        if kind not in _TABLES:
+            raise StoreError(f"{kind!r} has no table: ask for one of {', '.join(each.__name__ for each in _TABLES)}")
+        names = _field_names(kind)
+        unknown = sorted(set(equal) - set(names))
+        if unknown:
+            raise StoreError(f"{kind.__name__} has no field {unknown[0]!r}: its fields are {', '.join(names)}")
+        where = " AND ".join(f"{name} = ?" for name in equal) or "1"
+        query = f"SELECT {', '.join(names)} FROM {_TABLES[kind]} WHERE {where} ORDER BY {', '.join(_KEYS[kind])}"
+        with self._explained():
+            return [kind(*values) for values in self._open.execute(query, tuple(equal.values()))]
+
+    def played(self, size: int) -> set[tuple[str, str, str]]:
+        """Return (first, second, opening) of everything played on a board size; first < second in each."""
+        with self._explained():
+            return set(self._open.execute("SELECT first, second, opening FROM openings WHERE size = ?", (size,)))
+
+    def pairings(self, size: int | None = None, half: int | None = None) -> list[Pairing]:
+        """Return the openings counted by pair of agents and by half, sorted.
+
+        Args:
+            size: board size, or None for all.
+            half: 0 or 1 for the rows of one half of the openings (see `find_half`), or None for the rows of both.
+        """
+        rows = self.read(Opening) if size is None else self.read(Opening, size=size)
+        return [pairing for pairing in count_pairings(rows) if half is None or pairing.half == half]
+
+    def export(self, folder: str | os.PathLike) -> list[pathlib.Path]:
+        """Write every table and the pairings as CSV files; equal contents give equal bytes.
+
+        Returns:
+            The files: ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``openings.csv``, ``pairings.csv``.
+        """
+        folder = pathlib.Path(folder)
+        tables: list[tuple[str, type, list]] = [(name, kind, self.read(kind)) for kind, name in _TABLES.items()]
+        tables.append(("pairings", Pairing, self.pairings()))
+        return [write_table(folder / f"{name}.csv", rows, kind) for name, kind, rows in tables]
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StoreError(f"{self.path} is closed: open the store again")
+        return self._connection
+
+    def _lock_out_writers(self) -> sqlite3.Connection:
+        # An exclusive transaction on a file of its own: portable, and the operating system ends it with its process.
+        lock = sqlite3.connect(f"{self.path}.writer", timeout=0, isolation_level=None)
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            lock.close()
+            if "locked" not in str(error):
+                raise StoreError(
+                    f"{self.path} cannot be written: {error}; check the folder and its permissions"
+                ) from error
+            raise StoreError(
+                f"{self.path} is being written by another process, and only one may write: "
+                "wait until it ends, or open the store with read_only=True"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            lock.close()
+            raise StoreError(f"{self.path}.writer is not hexlab's ({error}): move it away and try again") from error
+        return lock
+
+    def _connect(self) -> sqlite3.Connection:
+        if self.read_only:
+            uri = f"{self.path.resolve().as_uri()}?mode=ro"
+            return sqlite3.connect(uri, uri=True, timeout=60, isolation_level=None)
+        return sqlite3.connect(self.path, timeout=60, isolation_level=None)
+
+    def _check_or_create(self) -> None:
+        (application,) = self._open.execute("PRAGMA application_id").fetchone()
+        (version,) = self._open.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._open.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application == 0 and tables == 0 and not self.read_only:
+            self._create()
+        elif application != APPLICATION_ID:
+            raise StoreError(f"{self.path} is not a result store of hexlab: give another path, or move that file away")
+        elif version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} is a result store of version {version}, and this hexlab reads version {SCHEMA_VERSION}: "
+                "use the hexlab that wrote it, or start a new store"
+            )
+        if not self.read_only:
+            self._open.execute("PRAGMA journal_mode = WAL")
+            self._open.execute("PRAGMA synchronous = NORMAL")
+
+    def _create(self) -> None:
+        with self._open as transaction:
+            transaction.execute("BEGIN IMMEDIATE")
+            for kind, name in _TABLES.items():
+                declared = ", ".join(
+                    f"{field.name} {_SQL_TYPES[field.type]} NOT NULL" for field in dataclasses.fields(kind)
+                )
+                transaction.execute(
+                    f"CREATE TABLE {name} ({declared}, PRIMARY KEY ({', '.join(_KEYS[kind])})) WITHOUT ROWID"
+                )
+            transaction.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            transaction.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            text = str(error)
+            if "not a database" in text:
+                raise StoreError(
+                    f"{self.path} is not a result store: give another path, or move that file away"
+                ) from error
+            if "malformed" in text or "corrupt" in text:
+                raise StoreError(
+                    f"{self.path} is damaged ({text}): move it away and start anew, or rescue it by sqlite3's .recover"
+                ) from error
+            raise StoreError(
+                f"{self.path} failed: {text}; check free space, permissions, and that the disk is local"
+            ) from error
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be used: {error}; check the folder and its permissions") from error
+
+
+def _append_row(transaction: sqlite3.Connection, row: Any, path: pathlib.Path) -> int:
+    kind = type(row)
+    if kind not in _TABLES:
+        raise StoreError(f"{row!r} has no table: append rows of {', '.join(each.__name__ for each in _TABLES)}")
+    if kind is Opening:
+        if row.first == row.second:
+            raise StoreError(f"{row!r} is a match of an agent with itself: give two agents with different names")
+        row = min(row, mirror(row), key=lambda each: each.first)
+    names, values = _field_names(kind), _values(row)
+    marks = ", ".join("?" * len(values))
+    if transaction.execute(f"INSERT OR IGNORE INTO {_TABLES[kind]} VALUES ({marks})", values).rowcount:
+        return 1
+    key = _KEYS[kind]
+    where = " AND ".join(f"{name} = ?" for name in key)
+    query = f"SELECT {', '.join(names)} FROM {_TABLES[kind]} WHERE {where}"
+    kept = kind(*transaction.execute(query, [getattr(row, name) for name in key]).fetchone())
+    if kept != row:
+        raise StoreError(f"{path} already holds {kept}, not {row}: use a new store, or the settings of the old results")
+    return 0
+
+
+def _values(row: Any) -> list:
+    values = []
+    for field in dataclasses.fields(row):
+        value = getattr(row, field.name)
+        try:
+            exact = field.type(value)  # type: ignore[operator]
+            good = exact == value and not (field.type is float and not math.isfinite(exact))
+        except (TypeError, ValueError):
+            good = False
+        if not good:
+            expected = {int: "a whole number", float: "a finite number", str: "a string"}[field.type]  # type: ignore[index]
+            raise StoreError(f"{type(row).__name__}.{field.name} is {value!r}: expected {expected}")
+        values.append(exact)
+    return values
+
+
+def _field_names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+def mirror(opening: Opening) -> Opening:
+    """Return the same two games with the agents' places exchanged.
+
+    >>> mirror(Opening(3, "b", "a", "a1 b2", first_won_as_black=1, first_won_as_white=0, moves=13)).first_won_as_black
+    1
+    """
+    return dataclasses.replace(
+        opening,
+        first=opening.second,
+        second=opening.first,
+        first_won_as_black=1 - opening.first_won_as_white,
+        first_won_as_white=1 - opening.first_won_as_black,
+    )
+
+
+@functools.cache
+def find_half(size: int, opening: str) -> int:
+    """Return the half, 0 or 1, into which a stable hash deals an opening: the same one for all pairs of agents.
+
+    >>> {find_half(5, opening) for opening in ("a1 b2", "b2 a1", "c3 d4", "d4 c3")} <= {0, 1}
+    True
+    """
+    return hashlib.blake2b(f"half {size} {opening}".encode(), digest_size=1).digest()[0] & 1
+
+
+def count_pairings(openings: Iterable[Opening]) -> list[Pairing]:
+    """Count openings by pair of agents and by half.
+
+    Returns:
+        Rows sorted by size, agents and half, with the agents of each in alphabetical order.
+
+    >>> rows = [Opening(3, "b", "a", "a1 b2", 1, 0, 13), Opening(3, "b", "a", "b2 a1", 0, 0, 13)]
+    >>> sum(pairing.lost_both + pairing.won_both for pairing in count_pairings(rows))
+    1
+    """
+    counts: dict[tuple[int, str, str, int], list[int]] = {}
+    for row in openings:
+        swap = row.second < row.first
+        first, second = (row.second, row.first) if swap else (row.first, row.second)
+        black, white = row.first_won_as_black, row.first_won_as_white
+        if swap:
+            black, white = 1 - white, 1 - black
+        counted = counts.setdefault((row.size, first, second, find_half(row.size, row.opening)), [0, 0, 0, 0])
+        counted[3 - 2 * black - white] += 1
+    return [Pairing(*key, *counts[key]) for key in sorted(counts)]
+
+
+def write_table(path: str | os.PathLike, rows: Iterable, kind: type | None = None) -> pathlib.Path:
+    """Write rows of one kind as a CSV file, atomically.
+
+    Rows are sorted by their fields in order, lines end in a line feed, and floats keep 12 significant digits: equal
+    rows give equal bytes on every machine.
+
+    Args:
+        path: the file; its folder is created.
+        rows: instances of one dataclass, such as `Rating`.
+        kind: the dataclass; needed where there are no rows.
+
+    Returns:
+        The path.
+    """
+    path = pathlib.Path(path)
+    rows = list(rows)
+    kind = kind or (type(rows[0]) if rows else None)
+    if kind is None:
+        raise StoreError(f"{path.name} would have no rows and no known columns: name the kind of row")
+    if any(type(row) is not kind for row in rows):
+        raise StoreError(f"{path.name} holds rows of {kind.__name__}: write another table for other rows")
+    lines = sorted(([getattr(row, name) for name in _field_names(kind)] for row in rows), key=_sort_key)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_field_names(kind))
+    writer.writerows([f"{value:.12g}" if isinstance(value, float) else value for value in line] for line in lines)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(text.getvalue().encode())
+        os.replace(partial, path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error}; check the folder and its permissions") from error
+    return path
+
+
+def _sort_key(values: list) -> list:
+    # nan has no order of its own: it comes first
+    return [-math.inf if value != value else value for value in values]
+
+
+def read_table(path: str | os.PathLike, kind: type[Row]) -> list[Row]:
+    """Read a CSV file that `write_table` wrote.
+
+    Raises:
+        StoreError: the file is missing, its columns are not those of `kind`, or a value cannot be read.
+    """
+    path = pathlib.Path(path)
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    names = [field.name for field in fields]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise StoreError(f"{path} cannot be read as a table of {kind.__name__} rows: {error}") from error
+    if not lines or lines[0] != names:
+        found = ",".join(lines[0]) if lines else "nothing"
+        raise StoreError(f"{path} starts with {found!r}: expected the columns {','.join(names)!r} of {kind.__name__}")
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            values = [field.type(text) for field, text in zip(fields, line, strict=True)]  # type: ignore[operator]
+            rows.append(kind(*values))
+        except ValueError as error:
+            raise StoreError(
+                f"line {number} of {path} is {','.join(line)!r}, not a {kind.__name__} row: {error}"
+            ) from error
+    return rows
+
+
+def columns(rows: Sequence, kind: type | None = None) -> dict[str, list]:
+    """Return rows as one list for each field, ready for numpy, pandas or polars.
+
+    >>> columns([Opening(3, "a", "b", "a1 b2", 1, 1, 13)])["opening"]
+    ['a1 b2']
+    """
+    kind = kind or (type(rows[0]) if rows else None)
+    if kind is None:
+        raise StoreError("no rows and no known columns: name the kind of row")
+    return {name: [getattr(row, name) for row in rows] for name in _field_names(kind)}
+
+
+def to_frame(rows: Sequence, kind: type | None = None):
+    """Return rows as a pandas data frame; needs pandas, which hexlab does not install by itself."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise StoreError("pandas is not installed: install it, or use columns() for plain lists") from error
+    return pandas.DataFrame(columns(rows, kind))
