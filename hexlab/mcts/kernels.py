@@ -1,0 +1,511 @@
+"""Compiled search: plant the roots, walk down, back up, read the result. Serial over one group of boards; threads belong to the caller.
+
+Bare arrays in, no checks. The arrays of `tree` are described in `hexlab.mcts.tree`, the formulas in `hexlab.mcts.policies`.
+Arithmetic on values is in float64, in the order in which `hexlab.mcts.reference` does it, so that visits agree exactly.
+"""
+
+import math
+
+import numba
+import numpy as np
+
+from hexlab.rules.draws import uniform
+from hexlab.rules.kernels import EMPTY, place
+
+__all__ = ["PUCT", "REGULARIZED", "add_noise", "back_up", "plant", "read", "softmax", "walk_down"]
+
+PUCT = 0
+REGULARIZED = 1
+WON, OPEN, LOST = 1, 0, -1
+
+_NOT_LOOKED_UP = -2
+_NEWTON_STEPS = 200
+_NEWTON_TOLERANCE = 1e-9
+_SMALLEST_PRIOR = np.float32(1e-38)
+_LOWEST_KEY = np.int32(-(2**31))
+_MANTISSA = np.int32(0x7FFFFFFF)
+# exp(x) = 2^k exp(r): ln 2 in two parts (Cody and Waite, 1980), then the Taylor series of exp(r) for |r| < 0.35, good to 6e-9.
+_LOG2_E = np.float32(1.0 / math.log(2.0))
+_LN2_HIGH = np.float32(0.693359375)
+_LN2_LOW = np.float32(math.log(2.0) - 0.693359375)
+_HALF = np.float32(0.5)
+_ONE = np.float32(1.0)
+_FLOOR = np.float32(-87.0)
+_E2, _E3, _E4, _E5, _E6, _E7 = (np.float32(1.0 / math.factorial(k)) for k in range(2, 8))
+
+_compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
+
+
+@_compiled
+def plant(tree, root_cells, root_turn, draws):
+    """Make each board's position the root of its tree, unvisited."""
+    area = root_cells.shape[1]
+    for board in range(root_cells.shape[0]):
+        legal = 0
+        for cell in range(area):
+            tree.cells[board, 0, cell] = root_cells[board, cell]
+            legal += root_cells[board, cell] == EMPTY
+        _new_node(tree.nodes[board], 0, -1, -1, np.float32(1.0), legal, root_turn[board], OPEN)
+        tree.count[board] = 1
+        tree.leaf[board] = -1
+        tree.span[board, 0] = np.inf
+        tree.span[board, 1] = -np.inf
+        tree.draws[board] = draws[board]
+
+
+@_compiled
+def _new_node(nodes, index, parent, action, prior, legal, turn, status):
+    node = nodes[index]
+    node["total"] = 0.0
+    node["value"] = 0.0
+    node["tried"] = 0.0
+    node["prior"] = prior
+    node["visits"] = 0
+    node["parent"] = parent
+    node["child"] = -1
+    node["sibling"] = -1
+    node["action"] = action
+    node["open_mass"] = _NOT_LOOKED_UP
+    node["open_move"] = _NOT_LOOKED_UP
+    node["legal"] = legal
+    node["refuted"] = 0
+    node["turn"] = turn
+    node["status"] = status
+
+
+@_compiled
+def walk_down(tree, step, budgets, leaf_cells, leaf_turn, leaf_winner, size, neighbors, rule, c, reduction, paper, prove):
+    """Lead each board from its root to a leaf, adding one node, and lay the leaf out for the evaluator.
+
+    A board idles (leaf -1) once `step` has reached its budget, or once its root is proven. At step 0 the leaf is the root.
+
+    Args:
+        tree: see `hexlab.mcts.tree`.
+        step: simulations already run.
+        budgets: int64[B].
+        leaf_cells: uint8[B, A], written.
+        leaf_turn: int8[B], written.
+        leaf_winner: int8[B], written: -1, or the color that has won the leaf.
+        size: board size n.
+        neighbors: int16[A, 6].
+        rule: PUCT or REGULARIZED.
+        c: weight of the prior.
+        reduction: PUCT: `fpu_reduction`.
+        paper: REGULARIZED: whether lambda is the paper's.
+        prove: whether wins and losses are exact.
+
+    Returns:
+        Number of leaves that need the evaluator.
+    """
+    stack = np.empty(size * size, np.int16)
+    wanted = 0
+    for board in range(tree.nodes.shape[0]):
+        nodes = tree.nodes[board]
+        if step >= budgets[board] or (prove and nodes[0]["status"] != OPEN):
+            tree.leaf[board] = -1
+            continue
+        index = 0
+        while nodes[index]["visits"] > 0 and nodes[index]["status"] == OPEN:
+            if rule == PUCT:
+                child, move = _pick_largest(nodes, index, tree.untried[board, index], c, reduction, prove)
+            else:
+                child, move = _draw_move(tree, board, index, c, paper, prove)
+            index = child if child >= 0 else _add_child(tree, board, index, move, size, neighbors, stack)
+        node = nodes[index]
+        for cell in range(size * size):
+            leaf_cells[board, cell] = tree.cells[board, index, cell]
+        leaf_turn[board] = node["turn"]
+        leaf_winner[board] = 1 - node["turn"] if node["status"] == LOST else -1
+        tree.leaf[board] = index
+        wanted += node["status"] == OPEN
+    return wanted
+
+
+@_compiled
+def _add_child(tree, board, parent, move, size, neighbors, stack):
+    """Play `move` at a node and return the new, unvisited child."""
+    nodes = tree.nodes[board]
+    index = tree.count[board]
+    tree.count[board] = index + 1
+    cells = tree.cells[board, index]
+    for cell in range(size * size):
+        cells[cell] = tree.cells[board, parent, cell]
+    above = nodes[parent]
+    turn = above["turn"]
+    won = place(cells, move, turn, size, neighbors, stack)
+    prior = tree.untried[board, parent, move]
+    _new_node(nodes, index, parent, move, prior, above["legal"] - 1, 1 - turn, LOST if won else OPEN)
+    nodes[index]["sibling"] = above["child"]
+    above["child"] = index
+    above["tried"] += prior
+    above["open_move"] = _NOT_LOOKED_UP
+    above["open_mass"] = _NOT_LOOKED_UP
+    tree.untried[board, parent, move] = -1.0
+    return index
+
+
+@_compiled
+def _look_up_open_move(node, untried):
+    """Find the untried move with the largest prior, ties by the lowest cell.
+
+    Priors are not negative, so they order like their bits: a maximum over integers is one that LLVM turns into vector code.
+    """
+    bits = untried.view(np.int32)
+    largest = np.int32(-1)
+    for cell in range(len(bits)):
+        largest = max(largest, bits[cell])
+    move = -1
+    if largest >= 0:
+        move = 0
+        while bits[move] != largest:
+            move += 1
+    node["open_move"] = move
+
+
+@_compiled
+def _pick_largest(nodes, index, untried, c, reduction, prove):
+    """Return (child, move) with the largest Q + U; child is -1 where the move is untried."""
+    node = nodes[index]
+    if node["open_move"] == _NOT_LOOKED_UP:
+        _look_up_open_move(node, untried)
+    scale = c * math.sqrt(float(node["visits"]))
+    best_child, best_move = -1, np.int64(node["open_move"])
+    best_score, best_prior = -np.inf, np.float32(-1.0)
+    if best_move >= 0:
+        best_prior = untried[best_move]
+        best_score = node["value"] - reduction * math.sqrt(node["tried"]) + scale * best_prior
+    child = np.int64(node["child"])
+    while child >= 0:
+        other = nodes[child]
+        if not (prove and other["status"] == WON):
+            prior = other["prior"]
+            score = -other["value"] + scale * prior / (1 + other["visits"])
+            if score >= best_score:
+                move = np.int64(other["action"])
+                if score > best_score or prior > best_prior or (prior == best_prior and move < best_move):
+                    best_child, best_move, best_score, best_prior = child, move, score, prior
+        child = np.int64(other["sibling"])
+    return best_child, best_move
+
+
+@_compiled
+def _draw_move(tree, board, index, c, paper, prove):
+    """Draw (child, move) from the regularized policy: children newest first, then untried moves by cell."""
+    nodes = tree.nodes[board]
+    node = nodes[index]
+    untried = tree.untried[board, index]
+    span = tree.span[board]
+    weight, top, offset = _regularize(nodes, index, untried, span, c, paper, prove)
+    rest = uniform(tree.draws, board)
+    last_child, last_move = np.int64(-1), np.int64(-1)
+    child = np.int64(node["child"])
+    while child >= 0:
+        other = nodes[child]
+        if not (prove and other["status"] == WON):
+            last_child, last_move = child, np.int64(other["action"])
+            rest -= weight * other["prior"] / (offset + (top - _scaled(-other["value"], node["turn"], span)))
+            if rest < 0.0:
+                return last_child, last_move
+        child = np.int64(other["sibling"])
+    share = weight / (offset + (top - _scaled(node["value"], node["turn"], span)))
+    for cell in range(len(untried)):
+        if untried[cell] >= 0.0:
+            last_child, last_move = np.int64(-1), np.int64(cell)
+            rest -= share * untried[cell]
+            if rest < 0.0:
+                break
+    return last_child, last_move
+
+
+@_compiled
+def _regularize(nodes, index, untried, span, c, paper, prove):
+    """Solve the regularized policy of a node: pi_bar(a) = lambda * P(a) / (offset + (top - q(a))).
+
+    `top` is the largest q, so that ``alpha = top + offset`` keeps its precision however small the prior of the best move is. The
+    sum of pi_bar is convex and falls in the offset: Newton's method starts from the left, where the sum is at least 1, and never
+    passes the root. Untried moves share one q and enter as one term. At worst the offset doubles some 140 times.
+
+    Returns:
+        (lambda, top, offset); the prior itself where no child has been visited.
+    """
+    node = nodes[index]
+    child_visits = node["visits"] - 1
+    if child_visits == 0:
+        return 1.0, _scaled(node["value"], node["turn"], span), 1.0
+    if node["open_mass"] == _NOT_LOOKED_UP:
+        open_mass = 0.0
+        for cell in range(len(untried)):
+            if untried[cell] >= 0.0:
+                open_mass += untried[cell]
+        node["open_mass"] = open_mass
+    open_mass = node["open_mass"]
+    turn = node["turn"]
+    growth = float(child_visits) if paper else math.sqrt(float(child_visits))
+    weight = c * growth / (child_visits + node["legal"])
+    open_q = _scaled(node["value"], turn, span)
+    top = open_q if open_mass > 0.0 else 0.0
+    child = np.int64(node["child"])
+    while child >= 0:
+        other = nodes[child]
+        if not (prove and other["status"] == WON):
+            top = max(top, _scaled(-other["value"], turn, span))
+        child = np.int64(other["sibling"])
+    offset = weight * open_mass - (top - open_q)
+    child = np.int64(node["child"])
+    while child >= 0:
+        other = nodes[child]
+        if not (prove and other["status"] == WON):
+            offset = max(offset, weight * other["prior"] - (top - _scaled(-other["value"], turn, span)))
+        child = np.int64(other["sibling"])
+    for _ in range(_NEWTON_STEPS):
+        gap = offset + (top - open_q)
+        total = weight * open_mass / gap
+        slope = total / gap
+        child = np.int64(node["child"])
+        while child >= 0:
+            other = nodes[child]
+            if not (prove and other["status"] == WON):
+                gap = offset + (top - _scaled(-other["value"], turn, span))
+                term = weight * other["prior"] / gap
+                total += term
+                slope += term / gap
+            child = np.int64(other["sibling"])
+        if total - 1.0 <= _NEWTON_TOLERANCE:
+            break
+        offset += (total - 1.0) / slope
+    return weight, top, offset
+
+
+@_compiled
+def _scaled(value, turn, span):
+    """Scale a value, seen by `turn`, to [0, 1] by the range of its tree."""
+    low, high = span[0], span[1]
+    if high <= low:
+        return 0.0
+    return (value - low) / (high - low) if turn == 0 else (value + high) / (high - low)
+
+
+@_compiled
+def softmax(logits, cells, priors, powers):
+    """Turn the logits of empty cells into probabilities; all other cells get -1.
+
+    Written as loops that LLVM turns into vector code, with a sum in four fixed lanes: the same bits on every processor.
+
+    Args:
+        logits: float32[A].
+        cells: uint8[A], codes of the board.
+        priors: float32[A], written.
+        powers: int32[A], scratch.
+
+    Returns:
+        True, or False when a logit is not a finite number.
+    """
+    area = len(cells)
+    bits = logits.view(np.int32)
+    key = _LOWEST_KEY
+    for cell in range(area):  # the largest logit; floats order like their bits once those of negative ones are flipped
+        ordered = bits[cell] ^ ((bits[cell] >> np.int32(31)) & _MANTISSA)
+        key = max(key, ordered if cells[cell] == EMPTY else _LOWEST_KEY)
+    powers[0] = key ^ ((key >> np.int32(31)) & _MANTISSA)
+    largest = powers.view(np.float32)[0]
+    for cell in range(area):
+        x = logits[cell] - largest
+        x = _FLOOR if x < _FLOOR else x
+        k = np.int32(x * _LOG2_E - _HALF)
+        shift = np.float32(k)
+        r = x - shift * _LN2_HIGH - shift * _LN2_LOW
+        powers[cell] = (k + np.int32(127)) << np.int32(23)
+        series = _E6 + r * _E7
+        series = _E5 + r * series
+        series = _E4 + r * series
+        series = _E3 + r * series
+        series = _E2 + r * series
+        series = _ONE + r * series
+        priors[cell] = _ONE + r * series
+    scales = powers.view(np.float32)
+    for cell in range(area):
+        priors[cell] = priors[cell] * scales[cell] if cells[cell] == EMPTY else np.float32(0.0)
+    even = area - area % 4
+    lane0 = lane1 = lane2 = lane3 = np.float32(0.0)
+    for cell in range(0, even, 4):
+        lane0 += priors[cell]
+        lane1 += priors[cell + 1]
+        lane2 += priors[cell + 2]
+        lane3 += priors[cell + 3]
+    total = (lane0 + lane1) + (lane2 + lane3)
+    for cell in range(even, area):
+        total += priors[cell]
+    share = _ONE / total
+    for cell in range(area):
+        priors[cell] = priors[cell] * share if cells[cell] == EMPTY else -_ONE
+    return np.isfinite(total)
+
+
+@_compiled
+def back_up(tree, logits, values, prove):
+    """Expand each board's leaf with its evaluation and carry its value up to the root.
+
+    Returns:
+        -1, or the first board whose evaluation makes no sense: a logit that is not finite, or a value outside [-1, 1].
+    """
+    powers = np.empty(tree.cells.shape[2], np.int32)
+    for board in range(tree.nodes.shape[0]):
+        leaf = np.int64(tree.leaf[board])
+        if leaf < 0:
+            continue
+        nodes = tree.nodes[board]
+        node = nodes[leaf]
+        if node["status"] == LOST:
+            value = -1.0
+        else:
+            value = np.float64(values[board])
+            finite = softmax(logits[board], tree.cells[board, leaf], tree.untried[board, leaf], powers)
+            if not (finite and -1.0 <= value <= 1.0):
+                return board
+            if leaf == 0:
+                tree.raw[board] = values[board]
+        black_value = value if node["turn"] == 0 else -value
+        tree.span[board, 0] = min(tree.span[board, 0], black_value)
+        tree.span[board, 1] = max(tree.span[board, 1], black_value)
+        _carry_up(nodes, leaf, value, prove)
+    return -1
+
+
+@_compiled
+def _carry_up(nodes, index, value, prove):
+    """Add a value, seen by the side to move at a leaf, to every node from there to the root."""
+    proven = OPEN
+    if prove:
+        proven = np.int64(nodes[index]["status"])
+    while index >= 0:
+        node = nodes[index]
+        node["visits"] += 1
+        node["total"] += value
+        node["value"] = node["total"] / node["visits"]
+        if proven != OPEN:
+            node["value"] = float(proven)
+            node["status"] = proven
+        index = np.int64(node["parent"])
+        value = -value
+        if index >= 0 and proven != OPEN:
+            above = nodes[index]
+            if proven == LOST:
+                proven = WON
+            else:
+                above["refuted"] += 1
+                proven = LOST if above["refuted"] == above["legal"] else OPEN
+            if proven != OPEN:
+                value = float(proven)
+
+
+@_compiled
+def add_noise(tree, fraction, concentration):
+    """Mix Dirichlet noise into the priors of every root; to be called between the roots' evaluation and their first child."""
+    for board in range(tree.nodes.shape[0]):
+        untried = tree.untried[board, 0]
+        legal = np.int64(tree.nodes[board, 0]["legal"])
+        noise = _draw_dirichlet(tree.draws, board, concentration / legal, legal)
+        slot = 0
+        for cell in range(len(untried)):
+            if untried[cell] >= 0.0:
+                mixed = (1.0 - fraction) * untried[cell] + fraction * noise[slot]
+                untried[cell] = max(_SMALLEST_PRIOR, np.float32(mixed))
+                slot += 1
+
+
+@_compiled
+def _draw_dirichlet(draws, board, shape, count):
+    """Draw float64[count] from the symmetric Dirichlet distribution with parameter `shape`."""
+    noise = np.empty(count)
+    total = 0.0
+    for slot in range(count):
+        noise[slot] = _draw_gamma(draws, board, shape)
+        total += noise[slot]
+    for slot in range(count):
+        noise[slot] /= total
+    return noise
+
+
+@_compiled
+def _draw_gamma(draws, board, shape):
+    """Draw from the gamma distribution: Marsaglia and Tsang, "A simple method for generating gamma variables", 2000."""
+    boost = 1.0
+    if shape < 1.0:
+        boost = (1.0 - uniform(draws, board)) ** (1.0 / shape)
+        shape += 1.0
+    d = shape - 1.0 / 3.0
+    c = 1.0 / math.sqrt(9.0 * d)
+    while True:
+        radius = math.sqrt(-2.0 * math.log(1.0 - uniform(draws, board)))
+        normal = radius * math.cos(2.0 * math.pi * uniform(draws, board))
+        v = (1.0 + c * normal) ** 3
+        if v > 0.0:
+            u = 1.0 - uniform(draws, board)
+            if math.log(u) < 0.5 * normal * normal + d - d * v + d * math.log(v):
+                return boost * d * v
+
+
+@_compiled
+def read(tree, rule, c, paper, prove, policy, visits, values):
+    """Write what each search found.
+
+    Args:
+        tree: see `hexlab.mcts.tree`.
+        rule: PUCT or REGULARIZED.
+        c: weight of the prior.
+        paper: REGULARIZED: whether lambda is the paper's.
+        prove: whether wins and losses are exact.
+        policy: float32[B, A], written.
+        visits: int32[B, A], written: visits of the root's children.
+        values: float32[B], written: value of the root for the side to move.
+    """
+    for board in range(tree.nodes.shape[0]):
+        nodes = tree.nodes[board]
+        root = nodes[0]
+        untried = tree.untried[board, 0]
+        span = tree.span[board]
+        values[board] = root["value"]
+        visits[board] = 0
+        known_visits = 0
+        child = np.int64(root["child"])
+        while child >= 0:
+            other = nodes[child]
+            visits[board, other["action"]] = other["visits"]
+            if not (prove and other["status"] == WON and root["status"] == OPEN):
+                known_visits += other["visits"]
+            child = np.int64(other["sibling"])
+        # A proven win takes the winning moves alone, else proven losses get nothing; in a lost root all moves count as they are.
+        winning = prove and root["status"] == WON
+        skip = prove and root["status"] == OPEN
+        by_visits = known_visits > 0 and rule == PUCT
+        weight, top, offset = 1.0, 0.0, 1.0
+        if rule == REGULARIZED and known_visits > 0:
+            weight, top, offset = _regularize(nodes, 0, untried, span, c, paper, skip)
+        open_share = 1.0
+        if known_visits > 0 and rule == REGULARIZED:
+            open_share = weight / (offset + (top - _scaled(root["value"], root["turn"], span)))
+        if winning or by_visits:
+            open_share = 0.0
+        for cell in range(policy.shape[1]):
+            policy[board, cell] = open_share * max(np.float32(0.0), untried[cell])
+        child = np.int64(root["child"])
+        while child >= 0:
+            other = nodes[child]
+            cell = other["action"]
+            if winning:
+                policy[board, cell] = 1.0 if other["status"] == LOST else 0.0
+            elif skip and other["status"] == WON:
+                policy[board, cell] = 0.0
+            elif by_visits:
+                policy[board, cell] = other["visits"]
+            elif known_visits > 0:
+                gap = offset + (top - _scaled(-other["value"], root["turn"], span))
+                policy[board, cell] = weight * other["prior"] / gap
+            else:
+                policy[board, cell] = other["prior"]
+            child = np.int64(other["sibling"])
+        total = 0.0
+        for cell in range(policy.shape[1]):
+            total += policy[board, cell]
+        for cell in range(policy.shape[1]):
+            policy[board, cell] /= total
