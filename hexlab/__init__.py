@@ -68,9 +68,9 @@ def __getattr__(name: str) -> Any:
     elif name in _ROOMS:
         return importlib.import_module(f"hexlab.{name}")
     elif name == "__version__":
-        import importlib.metadata
+        from importlib.metadata import version
 
-        value = importlib.metadata.version("hexlab")
+        value = version("hexlab")
     else:
         raise AttributeError(f"module 'hexlab' has no attribute {name!r}")
     globals()[name] = value
