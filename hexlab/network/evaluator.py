@@ -1,0 +1,120 @@
+"""A network as an `Evaluator`: positions in, policy logits and values out, on the board's own frame.
+
+Every call runs at one pinned batch shape: fewer positions are padded with empty rows, more are cut into chunks. XLA
+picks its matrix kernels by shape. On a CPU the shapes 64, 128, 256 and 512 give the same bits for a row wherever it
+stands in the batch and whatever stands beside it, while shapes below 64 and odd ones do not; and every new shape would
+cost a compilation.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hexlab.errors import ConfigError, PositionError
+from hexlab.network.features import read_judgments, write_planes
+from hexlab.network.model import Architecture, apply, describe_mismatch
+from hexlab.protocols import Evaluation
+from hexlab.rules import Boards
+
+__all__ = ["LEAST_BATCH", "NetworkEvaluator"]
+
+LEAST_BATCH = 64
+"""Smallest batch shape at which a row's logits do not depend on the shape (XLA on a CPU)."""
+
+
+class NetworkEvaluator:
+    """Judges positions with a network; an `Evaluator`.
+
+    It keeps nothing between calls, so threads may share one. All evaluators of one architecture and batch share one
+    compiled function, so a change of weights (`with_params`) compiles nothing.
+
+    Attributes:
+        architecture: board, width and depth.
+        params: nested dict of float32 arrays on the device; a private copy.
+        batch: rows of the pinned batch shape, a power of two of at least 64.
+        metadata: what the file says of a network that was loaded; empty otherwise.
+
+    >>> from hexlab.network.model import init_params
+    >>> architecture = Architecture(size=3, width=8, depth=1)
+    >>> judge = NetworkEvaluator(architecture, init_params(architecture, seed=0))
+    >>> logits, values = judge(Boards.empty(size=3, count=5))
+    >>> logits.shape, values.shape
+    ((5, 9), (5,))
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        params: dict[str, Any],
+        batch: int = 256,
+        metadata: dict[str, Any] | None = None,
+    ):
+        """Put a network on the device.
+
+        Raises:
+            ConfigError: a batch that is no power of two of at least 64, or parameters of another shape.
+        """
+        if (
+            isinstance(batch, bool)
+            or not isinstance(batch, (int, np.integer))
+            or batch < LEAST_BATCH
+            or batch & (batch - 1)
+        ):
+            raise ConfigError(
+                f"batch {batch!r} is not supported: give a power of two of at least {LEAST_BATCH}, such as 256"
+            )
+        if mismatch := describe_mismatch(architecture, params):
+            raise ConfigError(f"these are not the parameters of a {architecture} network: {mismatch}")
+        self.architecture = architecture
+        self.params = _put_on_device(params)
+        self.batch = int(batch)
+        self.metadata = dict(metadata or {})
+
+    def with_params(self, params: dict[str, Any]) -> "NetworkEvaluator":
+        """Return an evaluator with other weights; nothing is compiled anew."""
+        return NetworkEvaluator(self.architecture, params, self.batch)
+
+    def __call__(self, boards: Boards) -> Evaluation:
+        """Judge B positions.
+
+        Returns:
+            `Evaluation`: logits float32[B, A] by cell index of the board (numbers on occupied cells mean nothing),
+            values float32[B] in [-1, 1] for the side to move.
+
+        Raises:
+            PositionError: boards of another size.
+        """
+        size = self.architecture.size
+        if boards.size != size:
+            raise PositionError(
+                f"a network for {size}x{size} boards cannot judge a {boards.size}x{boards.size} board: "
+                f"give boards of size {size}, or a network trained for size {boards.size}"
+            )
+        count = len(boards)
+        logits = np.empty((count, size * size), np.float32)
+        values = np.empty(count, np.float32)
+        for start in range(0, count, self.batch):
+            rows = slice(start, start + self.batch)
+            turn = boards.turn[rows]
+            planes = np.zeros((self.batch, 2 * size * size), np.uint8)
+            write_planes(boards.cells[rows], turn, size, planes)
+            read_judgments(np.asarray(_judge(self.params, planes)), turn, size, logits[rows], values[rows])
+        return Evaluation(logits, values)
+
+    def __repr__(self) -> str:
+        """Return what it is, without the weights."""
+        return f"NetworkEvaluator({self.architecture!r}, batch={self.batch})"
+
+
+@jax.jit
+def _judge(params, planes):
+    """float32[B, A + 1]: logits, then the value. Bytes in and one array out spare the host some copying."""
+    logits, values = apply(params, planes)
+    return jnp.concatenate([logits, values[:, None]], axis=1)
+
+
+def _put_on_device(params):
+    """Copy first: on a CPU the device would share the caller's memory, which the caller may change."""
+    return jax.device_put(jax.tree.map(np.array, params))
