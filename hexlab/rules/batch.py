@@ -1,13 +1,15 @@
 """Many positions of one size as arrays: the bridge between `Board` and the kernels."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import numba
 import numpy as np
 
 from hexlab.errors import IllegalMoveError, PositionError
+from hexlab.rules.board import Board, Color
 from hexlab.rules.cells import cell_name, check_size, neighbor_table
-from hexlab.rules.kernels import EMPTY, STONE, place
+from hexlab.rules.kernels import EMPTY, STONE, place, play_out_all
 
 __all__ = ["Boards"]
 
@@ -37,6 +39,47 @@ class Boards:
         """Return `count` empty boards with Black to move."""
         size = check_size(size)
         return cls(size, np.zeros((count, size * size), np.uint8), np.zeros(count, np.int8), np.full(count, -1, np.int8))
+
+    @classmethod
+    def from_board(cls, board: Board, count: int = 1) -> "Boards":
+        """Return `count` copies of one position.
+
+        >>> Boards.from_board(Board.from_moves("b2 a1", size=3), count=2).turn.tolist()
+        [0, 0]
+        """
+        return cls.from_boards([board] * count) if count else cls.empty(board.size, 0)
+
+    @classmethod
+    def from_boards(cls, boards: Iterable[Board]) -> "Boards":
+        """Return the positions of some boards of one size; their histories are left behind.
+
+        Raises:
+            PositionError: no board at all, or boards of several sizes.
+
+        >>> Boards.from_boards([Board.from_moves("b2", size=3), Board(size=3)]).move_count.tolist()
+        [1, 0]
+        """
+        boards = list(boards)
+        sizes = sorted({board.size for board in boards})
+        if len(sizes) != 1:
+            found = "sizes " + ", ".join(map(str, sizes)) if sizes else "no board"
+            raise PositionError(f"got {found}: give at least one board, all of one size")
+        return cls(
+            sizes[0],
+            np.stack([board.cells for board in boards]),
+            np.array([board.turn for board in boards], np.int8),
+            np.array([-1 if board.winner is None else board.winner for board in boards], np.int8),
+        )
+
+    def board(self, row: int) -> Board:
+        """Return one position as a `Board`, set up from its stones, without a history.
+
+        >>> Boards.empty(size=2, count=3).play([-1, 0, 1]).board(2)
+        Board.from_text('. B / . .', turn=Color.WHITE)
+        """
+        if not -len(self) <= row < len(self):
+            raise PositionError(f"there is no board {row!r} among {len(self)}: they are numbered from 0")
+        return Board.from_stones(self.stones[row], Color(int(self.turn[row])))
 
     def __len__(self) -> int:
         """Return B."""
@@ -97,6 +140,32 @@ class Boards:
         after = self.copy()
         _play_all(after.cells, after.turn, after.winner, moves, self.size, neighbor_table(self.size))
         return after
+
+    def play_out(self, seeds) -> tuple[np.ndarray, np.ndarray]:
+        """Play uniformly random legal moves from every position until a side has joined its edges.
+
+        Args:
+            seeds: uint64[B] for one game from each position, or uint64[B, G] for G of them; a game depends on its position and on
+                its seed alone. `hexlab.rules.draws.derive_seeds` makes good ones.
+
+        Returns:
+            winners: int8 of the shape of `seeds`, the colors that won.
+            moves: int16 of that shape, random moves played; 0 where the game was over.
+
+        Raises:
+            PositionError: seeds of another shape.
+
+        >>> winners, moves = Boards.empty(size=3, count=2).play_out([[7, 8, 9], [9, 8, 7]])
+        >>> winners[0].tolist() == winners[1, ::-1].tolist()
+        True
+        """
+        seeds = np.asarray(seeds, np.uint64)
+        if seeds.ndim not in (1, 2) or len(seeds) != len(self):
+            raise PositionError(f"seeds of shape {seeds.shape} for {len(self)} boards: give one seed, or one row of seeds, a board")
+        games = np.ascontiguousarray(seeds.reshape(len(self), -1 if seeds.size else 0))
+        winners, moves = np.empty(games.shape, np.int8), np.empty(games.shape, np.int16)
+        play_out_all(self.cells, self.turn, self.winner, self.size, games, winners, moves)
+        return winners.reshape(seeds.shape), moves.reshape(seeds.shape)
 
 
 @numba.njit(cache=True, nogil=True)

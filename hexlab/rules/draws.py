@@ -6,9 +6,9 @@ Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
 import numba
 import numpy as np
 
-__all__ = ["bounded", "derive_seeds", "mix", "next_bits", "uniform"]
+__all__ = ["GOLDEN", "bounded", "derive_seeds", "mix", "next_bits", "uniform"]
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _TO_UNIT = 1.0 / (1 << 53)
@@ -25,7 +25,7 @@ def mix(bits):
 @numba.njit(cache=True, nogil=True, inline="always")
 def next_bits(states, board):
     """Advance ``states[board]`` (uint64[B]) and return 64 fresh bits."""
-    states[board] += _GOLDEN
+    states[board] += GOLDEN
     return mix(states[board])
 
 
@@ -59,8 +59,8 @@ def derive_seeds(seed: int, *keys: int, count: int) -> np.ndarray:
     with np.errstate(over="ignore"):
         state = np.uint64(seed & 0xFFFFFFFFFFFFFFFF)
         for key in (*keys, len(keys)):
-            state = _mix_array(state + _GOLDEN * np.uint64((key + 1) & 0xFFFFFFFFFFFFFFFF))
-        return _mix_array(state + _GOLDEN * np.arange(1, count + 1, dtype=np.uint64))
+            state = _mix_array(state + GOLDEN * np.uint64((key + 1) & 0xFFFFFFFFFFFFFFFF))
+        return _mix_array(state + GOLDEN * np.arange(1, count + 1, dtype=np.uint64))
 
 
 def _mix_array(bits):

@@ -3,14 +3,20 @@
 A cell is one uint8. Its two low bits are the stone (`EMPTY`, `BLACK` or `WHITE`); the next two say which of its owner's edges
 the stone is joined to: `FIRST_EDGE` is the top for Black and the left for White, `SECOND_EDGE` the bottom and the right.
 A stone joined to both edges ends the game. Colors in play order are 0 for Black and 1 for White; the stone of a color is color + 1.
+
+Random play keeps another picture of the board, made for speed. A cell is a point, row + 1 in the high bits and column + 1 in the
+five low bits, so that a rim of points surrounds the board; one uint32 for each row and color has the bits of that color's stones
+and of its two edges on the rim; and `parents` is a forest over points whose trees are chains of stones. The six neighbors of a
+point are read as one 7-bit pattern. Neighbors that stand side by side are joined already, so a pattern asks for one join for each
+run of neighbors: at most three. Edges are roots below every point, so that they stay roots; a join of two edges ends the game.
 """
 
 import numba
 import numpy as np
 
-from hexlab.rules.draws import bounded
+from hexlab.rules.draws import GOLDEN, mix
 
-__all__ = ["BLACK", "EMPTY", "FIRST_EDGE", "SECOND_EDGE", "STONE", "WHITE", "place", "playout"]
+__all__ = ["BLACK", "EMPTY", "FIRST_EDGE", "SECOND_EDGE", "STONE", "WHITE", "place", "play_out_all"]
 
 EMPTY = 0
 BLACK = 1
@@ -19,6 +25,32 @@ STONE = 3
 FIRST_EDGE = 4
 SECOND_EDGE = 8
 _BOTH_EDGES = FIRST_EDGE | SECOND_EDGE
+
+_ROW_BITS = 5
+_COLUMN = 31
+_TOP = 24  # roots of the edges; columns of the rim that no board reaches
+_BOTTOM = 25
+_LEFT = 26
+_RIGHT = 27
+_FIRST_POINT = 32
+# Steps to the six neighbors in the order of a walk around the point, and the bit of each in a pattern.
+_RING = ((-32, 0), (-31, 1), (1, 4), (32, 6), (31, 5), (-1, 2))
+
+
+def _first_of_runs() -> np.ndarray:
+    """Return int8[128, 3]: for each pattern of own neighbors the step to one neighbor of each run, 0 where there is none."""
+    steps = np.zeros((128, 3), np.int8)
+    for pattern in range(128):
+        own = [pattern >> bit & 1 for _, bit in _RING]
+        starts = [place for place in range(6) if own[place] and not own[place - 1]]
+        if all(own):
+            starts = [0]
+        for run, start in enumerate(starts):
+            steps[pattern, run] = _RING[start][0]
+    return steps
+
+
+_STEPS = _first_of_runs()
 
 
 @numba.njit(cache=True, nogil=True)
@@ -70,34 +102,119 @@ def place(cells, cell, color, size, neighbors, stack):
 
 
 @numba.njit(cache=True, nogil=True)
-def playout(cells, turn, size, neighbors, empties, stack, states, board):
-    """Play uniformly random legal moves to the end of the game.
+def play_out_all(cells, turn, winner, size, seeds, winners, moves):
+    """Play uniformly random legal moves to the end of the game, G times from each of B positions.
 
     Args:
-        cells: uint8[A] of an unfinished game, changed in place.
-        turn: color to move, 0 or 1.
-        size: board size.
-        neighbors: int16[A, 6].
-        empties: int16[A], scratch.
-        stack: int16[A], scratch.
-        states: uint64[B] generator states; only ``states[board]`` is used.
-        board: index into `states`.
-
-    Returns:
-        (winning color, number of moves played).
+        cells: uint8[B, A], left as they are.
+        turn: int8[B], color to move.
+        winner: int8[B], -1 while the game goes on.
+        size: board size n, A = n * n.
+        seeds: uint64[B, G], a SplitMix64 state for each game, left as they are.
+        winners: int8[B, G], filled with the winning colors.
+        moves: int16[B, G], filled with the number of moves until a side has joined its edges; 0 for finished games.
     """
+    points = (size + 2) << _ROW_BITS
+    start_parents = np.empty(points, np.uint16)
+    parents = np.empty(points, np.uint16)
+    start_rows = np.empty((2, size + 2), np.uint32)
+    rows = np.empty((2, size + 2), np.uint32)
+    start_empties = np.empty(size * size, np.uint16)
+    empties = np.empty(size * size, np.uint16)
+    for board in range(cells.shape[0]):
+        if winner[board] >= 0:
+            winners[board] = winner[board]
+            moves[board] = 0
+            continue
+        count = _set_up(cells[board], size, start_parents, start_rows, start_empties)
+        for game in range(seeds.shape[1]):
+            parents[:] = start_parents
+            rows[:] = start_rows
+            empties[:count] = start_empties[:count]
+            state = seeds[board, game]
+            color = np.int64(turn[board])
+            left = count
+            while True:
+                state += GOLDEN
+                pick = ((mix(state) >> np.uint64(32)) * np.uint64(left)) >> np.uint64(32)
+                point = empties[pick]
+                left -= 1
+                empties[pick] = empties[left]
+                if _join(point, color, parents, rows):
+                    break
+                color = 1 - color
+            winners[board, game] = color
+            moves[board, game] = count - left
+
+
+@numba.njit(cache=True, nogil=True)
+def _set_up(cells, size, parents, rows, empties):
+    """Fill `parents` and `rows` with the stones of `cells`, `empties` with the empty points, and return how many there are."""
+    parents[:] = np.arange(len(parents))
+    rows[:] = 0
+    for along in range(size):
+        parents[along + 1] = _TOP
+        parents[((size + 1) << _ROW_BITS) + along + 1] = _BOTTOM
+        parents[(along + 1) << _ROW_BITS] = _LEFT
+        parents[((along + 1) << _ROW_BITS) + size + 1] = _RIGHT
+        rows[1, along + 1] = 1 | (1 << (size + 1))
+    rows[0, 0] = rows[0, size + 1] = (1 << (size + 1)) - 2
     count = 0
     for cell in range(size * size):
-        if cells[cell] == EMPTY:
-            empties[count] = cell
+        point = np.uint16(((cell // size + 1) << _ROW_BITS) + cell % size + 1)
+        stone = cells[cell] & STONE
+        if stone == EMPTY:
+            empties[count] = point
             count += 1
-    moves = 0
-    while True:
-        pick = bounded(states, board, count)
-        cell = empties[pick]
-        count -= 1
-        empties[pick] = empties[count]
-        moves += 1
-        if place(cells, cell, turn, size, neighbors, stack):
-            return turn, moves
-        turn = 1 - turn
+        else:
+            _join(point, np.int64(stone) - 1, parents, rows)
+    return count
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _join(point, color, parents, rows):
+    """Put a stone on an empty point, join it with its neighbors, and tell whether that joins the edges of its color."""
+    row = point >> _ROW_BITS
+    column = np.uint32(point & _COLUMN)
+    above = (rows[color, row - 1] >> column) & np.uint32(3)
+    beside = (rows[color, row] >> (column - np.uint32(1))) & np.uint32(5)
+    below = (rows[color, row + 1] >> (column - np.uint32(1))) & np.uint32(3)
+    rows[color, row] |= np.uint32(1) << column
+    pattern = above | (beside << np.uint32(2)) | (below << np.uint32(5))
+    step = _STEPS[pattern, 0]
+    if step == 0:
+        return False
+    step_two = _STEPS[pattern, 1]
+    if step_two == 0:
+        parents[point] = parents[point + step]
+        return False
+    root = _find(parents, point + step)
+    other = _find(parents, point + step_two)
+    if root != other:
+        if root < _FIRST_POINT and other < _FIRST_POINT:
+            return True
+        root, other = min(root, other), max(root, other)
+        parents[other] = root
+    parents[point] = root
+    step_three = _STEPS[pattern, 2]
+    if step_three != 0:
+        other = _find(parents, point + step_three)
+        if root != other:
+            if root < _FIRST_POINT and other < _FIRST_POINT:
+                return True
+            root, other = min(root, other), max(root, other)
+            parents[other] = root
+    return False
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _find(parents, point):
+    """Return the root of a point's tree, and halve the way to it."""
+    here = np.uint16(point)
+    above = parents[here]
+    while above != here:
+        top = parents[above]
+        parents[here] = top
+        here = above
+        above = top
+    return here
