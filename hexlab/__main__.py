@@ -1,8 +1,10 @@
 """Run the command line as ``python -m hexlab``."""
 
+import sys
+
 from hexlab.app.cli import main
 
 __all__: list[str] = []
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,395 @@
+"""The command line: ``hexlab reproduce | train | resume | verify | play | solve | bench | figures``.
+
+Commands only compose what the rooms offer, and load a room when they need it, so that ``hexlab --help`` answers at once.
+Whatever a user can get wrong ends in one line on stderr and exit code 2, an interrupt in 130.
+"""
+
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+
+import tyro
+from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction
+
+from hexlab.errors import ConfigError, HexlabError, RunError
+
+if TYPE_CHECKING:
+    from hexlab.protocols import Player
+    from hexlab.rules import Board
+
+__all__ = ["COMMANDS", "main"]
+
+_ABOUT = "Agents that teach themselves Hex, a tournament anchored to perfect play, and the scaling laws of both."
+_DIALS = "lower the number of boards (--boards), simulations (--simulations), the learner's batch (--batch) or the network (--width)"
+
+
+class _Command(Protocol):
+    def run(self) -> int | None: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Reproduce:
+    """Train a grid of networks, rate them against perfect play, fit the scaling laws and write one report.
+
+    Started again after an interruption, it goes on where it was.
+    """
+
+    scale: str = "laptop"
+    """What to run: 'tiny' (3x3, about a minute on 2 cores) or 'laptop' (3x3 to 5x5, at most 15 minutes on 4 cores)."""
+    out: Path = Path("runs/reproduce")
+    """Folder for the networks, tables, figures and the report."""
+    workers: int | None = None
+    """Processes to use, one core each. Default: the cores that are available. Results do not depend on it."""
+
+    def run(self) -> None:
+        """Run the pipeline."""
+        from hexlab.app.progress import show_progress
+        from hexlab.lab import pipeline
+
+        _check_positive("--workers", self.workers)
+        show_progress(pipeline.reproduce(self.scale, self.out, workers=self.workers))
+        print(f"report: {self.out / 'report.html'}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train an agent by self-play alone; the defaults are the preset of the board size."""
+
+    out: Path
+    """Folder to create for the run."""
+    threads: int | None = None
+    """Threads to use. Default: the cores that are available. Results do not depend on it."""
+
+    def run(self) -> None:
+        """Train."""
+        from hexlab import training
+        from hexlab.app.progress import show_reports
+
+        _check_positive("--threads", self.threads)
+        config = getattr(self, "config", None) or training.Config()
+        show_reports(training.train(config, self.out, threads=self.threads))
+        print(f"done: {self.out} (try `hexlab verify {self.out}` or `hexlab play --agent {self.out}`)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Resume:
+    """Go on with a run that was interrupted; it ends in the same bytes as an uninterrupted one."""
+
+    out: Positional[Path]
+    """Folder of the run."""
+    threads: int | None = None
+    """Threads to use. Default: the cores that are available. Results do not depend on it."""
+
+    def run(self) -> None:
+        """Resume."""
+        from hexlab import training
+        from hexlab.app.progress import show_reports
+
+        _check_positive("--threads", self.threads)
+        if not show_reports(training.resume(self.out, threads=self.threads)):
+            print(f"{self.out} was finished already")
+        print(f"done: {self.out}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Verify:
+    """Measure how often an agent gives a won position away, with 95 % intervals.
+
+    It is asked about positions of its own games, random ones and the solved suites, and plays out the openings that theory gives it.
+    """
+
+    agent: Positional[Path]
+    """Folder of a run, or a file of parameters."""
+    simulations: UseAppendAction[tuple[int, ...]] = ()
+    """Network evaluations a move; give it several times for several budgets. Default: 1, 64 and 512."""
+    positions: int = 1000
+    """Random won positions to ask about."""
+    seed: int = 0
+    """Seed of the random positions and of the games."""
+    skip_games: bool = False
+    """Do not play out the openings that theory gives the agent (at 64 simulations a move, or the budget given last)."""
+    json: bool = False
+    """Print JSON, one line a measurement."""
+
+    def run(self) -> None:
+        """Measure and print each figure as it comes."""
+        from hexlab.lab import verification
+
+        budgets = self.simulations or (1, 64, 512)
+        games_at = None if self.skip_games else self.simulations[-1] if self.simulations else 64
+        for finding in verification.verify(self.agent, budgets, positions=self.positions, seed=self.seed, games_at=games_at):
+            print(json.dumps(finding.to_dict()) if self.json else finding, flush=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Play:
+    """Play against an agent at the terminal: type a move such as c3, 'undo' to take one back, 'quit' to stop."""
+
+    agent: str = "random"
+    """Opponent: the folder of a run, a file of parameters, 'random', 'perfect' (up to 5x5) or 'rollouts' (search without a network)."""
+    size: int | None = None
+    """Board size. Default: the agent's, or 5."""
+    simulations: int = 64
+    """Evaluations the agent's search may use for a move; 1 plays the raw policy."""
+    color: Literal["black", "white"] = "black"
+    """Your color. Black moves first and joins top and bottom."""
+    seed: int = 0
+    """Seed of the agent's draws."""
+
+    def run(self) -> None:
+        """Play a game."""
+        from hexlab.app.game import play_game
+
+        agent, size = _load_player(self.agent, self.size, self.simulations)
+        play_game(agent, size, human=0 if self.color == "black" else 1, seed=self.seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Solve:
+    """Tell who wins a position up to 5x5, and by which moves."""
+
+    size: int = 5
+    """Board size."""
+    moves: str = ""
+    """Moves from the empty board, Black first, such as "c3 b2"."""
+    json: bool = False
+    """Print one line of JSON."""
+
+    def run(self) -> None:
+        """Solve and print."""
+        import hexlab
+
+        board = hexlab.Board.from_moves(self.moves, size=self.size)
+        solution = hexlab.solve(board)
+        winning = [move if isinstance(move, str) else _cell_name(move, board) for move in solution.winning_moves]
+        winner, turn = hexlab.Color(solution.winner), hexlab.Color(board.turn)
+        if self.json:
+            facts = {"size": board.size, "moves": list(board.moves), "to_move": turn.name.lower()}
+            print(json.dumps({**facts, "winner": winner.name.lower(), "winning_moves": winning}))
+            return
+        print(board)
+        if board.winner is not None:
+            print(f"{winner} has won.")
+        elif winner == turn:
+            print(f"{winner} wins with {' '.join(winning)}")
+        else:
+            print(f"{winner} wins, whatever {turn} plays.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """Measure the speed of this machine: random moves, search, self-play, network and learner."""
+
+    size: int = 9
+    """Board size of random play and of search with a free evaluator."""
+    net: str = "5:64x4"
+    """Board size and network of self-play, network and learner: size:widthxdepth."""
+    seconds: float = 1.0
+    """Wall-clock seconds of one repetition of a measurement."""
+    repeats: int = 5
+    """Repetitions; their median, least and most are given."""
+    threads: int = 1
+    """Threads that share the work of self-play and of search, each with a group of boards of its own."""
+    json: bool = False
+    """Print JSON with facts about the machine."""
+
+    def run(self) -> None:
+        """Measure and print."""
+        from hexlab.app import bench
+
+        measures = bench.measure_all(
+            size=self.size, net=self.net, seconds=self.seconds, repeats=self.repeats, threads=self.threads
+        )
+        if self.json:
+            print(bench.to_json(list(measures)))
+            return
+        for measure in measures:
+            print(measure, flush=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """Draw the figures from an experiment's tables, without weights and without a GPU."""
+
+    tables: Path = Path("experiments/01_frontier/tables")
+    """Folder of the tables."""
+    out: Path = Path("plots")
+    """Folder of the figures and of the numbers behind them."""
+    check: bool = False
+    """Write nothing; fail if the figures in the folder are not those that the tables give."""
+
+    def run(self) -> int:
+        """Draw or check."""
+        from hexlab import scaling
+
+        if not self.check:
+            for path in scaling.write_figures(self.tables, self.out):
+                print(path)
+            return 0
+        drifted = scaling.check_figures(self.tables, self.out)
+        if drifted:
+            raise RunError(f"drift in {', '.join(str(name) for name in drifted)}: draw anew with `hexlab figures --out {self.out}`")
+        print(f"the figures in {self.out} are those of {self.tables}")
+        return 0
+
+
+COMMANDS: dict[str, type] = {
+    "reproduce": Reproduce,
+    "train": Train,
+    "resume": Resume,
+    "verify": Verify,
+    "play": Play,
+    "solve": Solve,
+    "bench": Bench,
+    "figures": Figures,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code.
+
+    Args:
+        arguments: words after ``hexlab``; those of the process if not given.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _parse(words).run()
+        sys.stdout.flush()
+        return status or 0
+    except HexlabError as error:
+        return _complain(error)
+    except KeyboardInterrupt:
+        _complain("interrupted; `hexlab reproduce` and `hexlab resume` go on where they were")
+        return 130
+    except MemoryError:
+        return _complain(f"out of memory: {_DIALS}")
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}" if error.filename else error)
+    except RuntimeError as error:
+        return _complain(_explain(error))
+
+
+def _complain(message: object) -> int:
+    print(f"hexlab: {' '.join(str(message).split())}", file=sys.stderr)
+    return 2
+
+
+def _explain(error: RuntimeError) -> str:
+    """Say what to do about failures of the runtime that a user can cause; anything else is a defect and is raised again."""
+    from concurrent.futures import BrokenExecutor
+
+    if "RESOURCE_EXHAUSTED" in str(error):  # how JAX reports that memory ran out
+        return f"out of memory on the device: {_DIALS}"
+    if isinstance(error, BrokenExecutor):
+        return f"a worker process was killed, most often for want of memory: lower --workers, or {_DIALS}"
+    raise error
+
+
+def _parse(words: list[str]) -> _Command:
+    """Return the command that the words describe; ``--help`` prints and leaves, a mistake raises `ConfigError`."""
+    name = words[0] if words and words[0] in COMMANDS else None
+    if name is None:
+        return _read("hexlab", _any_command(), words, _ABOUT)
+    kind = _train_with_config(words) if name == "train" else COMMANDS[name]
+    return _read(f"hexlab {name}", kind, words[1:])
+
+
+def _read(program: str, kind: Any, words: list[str], about: str | None = None) -> Any:
+    """Let tyro read the words, and turn the page it writes about a mistake into one line."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(kind, prog=program, description=about, args=words, config=(tyro.conf.FlagCreatePairsOff,))
+    except SystemExit as leaving:
+        if leaving.code in (0, None):
+            raise
+    raise ConfigError(f"{_one_line(said.getvalue())} (see `{program} --help`)")
+
+
+def _any_command() -> Any:
+    """Return the union of all commands, each under its name."""
+    kinds = tuple(Annotated[kind, tyro.conf.subcommand(name)] for name, kind in COMMANDS.items())
+    union: Any = kinds[0]
+    for kind in kinds[1:]:
+        union = union | kind
+    return union
+
+
+def _train_with_config(words: list[str]) -> type:
+    """Return `Train` with a flag for every setting of a run, whose defaults are the preset of the size on the command line."""
+    from hexlab.training import Config, preset
+
+    size = Config.size
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        flag, _, value = word.partition("=")
+        if flag == "--size" and (value or following).isdigit():
+            size = int(value or following)
+    defaults = Config(**preset(size))
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class TrainWithConfig(Train):
+        __doc__ = Train.__doc__
+        config: OmitArgPrefixes[Config] = defaults
+        """Settings of the run; the defaults are the preset of the board size. "Paper" is Jones 2021, arXiv 2104.03113."""
+
+    return TrainWithConfig
+
+
+def _one_line(page: str) -> str:
+    """Return what a page of tyro's says, without its frames, its colors, and the help it repeats.
+
+    >>> _one_line("╭─ Value error ─╮\\n│ Error parsing --size: 'x' │\\n│ ──── │\\n│ For full helptext, run hexlab --help │\\n╰───╯")
+    "Error parsing --size: 'x'"
+    """
+    sections: list[list[str]] = [[]]
+    for line in re.sub(r"\x1b\[[0-9;]*m", "", page).splitlines():
+        text = line.strip("│|╭╮╰╯─ \t")
+        if line.startswith("╭") or not text:
+            sections.append([])
+        else:
+            sections[-1].append(text)
+    kept = [" ".join(section) for section in sections if section]
+    kept = [text for text in kept if not text.startswith(("For full helptext", "Argument helptext"))]
+    return "; ".join(kept) or "the command line makes no sense"
+
+
+def _check_positive(flag: str, value: int | None) -> None:
+    if value is not None and value < 1:
+        raise ConfigError(f"{flag} {value}: give a number from 1 up")
+
+
+def _load_player(agent: str, size: int | None, simulations: int) -> "tuple[Player, int]":
+    from hexlab import arena, mcts
+
+    _check_positive("--simulations", simulations)
+    if agent == "random":
+        return arena.RandomPlayer(), size or 5
+    if agent == "perfect":
+        return arena.SolverPlayer(size or 5), size or 5
+    if agent == "rollouts":
+        return arena.SearchPlayer(mcts.rollouts(games=16), simulations), size or 5
+    if not Path(agent).exists():
+        raise RunError(f"no agent at {agent!r}: name a run folder, a parameter file, 'random', 'perfect' or 'rollouts'")
+    from hexlab import network
+
+    net = network.load(agent)
+    if size not in (None, net.architecture.size):
+        raise ConfigError(f"--size {size}: the agent in {agent} plays {net.architecture.size}x{net.architecture.size}")
+    return arena.SearchPlayer(net, simulations), net.architecture.size
+
+
+def _cell_name(cell: int, board: "Board") -> str:
+    from hexlab.rules import cell_name
+
+    return cell_name(cell, board.size)
