@@ -1,0 +1,332 @@
+"""Everything that can be fitted to an experiment, and its claims beside the paper's."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from hexlab.scaling.frontiers import (
+    SOURCES,
+    Frontier,
+    compute_frontier,
+    crossing,
+    incline_slope,
+    paper_frontier,
+    resample_frontier,
+)
+from hexlab.scaling.laws import MODELS, Law, Prediction, fit_law, interval, predict_board
+from hexlab.scaling.tables import NotEnoughDataError, Tables
+from hexlab.scaling.tradeoffs import SizeLaw, TestCurve, Tradeoff, fit_network_size, fit_test_curves, fit_tradeoff
+
+__all__ = ["Analysis", "Claim", "analyze", "make_claims"]
+
+_NAN = float("nan")
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """One statement of the paper beside ours.
+
+    Attributes:
+        text: what is measured, with its unit.
+        paper: the paper's value; nan if it has none.
+        paper_note: where that value is from.
+        value: ours; nan if it cannot be had.
+        low: lower end of its 95 % interval; nan without bootstrap.
+        high: upper end.
+        missing: why there is no value, "" if there is one.
+    """
+
+    text: str
+    paper: float
+    paper_note: str
+    value: float
+    low: float
+    high: float
+    missing: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """How ours compares: by whether the interval holds the paper's value."""
+        if self.missing:
+            return self.missing
+        if not math.isfinite(self.paper):
+            return "no value in the paper"
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            return "no interval"
+        if self.low <= self.paper <= self.high:
+            return "agrees"
+        return "above the paper" if self.low > self.paper else "below the paper"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Analysis:
+    """All fits of one experiment. Where something could not be fitted, `missing` says why under the same name.
+
+    Attributes:
+        tables: what was analyzed.
+        bootstrap: number of bootstrap copies behind the intervals.
+        seed: of the copies.
+        frontier: frontiers in true FLOPs; None if there is none.
+        copies: bootstrap copies of the frontiers, float64[R, G] by board size.
+        paper_count: the same frontiers against the paper's count of compute.
+        paper_copies: bootstrap copies of those.
+        laws: by model.
+        predictions: by model, of the largest board.
+        test_curves: by board size.
+        tradeoffs: by board size.
+        network_size: size of the nets on the frontiers; None if not to be had.
+        sources: by source of the bootstrap alone, the 95 % interval of the change-point law's m_flops.
+        missing: reasons, by "frontier", "law", "prediction", "tradeoff 5", "test curves 5", "network size".
+    """
+
+    tables: Tables
+    bootstrap: int
+    seed: int
+    frontier: Frontier | None
+    copies: Mapping[int, np.ndarray]
+    paper_count: Frontier | None
+    paper_copies: Mapping[int, np.ndarray]
+    laws: Mapping[str, Law]
+    predictions: Mapping[str, Prediction]
+    test_curves: Mapping[int, tuple[TestCurve, ...]]
+    tradeoffs: Mapping[int, Tradeoff]
+    network_size: SizeLaw | None
+    sources: Mapping[str, tuple[float, float]]
+    missing: Mapping[str, str]
+
+
+def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
+    """Fit everything that the tables allow.
+
+    Args:
+        tables: an experiment; however small, what cannot be fitted is named in `Analysis.missing`.
+        bootstrap: number of bootstrap copies; 0 for no intervals.
+        seed: of the copies.
+    """
+    missing: dict[str, str] = {}
+
+    def attempt(name: str, build: Callable[[], Any]) -> Any:
+        try:
+            return build()
+        except NotEnoughDataError as error:
+            missing[name] = str(error)
+            return None
+
+    frontier = paper_count = None
+    parts = [attempt("frontier", lambda size=size: compute_frontier(tables, size)) for size in tables.sizes]
+    parts = [part for part in parts if part is not None and part.test_simulations == parts_budget(parts)]
+    copies: Mapping[int, np.ndarray] = {}
+    paper_copies: Mapping[int, np.ndarray] = {}
+    sources: dict[str, tuple[float, float]] = {}
+    laws: dict[str, Law] = {}
+    predictions: dict[str, Prediction] = {}
+    network_size = None
+    if parts:
+        frontier = dataclasses.replace(parts[0], boards=tuple(board for part in parts for board in part.boards))
+        budget = frontier.test_simulations
+        counted = [compute_frontier(tables, size, x="paper_flops", test_simulations=budget) for size in frontier.sizes]
+        paper_count = dataclasses.replace(counted[0], boards=tuple(board for part in counted for board in part.boards))
+        if bootstrap:
+            copies = resample_frontier(frontier, bootstrap, seed)
+            paper_copies = resample_frontier(paper_count, bootstrap, seed)
+        front: Frontier = frontier
+        for model in MODELS:
+            law = attempt("law", lambda model=model: fit_law(front, model=model, bootstrap=copies, seed=seed))
+            prediction = attempt("prediction", lambda model=model: predict_board(front, model=model, bootstrap=copies, seed=seed))
+            laws.update({model: law} if law else {})
+            predictions.update({model: prediction} if prediction else {})
+        if bootstrap and "change_point" in laws:
+            for source in SOURCES:
+                alone = resample_frontier(front, bootstrap, seed, sources=(source,))
+                alone = {size: rows[: min(bootstrap, 100)] for size, rows in alone.items()}
+                sources[source] = fit_law(front, bootstrap=alone, seed=seed).intervals["m_flops"]
+        network_size = attempt("network size", lambda: fit_network_size(front, bootstrap=bootstrap, seed=seed))
+    test_curves = {size: attempt(f"test curves {size}", lambda size=size: fit_test_curves(tables, size)) for size in tables.sizes}
+    tradeoffs = {
+        size: attempt(f"tradeoff {size}", lambda size=size: fit_tradeoff(tables, size, bootstrap=bootstrap, seed=seed))
+        for size in tables.sizes
+    }
+    return Analysis(
+        tables,
+        bootstrap,
+        seed,
+        frontier,
+        copies,
+        paper_count,
+        paper_copies,
+        laws,
+        predictions,
+        {size: curves for size, curves in test_curves.items() if curves},
+        {size: tradeoff for size, tradeoff in tradeoffs.items() if tradeoff},
+        network_size,
+        sources,
+        missing,
+    )
+
+
+def make_claims(analysis: Analysis) -> tuple[Claim, ...]:
+    """Return the paper's claims with its values and ours, those on the law first."""
+    return (*_law_claims(analysis), *_board_claims(analysis), *_search_claims(analysis))
+
+
+def parts_budget(parts: list[Frontier | None]) -> int:
+    """Return the test budget shared by most of several frontiers, the largest of several such."""
+    budgets = [part.test_simulations for part in parts if part is not None]
+    return max(budgets, key=lambda budget: (budgets.count(budget), budget), default=0)
+
+
+def _law_claims(analysis: Analysis) -> list[Claim]:
+    law = analysis.laws.get("change_point")
+    paper = paper_frontier()
+    two_boards = "not enough data: needs two boards"
+    rows: list[tuple[str, float, str, Callable[[np.ndarray], Any], bool]] = [
+        ("Elo a decade of training compute, on the law's incline", 500, "text; 506 refitted to its curves", lambda p: p[..., 2], False),
+        (
+            "win rate of 2x training compute, on the incline",
+            2 / 3,
+            "text",
+            lambda p: 1 / (1 + 10 ** (-p[..., 2] * math.log10(2) / 400)),
+            False,
+        ),
+        (
+            "compute for the same Elo below perfect, factor a board (law)",
+            7,
+            "text and its law",
+            lambda p: 10 ** np.clip(-p[..., 3] / p[..., 2], -12, 12),
+            True,
+        ),
+        (
+            "compute at take-off, factor a board (law)",
+            4,
+            "text; its own law gives 2.1",
+            lambda p: 10 ** np.clip((p[..., 0] - p[..., 3]) / p[..., 2], -12, 12),
+            True,
+        ),
+        ("growth of the plateau below perfect play, Elo a board (law)", 268, "its law; its text says 500", lambda p: -p[..., 0], True),
+    ]
+    claims = []
+    for text, value, note, derive, many in rows:
+        if law is None:
+            reason = analysis.missing.get("law", analysis.missing.get("frontier", "not enough data: needs a frontier"))
+            claims.append(Claim(text, value, note, _NAN, _NAN, _NAN, reason))
+        elif many and len(law.sizes) < 2:
+            claims.append(Claim(text, value, note, _NAN, _NAN, _NAN, two_boards))
+        else:
+            claims.append(Claim(text, value, note, float(derive(law.vector)), *_ends(derive(law.replicates))))
+    front = analysis.paper_count
+    text = "compute to reach -50 Elo, factor a board (measured crossings)"
+    if front is None or len(front.sizes) < 2:
+        claims.append(Claim(text, _growth(paper, paper.sizes), "its curves", _NAN, _NAN, _NAN, two_boards))
+    else:
+        shared = [size for size in front.sizes if size in paper.sizes]
+        theirs = _growth(paper, shared) if len(shared) > 1 else _NAN
+        ours = _growth(front, front.sizes)
+        if math.isfinite(ours):
+            copies = [
+                _growth_of(
+                    np.array(front.sizes), np.array([_cross(front, size, row) for size, row in zip(front.sizes, rows, strict=True)])
+                )
+                for rows in zip(*(analysis.paper_copies[size] for size in front.sizes), strict=True)
+            ] if analysis.paper_copies else []
+            claims.append(Claim(text, theirs, "its curves of the same boards", ours, *_ends(np.array(copies))))
+        else:
+            reason = "not enough data: needs every board to reach -50 Elo"
+            claims.append(Claim(text, theirs, "its curves of the same boards", _NAN, _NAN, _NAN, reason))
+    return claims
+
+
+def _board_claims(analysis: Analysis) -> list[Claim]:
+    claims: list[Claim] = []
+    front = analysis.paper_count
+    if front is None:
+        return claims
+    paper = paper_frontier()
+
+    def add(text: str, note: str, size: int, derive: Callable[[np.ndarray, np.ndarray], float], reason: str) -> None:
+        theirs = derive(paper.board(size).log10_flops, paper.board(size).elo) if size in paper.sizes else _NAN
+        board = front.board(size)
+        ours = derive(board.log10_flops, board.elo)
+        if not math.isfinite(ours):
+            claims.append(Claim(text, theirs, note, _NAN, _NAN, _NAN, reason))
+            return
+        copies = np.array([derive(board.log10_flops, row) for row in analysis.paper_copies.get(size, ())])
+        claims.append(Claim(text, theirs, note, ours, *_ends(copies)))
+
+    for size in front.sizes:
+        name = f"{size}x{size}"
+        add(
+            f"{name}: log10 of compute (paper's count) to reach -50 Elo",
+            "its curves; its zero is its pool's best",
+            size,
+            lambda cost, elo: crossing(cost, elo, -50.0),
+            "not enough data: needs a frontier that reaches -50 Elo",
+        )
+    for size in front.sizes:
+        name = f"{size}x{size}"
+        add(
+            f"{name}: Elo a decade on the steep part of the frontier",
+            "its curves",
+            size,
+            incline_slope,
+            "not enough data: needs three frontier points between 85 % of its depth and -100 Elo",
+        )
+    weakest = {size: min(board.curves.plain) for size, board in zip(paper.sizes, paper.boards, strict=True)}
+    for agent in analysis.tables.agents:
+        rating = analysis.tables.rating_by_agent.get(agent.agent)
+        if agent.kind == "random" and rating is not None:
+            claims.append(
+                Claim(
+                    f"{agent.size}x{agent.size}: Elo of random play",
+                    float(weakest.get(agent.size, _NAN)),
+                    "its weakest snapshot",
+                    rating.elo,
+                    rating.low,
+                    rating.high,
+                )
+            )
+    return claims
+
+
+def _search_claims(analysis: Analysis) -> list[Claim]:
+    claims = []
+    for size in analysis.tables.sizes:
+        text = f"{size}x{size}: decades of test compute that a decade of training saves"
+        tradeoff = analysis.tradeoffs.get(size)
+        if tradeoff is None:
+            reason = analysis.missing.get(f"tradeoff {size}", "not enough data")
+            claims.append(Claim(text, 1.2, "9x9, figure 9", _NAN, _NAN, _NAN, reason))
+        else:
+            low, high = tradeoff.intervals["slope"]
+            claims.append(Claim(text, 1.2, "9x9, figure 9", -tradeoff.slope, -high, -low))
+    text = "exponent of net size (width^2 x depth) on the frontier against compute"
+    law = analysis.network_size
+    if law is None:
+        reason = analysis.missing.get("network size", "not enough data: needs a frontier")
+        claims.append(Claim(text, 0.93, "refitted to its curves", _NAN, _NAN, _NAN, reason))
+    else:
+        claims.append(Claim(text, 0.93, "refitted to its curves", law.exponent, law.low, law.high))
+    return claims
+
+
+def _cross(frontier: Frontier, size: int, elo: np.ndarray) -> float:
+    return crossing(frontier.board(size).log10_flops, elo, -50.0)
+
+
+def _growth(frontier: Frontier, sizes) -> float:
+    return _growth_of(np.array(sizes), np.array([_cross(frontier, size, frontier.board(size).elo) for size in sizes]))
+
+
+def _growth_of(sizes: np.ndarray, crossings: np.ndarray) -> float:
+    if not np.isfinite(crossings).all() or len(sizes) < 2:
+        return _NAN
+    return float(10 ** np.polyfit(sizes, crossings, 1)[0])
+
+
+def _ends(copies: np.ndarray) -> tuple[float, float]:
+    if not len(copies):
+        return _NAN, _NAN
+    low, high = interval(copies)
+    return float(low), float(high)

@@ -1,0 +1,405 @@
+"""Frontiers: the best Elo that a given training compute buys on a board, and bootstrap copies of them.
+
+Construction, after Jones 2021, section 5: on a grid of log-spaced compute each run's Elo is interpolated linearly in log10 of
+compute between its snapshots, is undefined before its first one and keeps its last value after its last one (a cheaper agent stays
+available); the frontier is the maximum over runs. A maximum of noisy ratings flatters, so the run at each grid point is picked by
+ratings from one half of the openings and its Elo is read from ratings on the other half. Luck of the games thereby cancels; luck
+of a training seed stays, since that agent really exists.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hexlab import records
+from hexlab.errors import ConfigError
+from hexlab.scaling import pools
+from hexlab.scaling.tables import NotEnoughDataError, Tables, paper_curves
+
+__all__ = [
+    "COSTS",
+    "SOURCES",
+    "BoardFrontier",
+    "Curves",
+    "Frontier",
+    "Step",
+    "compute_frontier",
+    "crossing",
+    "draw_runs",
+    "incline_slope",
+    "locate",
+    "paper_frontier",
+    "resample_cells",
+    "resample_frontier",
+]
+
+COSTS = ("train_flops", "paper_flops")
+SOURCES = ("openings", "seeds", "cells")
+
+
+class Step(NamedTuple):
+    """An agent that no cheaper one beats: one corner of the discrete frontier.
+
+    Attributes:
+        agent: its key.
+        log10_flops: what it had cost to train.
+        elo: its rating on the half that did not pick it.
+        picked_elo: its rating on the half that picked it.
+    """
+
+    agent: str
+    log10_flops: float
+    elo: float
+    picked_elo: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Curves:
+    """The runs of one board on a common grid of compute. Axis letters: K runs, G grid points, A agents.
+
+    Attributes:
+        log10_flops: float64[G], the grid.
+        runs: K run keys.
+        cells: K pairs (width, depth); runs of one cell differ in their seed alone.
+        agents: A agent keys, the snapshots at the test budget.
+        agent_log10_flops: float64[A], what each had cost to train.
+        left: int64[K, G], the agent at or before each grid point of a run (its first one before that).
+        right: int64[K, G], the agent at or after it (its last one after that).
+        share: float64[K, G] in [0, 1], how far the grid point is from left to right in log10 of compute.
+        started: bool[K, G], whether the run had its first snapshot.
+        picking: float64[A], Elo by the half of the openings that picks.
+        rating: float64[A], Elo by the half that rates.
+        plain: float64[A], Elo by all games.
+        halves: the pairings behind `picking` and `rating`, two empty tuples where the games are not known.
+    """
+
+    log10_flops: np.ndarray
+    runs: tuple[str, ...]
+    cells: tuple[tuple[int, int], ...]
+    agents: tuple[str, ...]
+    agent_log10_flops: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    share: np.ndarray
+    started: np.ndarray
+    picking: np.ndarray
+    rating: np.ndarray
+    plain: np.ndarray
+    halves: tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]] = ((), ())
+
+    def interpolate(self, elo: np.ndarray) -> np.ndarray:
+        """Return the Elo of every run at every grid point from the agents' Elo float64[..., A]: float64[..., K, G]."""
+        values = elo[..., self.left] * (1 - self.share) + elo[..., self.right] * self.share
+        return np.where(self.started, values, np.nan)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BoardFrontier:
+    """The frontier of one board.
+
+    Attributes:
+        size: board size.
+        log10_flops: float64[G], training compute.
+        elo: float64[G], Elo of the picked runs by the games that did not pick them.
+        picked_elo: float64[G], Elo of the same runs by the games that picked them; on average too high.
+        plain_elo: float64[G], the maximum over runs of Elo by all games, as the paper has it.
+        run: G run keys, the picked ones.
+        cell: G pairs (width, depth) of the picked runs.
+        steps: the discrete frontier: agents that no cheaper one beats, in order of cost.
+        curves: every run of the board on the same grid.
+    """
+
+    size: int
+    log10_flops: np.ndarray
+    elo: np.ndarray
+    picked_elo: np.ndarray
+    plain_elo: np.ndarray
+    run: tuple[str, ...]
+    cell: tuple[tuple[int, int], ...]
+    steps: tuple[Step, ...]
+    curves: Curves
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Frontier:
+    """Frontiers of all boards at one test budget.
+
+    Attributes:
+        x: unit of compute: "train_flops" (2 a multiply-add, self-play and learner) or "paper_flops" (the paper's count).
+        test_simulations: simulations a move at which the agents play.
+        boards: one frontier for each board, in order of size.
+    """
+
+    x: str
+    test_simulations: int
+    boards: tuple[BoardFrontier, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Board sizes, increasing."""
+        return tuple(board.size for board in self.boards)
+
+    def board(self, size: int) -> BoardFrontier:
+        """Return the frontier of one board size."""
+        for board in self.boards:
+            if board.size == size:
+                return board
+        raise ConfigError(f"no frontier of size {size!r}: there are {list(self.sizes)}")
+
+    def select(self, sizes: Sequence[int]) -> "Frontier":
+        """Return the frontiers of some board sizes alone."""
+        return dataclasses.replace(self, boards=tuple(self.board(size) for size in sizes))
+
+
+def compute_frontier(
+    tables: Tables,
+    size: int | None = None,
+    *,
+    x: str = "train_flops",
+    test_simulations: int | None = None,
+    points: int = 101,
+) -> Frontier:
+    """Compute the frontier of one board, or of all.
+
+    Args:
+        tables: an experiment.
+        size: board size; None takes every board.
+        x: cost on the axis, "train_flops" or "paper_flops".
+        test_simulations: simulations a move of the agents compared; None takes the budget at which most snapshots are rated, the
+            largest of several such.
+        points: grid points a board, from its cheapest snapshot to its dearest, evenly in log10.
+
+    Raises:
+        NotEnoughDataError: no run with two rated snapshots at that budget, or games on one half of the openings only.
+    """
+    if x not in COSTS:
+        raise ConfigError(f"unknown cost {x!r}: expected one of {', '.join(COSTS)}")
+    if points < 2:
+        raise ConfigError(f"a grid of {points!r} points: give at least 2")
+    budget = _common_budget(tables) if test_simulations is None else test_simulations
+    sizes = tables.sizes if size is None else (size,)
+    boards = tuple(_board_frontier(each, _measured_curves(tables.select(each), each, x, budget, points)) for each in sizes)
+    return Frontier(x, budget, boards)
+
+
+def paper_frontier(points: int = 101) -> Frontier:
+    """Compute the frontiers of Jones 2021 from its published curves, boards 3 to 9, in the paper's count of compute.
+
+    There are no games behind them and one seed a network, so agents are picked and rated by the same Elo and only cells can be
+    drawn again.
+    """
+    boards = []
+    for size in sorted({point.size for point in paper_curves()}):
+        runs: dict[tuple[int, int], list[tuple[float, str]]] = {}
+        elo = []
+        for number, point in enumerate(each for each in paper_curves() if each.size == size):
+            runs.setdefault((point.width, point.depth), []).append((point.log10_flops, str(number)))
+            elo.append(point.elo)
+        lines = [(f"{width}x{depth}", (width, depth), line) for (width, depth), line in runs.items()]
+        values = np.array(elo)
+        boards.append(_board_frontier(size, _make_curves(lines, points, *(dict(enumerate(values)),) * 3)))
+    return Frontier("paper_flops", 64, tuple(boards))
+
+
+def resample_frontier(
+    frontier: Frontier, samples: int, seed: int, *, sources: Sequence[str] = SOURCES
+) -> dict[int, np.ndarray]:
+    """Draw bootstrap copies of every frontier.
+
+    Each copy draws, with replacement, a board's cells (networks), the seeds of each drawn cell, and within every pairing the
+    openings of the picking half and of the rating half; then all agents are rated, picked and rated again as for the frontier
+    itself. Only runs that were drawn can be picked, so a copy lacks about a third of the networks: where one network alone
+    carries a stretch of the frontier, the interval reaches far down, as it should.
+
+    Args:
+        frontier: what `compute_frontier` returned.
+        samples: number R of copies.
+        seed: any integer; equal seeds give equal copies.
+        sources: which of "openings", "seeds" and "cells" are drawn; the others stay as measured.
+
+    Returns:
+        float64[R, G] by board size; nan where no drawn run had started.
+    """
+    unknown = set(sources) - set(SOURCES)
+    if unknown or samples < 1:
+        raise ConfigError(f"bootstrap of {samples!r} samples over {list(sources)}: expected at least 1 over {', '.join(SOURCES)}")
+    return {
+        board.size: _best_of(board.curves, *_draw(board.curves, samples, seed + 7919 * board.size, sources))[0]
+        for board in frontier.boards
+    }
+
+
+def resample_cells(frontier: Frontier, samples: int, seed: int) -> dict[int, np.ndarray]:
+    """Draw the same bootstrap copies as `resample_frontier`; returns which run each picks: int64[R, G], -1 for none."""
+    return {
+        board.size: _best_of(board.curves, *_draw(board.curves, samples, seed + 7919 * board.size, SOURCES))[1]
+        for board in frontier.boards
+    }
+
+
+def draw_runs(cells: Sequence[tuple[int, int]], samples: int, rng: np.random.Generator, sources: Sequence[str]) -> np.ndarray:
+    """Draw cells and their seeds with replacement; returns bool[samples, K]: whether each run was drawn at least once."""
+    names = sorted(set(cells))
+    members = [np.flatnonzero([cell == name for cell in cells]) for name in names]
+    drawn = np.zeros((samples, len(cells)), bool)
+    for sample in range(samples):
+        chosen = rng.integers(len(names), size=len(names)) if "cells" in sources else range(len(names))
+        for cell in chosen:
+            runs = members[cell]
+            drawn[sample, rng.choice(runs, len(runs)) if "seeds" in sources else runs] = True
+    return drawn
+
+
+def locate(grid: np.ndarray, costs: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what interpolates a run linearly at every grid point: columns before, columns after, and the share of the latter.
+
+    >>> left, right, share = locate(np.array([0.0, 1.5, 9.0]), np.array([1.0, 2.0]), np.array([7, 8]))
+    >>> left.tolist(), right.tolist(), share.tolist()
+    ([7, 7, 8], [7, 8, 8], [0.0, 0.5, 0.0])
+    """
+    position = np.interp(grid, costs, np.arange(len(costs)))
+    before = np.floor(position).astype(np.int64)
+    return columns[before], columns[np.ceil(position).astype(np.int64)], position - before
+
+
+def crossing(log10_flops: np.ndarray, elo: np.ndarray, level: float) -> float:
+    """Return log10 of the compute at which a frontier first reaches `level`, linearly interpolated; nan if it never does."""
+    at = np.flatnonzero(elo >= level)
+    if not len(at):
+        return float("nan")
+    first = int(at[0])
+    if first == 0 or not np.isfinite(elo[first - 1]):
+        return float(log10_flops[first])
+    share = (level - elo[first - 1]) / (elo[first] - elo[first - 1])
+    return float(log10_flops[first - 1] + share * (log10_flops[first] - log10_flops[first - 1]))
+
+
+def incline_slope(log10_flops: np.ndarray, elo: np.ndarray) -> float:
+    """Return the Elo a decade of a frontier's steep part, by least squares over its points between 85 % of its depth and -100.
+
+    The depth is the frontier's lowest Elo. With fewer than three points there (a board with hardly any room), nan.
+
+    >>> x = np.linspace(9, 11, 101)
+    >>> round(incline_slope(x, np.clip(-400 + 300 * (x - 9.5), -400, 0)))
+    300
+    """
+    steep = np.isfinite(elo) & (elo <= -100)
+    if np.isfinite(elo).any():
+        steep &= elo >= 0.85 * np.nanmin(elo)
+    if steep.sum() < 3:
+        return float("nan")
+    return float(np.polyfit(log10_flops[steep], elo[steep], 1)[0])
+
+
+def _common_budget(tables: Tables) -> int:
+    counts: dict[int, int] = {}
+    for agent in tables.agents:
+        if agent.kind == "snapshot":
+            counts[agent.test_simulations] = counts.get(agent.test_simulations, 0) + 1
+    if not counts:
+        raise NotEnoughDataError("not enough data: needs rated snapshots; the tables hold none")
+    return max(counts, key=lambda budget: (counts[budget], budget))
+
+
+def _measured_curves(tables: Tables, size: int, x: str, budget: int, points: int) -> Curves:
+    halves = pools.split_halves(tables.pairings)
+    picking, rating = (dict(zip(*pools.rate_pool(half), strict=True)) for half in halves)
+    plain = {row.agent: row.elo for row in tables.ratings}
+    lines = []
+    for run in sorted(tables.runs, key=lambda row: (row.parameters, row.width, row.depth, row.seed, row.run)):
+        line = {}
+        for agent in tables.agents:
+            if agent.run == run.run and agent.kind == "snapshot" and agent.test_simulations == budget:
+                flops = getattr(tables.snapshot_by_key[agent.run, agent.snapshot], x)
+                # An untrained net costs nothing and has no place on a logarithmic axis.
+                if flops > 0 and all(agent.agent in known for known in (picking, rating, plain)):
+                    line[float(np.log10(flops))] = agent.agent
+        if len(line) >= 2:
+            lines.append((run.run, (run.width, run.depth), sorted(line.items())))
+    if not lines:
+        raise NotEnoughDataError(
+            f"not enough data: needs a run on {size}x{size} with two trained snapshots rated at {budget} simulations"
+        )
+    return _make_curves(lines, points, picking, rating, plain, halves)
+
+
+def _make_curves(lines, points, picking, rating, plain, halves=((), ())) -> Curves:
+    agents = [agent for _, _, line in lines for _, agent in line]
+    place = {agent: position for position, agent in enumerate(agents)}
+    costs = np.array([cost for _, _, line in lines for cost, _ in line])
+    grid = np.linspace(costs.min(), costs.max(), points)
+    left = np.zeros((len(lines), points), np.int64)
+    right, share, started = left.copy(), left.astype(float), left.astype(bool)
+    for number, (_, _, line) in enumerate(lines):
+        at = np.array([cost for cost, _ in line])
+        columns = np.array([place[agent] for _, agent in line])
+        # A hair of slack, so that rounding cannot hide the first snapshot from the grid's first point.
+        started[number] = grid >= at[0] - 1e-9
+        left[number], right[number], share[number] = locate(grid, at, columns)
+    # Agents of the paper are numbered, those of tables are named.
+    keys = [int(agent) for agent in agents] if isinstance(next(iter(plain)), int) else agents
+    return Curves(
+        grid,
+        tuple(run for run, _, _ in lines),
+        tuple(cell for _, cell, _ in lines),
+        tuple(agents),
+        costs,
+        left,
+        right,
+        share,
+        started,
+        *(np.array([elo[key] for key in keys]) for elo in (picking, rating, plain)),
+        halves,
+    )
+
+
+def _board_frontier(size: int, curves: Curves) -> BoardFrontier:
+    everything = np.ones((1, len(curves.runs)), bool)
+    elo, picked = _best_of(curves, curves.picking[None], curves.rating[None], everything)
+    same, _ = _best_of(curves, curves.picking[None], curves.picking[None], everything)
+    plain, _ = _best_of(curves, curves.plain[None], curves.plain[None], everything)
+    return BoardFrontier(
+        size,
+        curves.log10_flops,
+        elo[0],
+        same[0],
+        plain[0],
+        tuple(curves.runs[run] for run in picked[0]),
+        tuple(curves.cells[run] for run in picked[0]),
+        _steps(curves),
+        curves,
+    )
+
+
+def _steps(curves: Curves) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    best = -np.inf
+    for agent in np.lexsort((-curves.picking, curves.agent_log10_flops)):
+        if curves.picking[agent] > best:
+            best = curves.picking[agent]
+            numbers = curves.agent_log10_flops[agent], curves.rating[agent], curves.picking[agent]
+            steps.append(Step(curves.agents[agent], *map(float, numbers)))
+    return tuple(steps)
+
+
+def _best_of(curves: Curves, picking: np.ndarray, rating: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pick runs by one Elo and rate them by the other: (float64[R, G], int64[R, G])."""
+    choice = np.where(drawn[:, :, None], curves.interpolate(picking), np.nan)
+    none = np.isnan(choice).all(axis=1)
+    picked = np.argmax(np.where(np.isnan(choice), -np.inf, choice), axis=1)
+    elo = np.take_along_axis(curves.interpolate(rating), picked[:, None], axis=1)[:, 0]
+    return np.where(none, np.nan, elo), np.where(none, -1, picked)
+
+
+def _draw(curves: Curves, samples: int, seed: int, sources: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw (picking float64[R, A], rating float64[R, A], drawn bool[R, K])."""
+    elo = [np.broadcast_to(known, (samples, len(known))) for known in (curves.picking, curves.rating)]
+    if "openings" in sources and all(curves.halves):
+        elo = [
+            pools.bootstrap_pool(half, samples, 2 * seed + number).column(curves.agents)
+            for number, half in enumerate(curves.halves)
+        ]
+    drawn = draw_runs(curves.cells, samples, np.random.default_rng([seed & 0xFFFFFFFF, 1]), sources)
+    return elo[0], elo[1], drawn

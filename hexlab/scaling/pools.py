@@ -1,0 +1,58 @@
+"""Elo of every agent of a pool, and of bootstrap copies of the pool: the one door from scaling to the arena's ratings."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from hexlab import records
+from hexlab.arena import ratings
+from hexlab.scaling.tables import NotEnoughDataError
+
+__all__ = ["PoolElo", "bootstrap_pool", "rate_pool", "split_halves"]
+
+
+class PoolElo(NamedTuple):
+    """Ratings of one pool.
+
+    Attributes:
+        agents: A keys.
+        elo: float64[A] or, for bootstrap copies, float64[R, A]; perfect play is 0 where the pool holds it.
+    """
+
+    agents: tuple[str, ...]
+    elo: np.ndarray
+
+    def column(self, keys) -> np.ndarray:
+        """Return the Elo of `keys`, nan for agents that are not in the pool: float64[..., len(keys)]."""
+        place = {agent: position for position, agent in enumerate(self.agents)}
+        padded = np.concatenate([self.elo, np.full((*self.elo.shape[:-1], 1), np.nan)], axis=-1)
+        return padded[..., [place.get(key, -1) for key in keys]]
+
+
+def split_halves(pairings: tuple[records.Pairing, ...]) -> tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]]:
+    """Return the pairings on the openings of half 0 and of half 1.
+
+    Raises:
+        NotEnoughDataError: one of them is empty.
+    """
+    halves = tuple(row for row in pairings if row.half == 0), tuple(row for row in pairings if row.half == 1)
+    if not all(halves):
+        raise NotEnoughDataError(
+            "not enough data: needs games on both halves of the openings, to pick agents on one and rate them on the other"
+        )
+    return halves
+
+
+@functools.lru_cache(maxsize=64)
+def rate_pool(pairings: tuple[records.Pairing, ...]) -> PoolElo:
+    """Rate one pool; the arguments of recent calls are remembered with their answers."""
+    rated = ratings.rate(list(pairings))
+    return PoolElo(tuple(row.agent for row in rated), np.array([row.elo for row in rated]))
+
+
+@functools.lru_cache(maxsize=64)
+def bootstrap_pool(pairings: tuple[records.Pairing, ...], samples: int, seed: int) -> PoolElo:
+    """Rate `samples` copies of a pool whose openings are drawn again with replacement within each pairing."""
+    agents = rate_pool(pairings).agents
+    return PoolElo(agents, np.asarray(ratings.bootstrap_ratings(list(pairings), samples, seed)))

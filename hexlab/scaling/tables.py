@@ -1,0 +1,269 @@
+"""The lab's tables as CSV files: read, checked, joined, written. All that scaling knows of an experiment.
+
+A folder of tables holds ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``pairings.csv`` and ``ratings.csv``, each with exactly
+the fields of the row of that name in `hexlab.records`, floats as `repr` writes them so that nothing is lost.
+"""
+
+import csv
+import dataclasses
+import functools
+import importlib.resources
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hexlab import records
+from hexlab.errors import HexlabError, StoreError
+
+__all__ = ["NotEnoughDataError", "PaperPoint", "Tables", "paper_curves", "read"]
+
+_ROWS: Mapping[str, type] = {
+    "runs": records.Run,
+    "snapshots": records.Snapshot,
+    "agents": records.Agent,
+    "pairings": records.Pairing,
+    "ratings": records.Rating,
+}
+
+
+class NotEnoughDataError(HexlabError):
+    """Tables that are sound but too small for what was asked; the message says what it needs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """Everything measured in one experiment, as rows of `hexlab.records`.
+
+    Attributes:
+        runs: training runs, one for each network and seed.
+        snapshots: what every kept set of parameters had cost.
+        agents: players of the tournaments: snapshots at a number of test simulations, perfect play, random play.
+        pairings: results of every pair of agents, in two halves of the openings.
+        ratings: Elo of every agent from all its games.
+    """
+
+    runs: tuple[records.Run, ...]
+    snapshots: tuple[records.Snapshot, ...]
+    agents: tuple[records.Agent, ...]
+    pairings: tuple[records.Pairing, ...]
+    ratings: tuple[records.Rating, ...]
+
+    def __post_init__(self) -> None:
+        """Check that keys are unique and that every row points at rows that are there."""
+        for name in _ROWS:
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        runs = _unique("runs", [row.run for row in self.runs])
+        snapshots = _unique("snapshots", [(row.run, row.snapshot) for row in self.snapshots])
+        agents = _unique("agents", [row.agent for row in self.agents])
+        _unique("ratings", [row.agent for row in self.ratings])
+        for snapshot in self.snapshots:
+            _require("snapshots", "run", snapshot.run, runs)
+        for agent in self.agents:
+            if agent.kind == "snapshot":
+                _require("agents", "snapshot", (agent.run, agent.snapshot), snapshots)
+        for pairing in self.pairings:
+            _require("pairings", "agent", pairing.first, agents)
+            _require("pairings", "agent", pairing.second, agents)
+            if pairing.half not in (0, 1):
+                raise StoreError(f"pairings.csv: half {pairing.half!r} of {pairing.first!r} is neither 0 nor 1")
+        for rating in self.ratings:
+            _require("ratings", "agent", rating.agent, agents)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Board sizes with at least one run, increasing."""
+        return tuple(sorted({row.size for row in self.runs}))
+
+    @functools.cached_property
+    def run_by_key(self) -> dict[str, records.Run]:
+        """Runs by their key."""
+        return {row.run: row for row in self.runs}
+
+    @functools.cached_property
+    def snapshot_by_key(self) -> dict[tuple[str, int], records.Snapshot]:
+        """Snapshots by run and number."""
+        return {(row.run, row.snapshot): row for row in self.snapshots}
+
+    @functools.cached_property
+    def agent_by_key(self) -> dict[str, records.Agent]:
+        """Agents by their key."""
+        return {row.agent: row for row in self.agents}
+
+    @functools.cached_property
+    def rating_by_agent(self) -> dict[str, records.Rating]:
+        """Ratings by agent key."""
+        return {row.agent: row for row in self.ratings}
+
+    def select(self, size: int) -> "Tables":
+        """Return the tables of one board size alone.
+
+        Raises:
+            StoreError: no run of that size.
+        """
+        if size not in self.sizes:
+            raise StoreError(f"no run on a {size}x{size} board: the tables hold sizes {list(self.sizes)}")
+        runs = tuple(row for row in self.runs if row.size == size)
+        keys = {row.run for row in runs}
+        return Tables(
+            runs,
+            tuple(row for row in self.snapshots if row.run in keys),
+            tuple(row for row in self.agents if row.size == size),
+            tuple(row for row in self.pairings if row.size == size),
+            tuple(row for row in self.ratings if row.size == size),
+        )
+
+    def join(self) -> list[dict[str, Any]]:
+        """Return one flat row for each rated agent: its rating, what it is, and what it had cost to train.
+
+        Fields of runs and snapshots are None for perfect and random play. Rows are in the order of `ratings`.
+        """
+        rows = []
+        for rating in self.ratings:
+            agent = self.agent_by_key[rating.agent]
+            row: dict[str, Any] = {**dataclasses.asdict(agent), **dataclasses.asdict(rating)}
+            of_snapshot = agent.kind == "snapshot"
+            run = self.run_by_key[agent.run] if of_snapshot else None
+            snapshot = self.snapshot_by_key[agent.run, agent.snapshot] if of_snapshot else None
+            for source, template in ((run, records.Run), (snapshot, records.Snapshot)):
+                for field in dataclasses.fields(template):
+                    if field.name not in row:
+                        row[field.name] = None if source is None else getattr(source, field.name)
+            rows.append(row)
+        return rows
+
+    def to_csv(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write the five files into `folder`, made if need be, each replaced whole; returns their paths."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for name, row_type in _ROWS.items():
+            path = folder / f"{name}.csv"
+            text = io.StringIO(newline="")
+            writer = csv.writer(text, lineterminator="\n")
+            names = [field.name for field in dataclasses.fields(row_type)]
+            writer.writerow(names)
+            writer.writerows([_to_text(getattr(row, field)) for field in names] for row in getattr(self, name))
+            partial = path.with_suffix(".csv.partial")
+            partial.write_text(text.getvalue(), encoding="utf-8", newline="")
+            os.replace(partial, path)
+            paths.append(path)
+        return paths
+
+    def to_frames(self) -> dict[str, Any]:
+        """Return pandas data frames by table name, and the join of all as ``"joined"``.
+
+        Raises:
+            StoreError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise StoreError("data frames need pandas: python -m pip install pandas") from None
+        frames = {}
+        for name, row_type in _ROWS.items():
+            columns = [field.name for field in dataclasses.fields(row_type)]
+            frames[name] = pandas.DataFrame([dataclasses.asdict(row) for row in getattr(self, name)], columns=columns)
+        frames["joined"] = pandas.DataFrame(self.join())
+        return frames
+
+
+def read(folder: str | os.PathLike[str]) -> Tables:
+    """Read an experiment's tables.
+
+    Args:
+        folder: holds the five CSV files, itself or in its subfolder ``tables`` or ``results``.
+
+    Raises:
+        StoreError: no such folder, a missing file, a file that is not the table it is named after, or rows that point nowhere.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise StoreError(f"no folder {str(folder)!r}: give the folder that holds runs.csv and the other tables")
+    candidates = [folder, folder / "tables", folder / "results"]
+    home = next((place for place in candidates if (place / "runs.csv").is_file()), None)
+    if home is None:
+        raise StoreError(f"no runs.csv in {str(folder)!r} or in its 'tables' or 'results': is this the folder of an experiment?")
+    return Tables(**{name: _read_rows(home / f"{name}.csv", row_type) for name, row_type in _ROWS.items()})
+
+
+class PaperPoint(NamedTuple):
+    """One snapshot of Jones 2021.
+
+    Attributes:
+        size: board size.
+        width: units a layer.
+        depth: residual layers.
+        log10_flops: log10 of training compute in the paper's count.
+        elo: 0 is the best agent of that board's pool, which plays with noise.
+    """
+
+    size: int
+    width: int
+    depth: int
+    log10_flops: float
+    elo: float
+
+
+@functools.cache
+def paper_curves() -> tuple[PaperPoint, ...]:
+    """Return the 2,966 snapshots of the paper's 195 runs, in order of size, width, depth and cost.
+
+    Source: hexlab/data/README.md.
+
+    >>> len(paper_curves()), sorted({point.size for point in paper_curves()})
+    (2966, [3, 4, 5, 6, 7, 8, 9])
+    """
+    text = importlib.resources.files("hexlab").joinpath("data", "jones2021_curves.csv").read_text(encoding="utf-8")
+    return tuple(
+        PaperPoint(
+            int(row["boardsize"]), int(row["width"]), int(row["depth"]), float(row["log10_train_flops"]), float(row["elo"])
+        )
+        for row in csv.DictReader(io.StringIO(text))
+    )
+
+
+def _read_rows(path: Path, row_type: type) -> tuple[Any, ...]:
+    if not path.is_file():
+        raise StoreError(f"missing table {str(path)!r}: the folder needs {', '.join(f'{name}.csv' for name in _ROWS)}")
+    fields = dataclasses.fields(row_type)
+    names = [field.name for field in fields]
+    try:
+        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise StoreError(f"{str(path)!r} is not a CSV file in UTF-8: {error}") from None
+    if not lines or lines[0] != names:
+        found = ",".join(lines[0]) if lines else "an empty file"
+        raise StoreError(f"{str(path)!r} is not a table of {row_type.__name__} rows: expected {','.join(names)}, found {found[:200]}")
+    rows = []
+    for number, cells in enumerate(lines[1:], start=2):
+        if len(cells) != len(names):
+            raise StoreError(f"{str(path)!r}, row {number}: {len(cells)} cells where {len(names)} are expected; is the file cut off?")
+        values = []
+        for field, cell in zip(fields, cells, strict=True):
+            try:
+                values.append(field.type(cell) if callable(field.type) else cell)
+            except ValueError:
+                kind = getattr(field.type, "__name__", field.type)
+                raise StoreError(f"{str(path)!r}, row {number}: {field.name} is {cell!r}, expected {kind}") from None
+        rows.append(row_type(*values))
+    return tuple(rows)
+
+
+def _to_text(value: Any) -> str:
+    return repr(float(value)) if isinstance(value, float) else str(value)
+
+
+def _unique(table: str, keys: list) -> set:
+    seen: set = set()
+    for key in keys:
+        if key in seen:
+            raise StoreError(f"{table}.csv: key {key!r} is there twice")
+        seen.add(key)
+    return seen
+
+
+def _require(table: str, what: str, key: Any, known: set) -> None:
+    if key not in known:
+        raise StoreError(f"{table}.csv: {what} {key!r} is in no other table; were the files written by one experiment?")

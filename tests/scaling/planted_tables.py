@@ -1,0 +1,111 @@
+"""Tables of experiments that never took place: runs on a planted law, played out with logistic matches."""
+
+import functools
+import json
+
+import numpy as np
+
+from hexlab import records
+from hexlab.arena import ratings
+from hexlab.scaling import Tables
+from hexlab.scaling.laws import evaluate_law
+
+# Elo = min(0, max(-200 b + 350, 320 log10 C - 420 b - 2100)): the incline passes half-way up at log10 C = 10.2, 11.2, 12.2.
+PLANTED = np.array([-200.0, 350.0, 320.0, -420.0, -2100.0])
+NETS = {
+    3: ((2, 1), (4, 2), (8, 2), (16, 2), (32, 2)),
+    4: ((4, 2), (8, 2), (16, 2), (32, 4), (64, 4)),
+    5: ((8, 2), (16, 2), (32, 4), (64, 4), (128, 4)),
+}
+
+
+def plant(
+    sizes=(3, 4, 5),
+    nets=None,
+    seeds=(0, 1),
+    snapshots=9,
+    budgets=(1, 4, 16, 64),
+    openings=60,
+    span=2.6,
+    seed_sd=15.0,
+    greed=0.12,
+    model="change_point",
+    search_worth=0.9,
+    parameters=PLANTED,
+    seed=0,
+):
+    """Return (tables, truth): truth maps agent keys to their planted Elo.
+
+    A run's Elo at the largest budget is the law's at its own compute, less a penalty `greed` per squared decade of mismatch
+    between net and compute, and a draw of `seed_sd` Elo for each run; a budget ten times smaller is worth `search_worth`
+    decades of training.
+    """
+    rng = np.random.default_rng(seed)
+    runs, snaps, agents, truth = [], [], [], {}
+    for size in sizes:
+        at = {"random": -1, "perfect": -1}
+        half_up = -parameters[0] * size - parameters[1], parameters[3] * size + parameters[4]
+        center = (-half_up[0] / 2 - half_up[1]) / parameters[2]
+        cells = (nets or NETS)[size]
+        for kind in at:
+            key = f"{kind}-{size}"
+            agents.append(records.Agent(key, size, kind, "", -1, 0, 0.0))
+            truth[key] = 0.0 if kind == "perfect" else -half_up[0] - 20.0
+        for position, (width, depth) in enumerate(cells):
+            weights = 3 * size**2 * width + width + depth * (width**2 + width) + size**2 + width + 1
+            best_at = center + 2.0 * (position - (len(cells) - 1) / 2) / max(len(cells) - 1, 1)
+            for number in seeds:
+                run = f"{size}{width:03d}{depth}{number:x}"
+                config = json.dumps({"note": 'nets, "quoted"', "seed": number}, sort_keys=True)
+                runs.append(records.Run(run, size, width, depth, number, weights, 32, config))
+                luck = seed_sd * rng.standard_normal()
+                costs = np.linspace(best_at - span / 2, best_at + span / 2, snapshots)
+                snaps.append(records.Snapshot(run, 0, 0, 0, 0.0, 0.0, 0.0, 0.0))
+                for step, cost in enumerate([None, *costs]):
+                    if cost is not None:
+                        flops = 10.0**cost
+                        samples = int(flops / (134 * weights))
+                        snaps.append(
+                            records.Snapshot(run, step, samples, 32 * samples, 0.95 * flops, 0.05 * flops, flops, flops / 2.1)
+                        )
+                    for budget in budgets:
+                        key = f"{run}/{step}@{budget}"
+                        agents.append(records.Agent(key, size, "snapshot", run, step, budget, 2.0 * weights * budget))
+                        worth = (center - 2.5 if cost is None else cost) + search_worth * np.log10(budget / max(budgets))
+                        mismatch = 0.0 if cost is None else greed * (cost - best_at) ** 2
+                        elo = evaluate_law(model, parameters, size, worth - mismatch)
+                        truth[key] = float(min(elo + luck * (elo < -30), -1.0))
+    pairings = play(agents, truth, openings, rng)
+    rated = [row for size in sizes for row in ratings.rate([each for each in pairings if each.size == size])]
+    return Tables(tuple(runs), tuple(snaps), tuple(agents), tuple(pairings), tuple(rated)), truth
+
+
+def play(agents, truth, openings, rng):
+    """Return pairings: everyone meets perfect play and random play, and the eight agents nearest in strength."""
+    pairings = []
+    for size in sorted({agent.size for agent in agents}):
+        pool = sorted((agent.agent for agent in agents if agent.size == size), key=truth.__getitem__)
+        anchors = [f"perfect-{size}", f"random-{size}"]
+        meets = {tuple(sorted(pair)) for at, one in enumerate(pool) for pair in ((one, other) for other in pool[at + 1 : at + 9])}
+        meets |= {tuple(sorted((one, anchor))) for one in pool for anchor in anchors if one != anchor}
+        for first, second in sorted(meets):
+            gap = (truth[first] - truth[second]) * np.log(10) / 400
+            for half in (0, 1):
+                edge = 0.3 * rng.standard_normal(openings // 2)  # how much an opening favors Black
+                black = rng.random(openings // 2) < 1 / (1 + np.exp(-gap - edge))
+                white = rng.random(openings // 2) < 1 / (1 + np.exp(-gap + edge))
+                counts = (black & white).sum(), (black & ~white).sum(), (~black & white).sum(), (~black & ~white).sum()
+                pairings.append(records.Pairing(size, first, second, half, *map(int, counts)))
+    return pairings
+
+
+@functools.cache
+def laptop():
+    """The default plant, about the size of the laptop experiment."""
+    return plant()
+
+
+@functools.cache
+def tiny():
+    """One 3x3 board, two nets, one seed, few snapshots."""
+    return plant(sizes=(3,), nets={3: ((2, 2), (16, 2))}, seeds=(0,), snapshots=6, budgets=(1, 8, 64), openings=36)
