@@ -8,21 +8,20 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-import numba
 import numpy as np
 
 from hexlab import mcts
 from hexlab.errors import ConfigError
 from hexlab.lab.machine import machine_facts
 from hexlab.rules import Boards
-from hexlab.rules.cells import check_size, neighbor_table
+from hexlab.rules.cells import check_size
 from hexlab.rules.draws import derive_seeds
-from hexlab.rules.kernels import playout
 
 __all__ = ["Measure", "measure_all", "parse_net", "to_json"]
 
 _BOARDS = 256
 _SIMULATIONS = 64
+_GAMES = 1000
 _LEARNED_FROM = 4096
 _NET = re.compile(r"(\d+):(\d+)x(\d+)")
 
@@ -133,20 +132,9 @@ def _time(name: str, unit: str, works: Sequence[Callable[[], int]], seconds: flo
 
 
 def _random_play(size, worker):
-    states = derive_seeds(0, worker, count=1)
-    return lambda: int(_play_games(1000, size, neighbor_table(size), states))
-
-
-@numba.njit(cache=True, nogil=True)
-def _play_games(games, size, neighbors, states):
-    cells = np.empty(size * size, np.uint8)
-    empties = np.empty(size * size, np.int16)
-    stack = np.empty(size * size, np.int16)
-    moves = 0
-    for _ in range(games):
-        cells[:] = 0
-        moves += playout(cells, 0, size, neighbors, empties, stack, states, 0)[1]
-    return moves
+    boards = Boards.empty(size, 1)
+    seeds = derive_seeds(0, worker, count=_GAMES)[None, :]
+    return lambda: int(boards.play_out(seeds)[1].sum())
 
 
 def _free_search(size, worker):

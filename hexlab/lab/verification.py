@@ -66,12 +66,13 @@ def verify(
             raise ConfigError(f"{name}={value}: give a number from 1 up")
     net = network.load(agent)
     size = net.architecture.size
+    folder = pathlib.Path(agent)
     suites = []
     if size in SOLVED_SIZES:
         solver = Solver(size)
         suites.append(random_suite(size, positions, seed, solver))
-        if (pathlib.Path(agent) / "games").is_dir():
-            suites.append(selfplay_suite(agent, size, solver))
+        if (folder / "games").is_dir():
+            suites.append(selfplay_suite(folder, size, solver))
     suites += solved_suites(size)
     if not suites:
         raise RunError(f"{agent} plays {size}x{size}: perfect play is known from {SOLVED_SIZES[0]}x{SOLVED_SIZES[0]} to 7x7 only")
