@@ -16,7 +16,11 @@ _TO_UNIT = 1.0 / (1 << 53)
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def mix(bits):
-    """Scramble a uint64 into another one; a bijection."""
+    """Scramble a uint64 into another one; a bijection.
+
+    >>> hex(mix(GOLDEN))
+    '0xe220a8397b1dcdaf'
+    """
     bits = (bits ^ (bits >> np.uint64(30))) * _FIRST
     bits = (bits ^ (bits >> np.uint64(27))) * _SECOND
     return bits ^ (bits >> np.uint64(31))
