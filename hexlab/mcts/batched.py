@@ -94,10 +94,11 @@ def run_search(
             tree, step, budgets, leaves.cells, leaves.turn, leaves.winner, size, neighbors, rule, c, reduction, recipe.paper_lambda,
             recipe.prove,
         )  # fmt: skip
-        logits, values = _checked_evaluation(evaluator(leaves), leaves) if wanted else (logits, values)
-        wrong = kernels.back_up(tree, logits, values, recipe.prove)
+        if wanted:
+            evaluation = _checked_evaluation(evaluator(leaves), leaves)
+        wrong = kernels.back_up(tree, *evaluation, recipe.prove)
         if wrong >= 0:
-            raise HexlabError(_describe(wrong, logits, values))
+            raise HexlabError(_describe(wrong, *evaluation))
         if step == 0 and noise is not None:
             kernels.add_noise(tree, float(noise.fraction), float(noise.concentration))
 

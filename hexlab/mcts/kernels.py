@@ -16,6 +16,7 @@ __all__ = ["PUCT", "REGULARIZED", "add_noise", "back_up", "plant", "read", "soft
 
 PUCT = 0
 REGULARIZED = 1
+PADDING = 32
 WON, OPEN, LOST = 1, 0, -1
 
 _NOT_LOOKED_UP = -2
@@ -24,14 +25,15 @@ _NEWTON_TOLERANCE = 1e-9
 _SMALLEST_PRIOR = np.float32(1e-38)
 _LOWEST_KEY = np.int32(-(2**31))
 _MANTISSA = np.int32(0x7FFFFFFF)
-# exp(x) = 2^k exp(r): ln 2 in two parts (Cody and Waite, 1980), then the Taylor series of exp(r) for |r| < 0.35, good to 6e-9.
+# exp(x) = 2^k exp(r): ln 2 in two parts (Cody and Waite, 1980), then the Taylor series of exp(r) for |r| < 0.35, good to 1.2e-7.
 _LOG2_E = np.float32(1.0 / math.log(2.0))
 _LN2_HIGH = np.float32(0.693359375)
 _LN2_LOW = np.float32(math.log(2.0) - 0.693359375)
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
-_FLOOR = np.float32(-87.0)
-_E2, _E3, _E4, _E5, _E6, _E7 = (np.float32(1.0 / math.factorial(k)) for k in range(2, 8))
+_NOTHING = np.float32(-np.inf)
+_FLOOR = np.float32(-80.0)  # exp(-80) over at most 361 moves is no subnormal number: those are slow
+_E2, _E3, _E4, _E5, _E6 = (np.float32(1.0 / math.factorial(k)) for k in range(2, 7))
 
 _compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
@@ -45,7 +47,7 @@ def plant(tree, root_cells, root_turn, draws):
         for cell in range(area):
             tree.cells[board, 0, cell] = root_cells[board, cell]
             legal += root_cells[board, cell] == EMPTY
-        _new_node(tree.nodes[board], 0, -1, -1, np.float32(1.0), legal, root_turn[board], OPEN)
+        _clear(tree.nodes[board, 0], -1, -1, np.float32(1.0), legal, root_turn[board], OPEN)
         tree.count[board] = 1
         tree.leaf[board] = -1
         tree.span[board, 0] = np.inf
@@ -54,8 +56,8 @@ def plant(tree, root_cells, root_turn, draws):
 
 
 @_compiled
-def _new_node(nodes, index, parent, action, prior, legal, turn, status):
-    node = nodes[index]
+def _clear(node, parent, action, prior, legal, turn, status):
+    """Set up a node that has not been visited."""
     node["total"] = 0.0
     node["value"] = 0.0
     node["tried"] = 0.0
@@ -97,86 +99,68 @@ def walk_down(tree, step, budgets, leaf_cells, leaf_turn, leaf_winner, size, nei
     Returns:
         Number of leaves that need the evaluator.
     """
+    nodes, cells, untried, bits = tree.nodes, tree.cells, tree.untried, tree.untried.view(np.int32)
+    count, leaf, span, draws = tree.count, tree.leaf, tree.span, tree.draws
     stack = np.empty(size * size, np.int16)
     wanted = 0
-    for board in range(tree.nodes.shape[0]):
-        nodes = tree.nodes[board]
-        if step >= budgets[board] or (prove and nodes[0]["status"] != OPEN):
-            tree.leaf[board] = -1
+    for board in range(nodes.shape[0]):
+        if step >= budgets[board] or (prove and nodes[board, 0]["status"] != OPEN):
+            leaf[board] = -1
             continue
         index = 0
-        while nodes[index]["visits"] > 0 and nodes[index]["status"] == OPEN:
+        while nodes[board, index]["visits"] > 0 and nodes[board, index]["status"] == OPEN:
             if rule == PUCT:
-                child, move = _pick_largest(nodes, index, tree.untried[board, index], c, reduction, prove)
+                child, move = _pick_largest(nodes, untried, bits, board, index, c, reduction, prove)
             else:
-                child, move = _draw_move(tree, board, index, c, paper, prove)
-            index = child if child >= 0 else _add_child(tree, board, index, move, size, neighbors, stack)
-        node = nodes[index]
-        for cell in range(size * size):
-            leaf_cells[board, cell] = tree.cells[board, index, cell]
+                child, move = _draw_move(nodes, untried, span, draws, board, index, c, paper, prove)
+            if child < 0:
+                child = np.int64(count[board])
+                count[board] += 1
+                _add_child(nodes, cells, untried, board, index, move, child, size, neighbors, stack)
+            index = child
+        node = nodes[board, index]
+        for cell in range(cells.shape[2]):
+            leaf_cells[board, cell] = cells[board, index, cell]
         leaf_turn[board] = node["turn"]
         leaf_winner[board] = 1 - node["turn"] if node["status"] == LOST else -1
-        tree.leaf[board] = index
+        leaf[board] = index
         wanted += node["status"] == OPEN
     return wanted
 
 
 @_compiled
-def _add_child(tree, board, parent, move, size, neighbors, stack):
-    """Play `move` at a node and return the new, unvisited child."""
-    nodes = tree.nodes[board]
-    index = tree.count[board]
-    tree.count[board] = index + 1
-    cells = tree.cells[board, index]
-    for cell in range(size * size):
-        cells[cell] = tree.cells[board, parent, cell]
-    above = nodes[parent]
-    turn = above["turn"]
-    won = place(cells, move, turn, size, neighbors, stack)
-    prior = tree.untried[board, parent, move]
-    _new_node(nodes, index, parent, move, prior, above["legal"] - 1, 1 - turn, LOST if won else OPEN)
-    nodes[index]["sibling"] = above["child"]
-    above["child"] = index
+def _add_child(nodes, cells, untried, board, parent, move, child, size, neighbors, stack):
+    """Play `move` at a node: fill in node `child`, not yet visited."""
+    for cell in range(cells.shape[2]):
+        cells[board, child, cell] = cells[board, parent, cell]
+    above = nodes[board, parent]
+    won = place(cells[board, child], move, above["turn"], size, neighbors, stack)
+    prior = untried[board, parent, move]
+    node = nodes[board, child]
+    _clear(node, parent, move, prior, above["legal"] - 1, 1 - above["turn"], LOST if won else OPEN)
+    node["sibling"] = above["child"]
+    above["child"] = child
     above["tried"] += prior
     above["open_move"] = _NOT_LOOKED_UP
     above["open_mass"] = _NOT_LOOKED_UP
-    tree.untried[board, parent, move] = -1.0
-    return index
+    untried[board, parent, move] = -1.0
 
 
 @_compiled
-def _look_up_open_move(node, untried):
-    """Find the untried move with the largest prior, ties by the lowest cell.
-
-    Priors are not negative, so they order like their bits: a maximum over integers is one that LLVM turns into vector code.
-    """
-    bits = untried.view(np.int32)
-    largest = np.int32(-1)
-    for cell in range(len(bits)):
-        largest = max(largest, bits[cell])
-    move = -1
-    if largest >= 0:
-        move = 0
-        while bits[move] != largest:
-            move += 1
-    node["open_move"] = move
-
-
-@_compiled
-def _pick_largest(nodes, index, untried, c, reduction, prove):
+def _pick_largest(nodes, untried, bits, board, index, c, reduction, prove):
     """Return (child, move) with the largest Q + U; child is -1 where the move is untried."""
-    node = nodes[index]
+    node = nodes[board, index]
     if node["open_move"] == _NOT_LOOKED_UP:
-        _look_up_open_move(node, untried)
+        node["open_move"] = _find_largest(bits, board, index)
     scale = c * math.sqrt(float(node["visits"]))
     best_child, best_move = -1, np.int64(node["open_move"])
     best_score, best_prior = -np.inf, np.float32(-1.0)
     if best_move >= 0:
-        best_prior = untried[best_move]
+        best_prior = untried[board, index, best_move]
         best_score = node["value"] - reduction * math.sqrt(node["tried"]) + scale * best_prior
     child = np.int64(node["child"])
     while child >= 0:
-        other = nodes[child]
+        other = nodes[board, child]
         if not (prove and other["status"] == WON):
             prior = other["prior"]
             score = -other["value"] + scale * prior / (1 + other["visits"])
@@ -189,36 +173,50 @@ def _pick_largest(nodes, index, untried, c, reduction, prove):
 
 
 @_compiled
-def _draw_move(tree, board, index, c, paper, prove):
+def _find_largest(bits, board, index):
+    """Return the untried move with the largest prior, ties by the lowest cell; -1 for none.
+
+    Priors are not negative, so they order like their bits: a maximum over integers is one that LLVM turns into vector code.
+    """
+    largest = np.int32(-1)
+    for cell in range(bits.shape[2]):
+        largest = max(largest, bits[board, index, cell])
+    if largest < 0:
+        return -1
+    move = 0
+    while bits[board, index, move] != largest:
+        move += 1
+    return move
+
+
+@_compiled
+def _draw_move(nodes, untried, span, draws, board, index, c, paper, prove):
     """Draw (child, move) from the regularized policy: children newest first, then untried moves by cell."""
-    nodes = tree.nodes[board]
-    node = nodes[index]
-    untried = tree.untried[board, index]
-    span = tree.span[board]
-    weight, top, offset = _regularize(nodes, index, untried, span, c, paper, prove)
-    rest = uniform(tree.draws, board)
+    node = nodes[board, index]
+    weight, top, offset = _regularize(nodes, untried, span, board, index, c, paper, prove)
+    rest = uniform(draws, board)
     last_child, last_move = np.int64(-1), np.int64(-1)
     child = np.int64(node["child"])
     while child >= 0:
-        other = nodes[child]
+        other = nodes[board, child]
         if not (prove and other["status"] == WON):
             last_child, last_move = child, np.int64(other["action"])
-            rest -= weight * other["prior"] / (offset + (top - _scaled(-other["value"], node["turn"], span)))
+            rest -= weight * other["prior"] / (offset + (top - _scaled(-other["value"], node["turn"], span, board)))
             if rest < 0.0:
                 return last_child, last_move
         child = np.int64(other["sibling"])
-    share = weight / (offset + (top - _scaled(node["value"], node["turn"], span)))
-    for cell in range(len(untried)):
-        if untried[cell] >= 0.0:
+    share = weight / (offset + (top - _scaled(node["value"], node["turn"], span, board)))
+    for cell in range(untried.shape[2]):
+        if untried[board, index, cell] >= 0.0:
             last_child, last_move = np.int64(-1), np.int64(cell)
-            rest -= share * untried[cell]
+            rest -= share * untried[board, index, cell]
             if rest < 0.0:
                 break
     return last_child, last_move
 
 
 @_compiled
-def _regularize(nodes, index, untried, span, c, paper, prove):
+def _regularize(nodes, untried, span, board, index, c, paper, prove):
     """Solve the regularized policy of a node: pi_bar(a) = lambda * P(a) / (offset + (top - q(a))).
 
     `top` is the largest q, so that ``alpha = top + offset`` keeps its precision however small the prior of the best move is. The
@@ -228,44 +226,46 @@ def _regularize(nodes, index, untried, span, c, paper, prove):
     Returns:
         (lambda, top, offset); the prior itself where no child has been visited.
     """
-    node = nodes[index]
+    node = nodes[board, index]
     child_visits = node["visits"] - 1
     if child_visits == 0:
-        return 1.0, _scaled(node["value"], node["turn"], span), 1.0
+        return 1.0, _scaled(node["value"], node["turn"], span, board), 1.0
     if node["open_mass"] == _NOT_LOOKED_UP:
         open_mass = 0.0
-        for cell in range(len(untried)):
-            if untried[cell] >= 0.0:
-                open_mass += untried[cell]
+        for cell in range(untried.shape[2]):
+            if untried[board, index, cell] >= 0.0:
+                open_mass += untried[board, index, cell]
         node["open_mass"] = open_mass
     open_mass = node["open_mass"]
     turn = node["turn"]
     growth = float(child_visits) if paper else math.sqrt(float(child_visits))
     weight = c * growth / (child_visits + node["legal"])
-    open_q = _scaled(node["value"], turn, span)
+    open_q = _scaled(node["value"], turn, span, board)
     top = open_q if open_mass > 0.0 else 0.0
     child = np.int64(node["child"])
     while child >= 0:
-        other = nodes[child]
+        other = nodes[board, child]
         if not (prove and other["status"] == WON):
-            top = max(top, _scaled(-other["value"], turn, span))
+            top = max(top, _scaled(-other["value"], turn, span, board))
         child = np.int64(other["sibling"])
     offset = weight * open_mass - (top - open_q)
     child = np.int64(node["child"])
     while child >= 0:
-        other = nodes[child]
+        other = nodes[board, child]
         if not (prove and other["status"] == WON):
-            offset = max(offset, weight * other["prior"] - (top - _scaled(-other["value"], turn, span)))
+            offset = max(offset, weight * other["prior"] - (top - _scaled(-other["value"], turn, span, board)))
         child = np.int64(other["sibling"])
     for _ in range(_NEWTON_STEPS):
-        gap = offset + (top - open_q)
-        total = weight * open_mass / gap
-        slope = total / gap
+        total, slope = 0.0, 0.0
+        if open_mass > 0.0:
+            gap = offset + (top - open_q)
+            total = weight * open_mass / gap
+            slope = total / gap
         child = np.int64(node["child"])
         while child >= 0:
-            other = nodes[child]
+            other = nodes[board, child]
             if not (prove and other["status"] == WON):
-                gap = offset + (top - _scaled(-other["value"], turn, span))
+                gap = offset + (top - _scaled(-other["value"], turn, span, board))
                 term = weight * other["prior"] / gap
                 total += term
                 slope += term / gap
@@ -277,67 +277,71 @@ def _regularize(nodes, index, untried, span, c, paper, prove):
 
 
 @_compiled
-def _scaled(value, turn, span):
+def _scaled(value, turn, span, board):
     """Scale a value, seen by `turn`, to [0, 1] by the range of its tree."""
-    low, high = span[0], span[1]
+    low, high = span[board, 0], span[board, 1]
     if high <= low:
         return 0.0
     return (value - low) / (high - low) if turn == 0 else (value + high) / (high - low)
 
 
 @_compiled
-def softmax(logits, cells, priors, powers):
+def softmax(logits, cells, priors, terms, term_bits, scales, scale_bits):
     """Turn the logits of empty cells into probabilities; all other cells get -1.
 
-    Written as loops that LLVM turns into vector code, with a sum in four fixed lanes: the same bits on every processor.
+    Written as loops that LLVM turns into vector code, over padded scratch so that no remainder runs cell by cell, and with a sum
+    that folds in a fixed order: the same bits on every processor.
 
     Args:
         logits: float32[A].
         cells: uint8[A], codes of the board.
         priors: float32[A], written.
-        powers: int32[A], scratch.
+        terms: float32[P], scratch, with P the next multiple of `PADDING` from A up.
+        term_bits: int32[P], the same memory as `terms`.
+        scales: float32[P], scratch.
+        scale_bits: int32[P], the same memory as `scales`.
 
     Returns:
-        True, or False when a logit is not a finite number.
+        Whether the logits of the empty cells make sense: no NaN, no positive infinity, not all of them negative infinity.
     """
-    area = len(cells)
-    bits = logits.view(np.int32)
-    key = _LOWEST_KEY
-    for cell in range(area):  # the largest logit; floats order like their bits once those of negative ones are flipped
-        ordered = bits[cell] ^ ((bits[cell] >> np.int32(31)) & _MANTISSA)
-        key = max(key, ordered if cells[cell] == EMPTY else _LOWEST_KEY)
-    powers[0] = key ^ ((key >> np.int32(31)) & _MANTISSA)
-    largest = powers.view(np.float32)[0]
+    area, padded = len(cells), len(terms)
     for cell in range(area):
-        x = logits[cell] - largest
+        terms[cell] = logits[cell] if cells[cell] == EMPTY else _NOTHING
+    for cell in range(area, padded):
+        terms[cell] = _NOTHING
+    # The largest logit; floats order like their bits once those of negative ones are flipped.
+    key = _LOWEST_KEY
+    for cell in range(padded):
+        key = max(key, np.int32(term_bits[cell] ^ (np.int32(term_bits[cell] >> np.int32(31)) & _MANTISSA)))
+    scale_bits[0] = key ^ ((key >> np.int32(31)) & _MANTISSA)
+    largest = scales[0]
+    for cell in range(padded):
+        x = terms[cell] - largest
         x = _FLOOR if x < _FLOOR else x
         k = np.int32(x * _LOG2_E - _HALF)
         shift = np.float32(k)
         r = x - shift * _LN2_HIGH - shift * _LN2_LOW
-        powers[cell] = (k + np.int32(127)) << np.int32(23)
-        series = _E6 + r * _E7
-        series = _E5 + r * series
-        series = _E4 + r * series
-        series = _E3 + r * series
-        series = _E2 + r * series
-        series = _ONE + r * series
-        priors[cell] = _ONE + r * series
-    scales = powers.view(np.float32)
-    for cell in range(area):
-        priors[cell] = priors[cell] * scales[cell] if cells[cell] == EMPTY else np.float32(0.0)
-    even = area - area % 4
-    lane0 = lane1 = lane2 = lane3 = np.float32(0.0)
-    for cell in range(0, even, 4):
-        lane0 += priors[cell]
-        lane1 += priors[cell + 1]
-        lane2 += priors[cell + 2]
-        lane3 += priors[cell + 3]
-    total = (lane0 + lane1) + (lane2 + lane3)
-    for cell in range(even, area):
-        total += priors[cell]
+        scale_bits[cell] = np.int32(k + np.int32(127)) << np.int32(23)
+        square = r * r
+        low = (_ONE + r) + square * (_E2 + r * _E3)
+        terms[cell] = low + square * square * ((_E4 + r * _E5) + square * _E6)
+    for cell in range(padded):
+        terms[cell] *= scales[cell]
+    for lane in range(PADDING):
+        scales[lane] = terms[lane]
+    for start in range(PADDING, padded, PADDING):
+        for lane in range(PADDING):
+            scales[lane] += terms[start + lane]
+    for lane in range(16):
+        scales[lane] += scales[lane + 16]
+    for lane in range(8):
+        scales[lane] += scales[lane + 8]
+    for lane in range(4):
+        scales[lane] += scales[lane + 4]
+    total = (scales[0] + scales[1]) + (scales[2] + scales[3])
     share = _ONE / total
     for cell in range(area):
-        priors[cell] = priors[cell] * share if cells[cell] == EMPTY else -_ONE
+        priors[cell] = terms[cell] * share if cells[cell] == EMPTY else -_ONE
     return np.isfinite(total)
 
 
@@ -348,37 +352,41 @@ def back_up(tree, logits, values, prove):
     Returns:
         -1, or the first board whose evaluation makes no sense: a logit that is not finite, or a value outside [-1, 1].
     """
-    powers = np.empty(tree.cells.shape[2], np.int32)
-    for board in range(tree.nodes.shape[0]):
+    padded = (tree.cells.shape[2] + PADDING - 1) // PADDING * PADDING
+    terms, scales = np.empty(padded, np.float32), np.empty(padded, np.float32)
+    term_bits, scale_bits = terms.view(np.int32), scales.view(np.int32)
+    nodes, cells, untried, span = tree.nodes, tree.cells, tree.untried, tree.span
+    for board in range(nodes.shape[0]):
         leaf = np.int64(tree.leaf[board])
         if leaf < 0:
             continue
-        nodes = tree.nodes[board]
-        node = nodes[leaf]
+        node = nodes[board, leaf]
         if node["status"] == LOST:
             value = -1.0
         else:
             value = np.float64(values[board])
-            finite = softmax(logits[board], tree.cells[board, leaf], tree.untried[board, leaf], powers)
+            finite = softmax(
+                logits[board], cells[board, leaf], untried[board, leaf], terms, term_bits, scales, scale_bits
+            )
             if not (finite and -1.0 <= value <= 1.0):
                 return board
             if leaf == 0:
                 tree.raw[board] = values[board]
         black_value = value if node["turn"] == 0 else -value
-        tree.span[board, 0] = min(tree.span[board, 0], black_value)
-        tree.span[board, 1] = max(tree.span[board, 1], black_value)
-        _carry_up(nodes, leaf, value, prove)
+        span[board, 0] = min(span[board, 0], black_value)
+        span[board, 1] = max(span[board, 1], black_value)
+        _carry_up(nodes, board, leaf, value, prove)
     return -1
 
 
 @_compiled
-def _carry_up(nodes, index, value, prove):
+def _carry_up(nodes, board, index, value, prove):
     """Add a value, seen by the side to move at a leaf, to every node from there to the root."""
     proven = OPEN
     if prove:
-        proven = np.int64(nodes[index]["status"])
+        proven = np.int64(nodes[board, index]["status"])
     while index >= 0:
-        node = nodes[index]
+        node = nodes[board, index]
         node["visits"] += 1
         node["total"] += value
         node["value"] = node["total"] / node["visits"]
@@ -388,7 +396,7 @@ def _carry_up(nodes, index, value, prove):
         index = np.int64(node["parent"])
         value = -value
         if index >= 0 and proven != OPEN:
-            above = nodes[index]
+            above = nodes[board, index]
             if proven == LOST:
                 proven = WON
             else:
@@ -459,17 +467,15 @@ def read(tree, rule, c, paper, prove, policy, visits, values):
         visits: int32[B, A], written: visits of the root's children.
         values: float32[B], written: value of the root for the side to move.
     """
-    for board in range(tree.nodes.shape[0]):
-        nodes = tree.nodes[board]
-        root = nodes[0]
-        untried = tree.untried[board, 0]
-        span = tree.span[board]
+    nodes, untried, span = tree.nodes, tree.untried, tree.span
+    for board in range(nodes.shape[0]):
+        root = nodes[board, 0]
         values[board] = root["value"]
         visits[board] = 0
         known_visits = 0
         child = np.int64(root["child"])
         while child >= 0:
-            other = nodes[child]
+            other = nodes[board, child]
             visits[board, other["action"]] = other["visits"]
             if not (prove and other["status"] == WON and root["status"] == OPEN):
                 known_visits += other["visits"]
@@ -480,17 +486,17 @@ def read(tree, rule, c, paper, prove, policy, visits, values):
         by_visits = known_visits > 0 and rule == PUCT
         weight, top, offset = 1.0, 0.0, 1.0
         if rule == REGULARIZED and known_visits > 0:
-            weight, top, offset = _regularize(nodes, 0, untried, span, c, paper, skip)
+            weight, top, offset = _regularize(nodes, untried, span, board, 0, c, paper, skip)
         open_share = 1.0
         if known_visits > 0 and rule == REGULARIZED:
-            open_share = weight / (offset + (top - _scaled(root["value"], root["turn"], span)))
+            open_share = weight / (offset + (top - _scaled(root["value"], root["turn"], span, board)))
         if winning or by_visits:
             open_share = 0.0
         for cell in range(policy.shape[1]):
-            policy[board, cell] = open_share * max(np.float32(0.0), untried[cell])
+            policy[board, cell] = open_share * max(np.float32(0.0), untried[board, 0, cell])
         child = np.int64(root["child"])
         while child >= 0:
-            other = nodes[child]
+            other = nodes[board, child]
             cell = other["action"]
             if winning:
                 policy[board, cell] = 1.0 if other["status"] == LOST else 0.0
@@ -499,7 +505,7 @@ def read(tree, rule, c, paper, prove, policy, visits, values):
             elif by_visits:
                 policy[board, cell] = other["visits"]
             elif known_visits > 0:
-                gap = offset + (top - _scaled(-other["value"], root["turn"], span))
+                gap = offset + (top - _scaled(-other["value"], root["turn"], span, board))
                 policy[board, cell] = weight * other["prior"] / gap
             else:
                 policy[board, cell] = other["prior"]
