@@ -22,7 +22,6 @@ from hexlab.errors import ConfigError, HexlabError, RunError
 
 if TYPE_CHECKING:
     from hexlab.protocols import Player
-    from hexlab.rules import Board
 
 __all__ = ["COMMANDS", "main"]
 
@@ -50,10 +49,10 @@ class Reproduce:
 
     def run(self) -> None:
         """Run the pipeline."""
+        _check_positive("--workers", self.workers)
         from hexlab.app.progress import show_progress
         from hexlab.lab import pipeline
 
-        _check_positive("--workers", self.workers)
         show_progress(pipeline.reproduce(self.scale, self.out, workers=self.workers))
         print(f"report: {self.out / 'report.html'}")
 
@@ -69,10 +68,10 @@ class Train:
 
     def run(self) -> None:
         """Train."""
+        _check_positive("--threads", self.threads)
         from hexlab import training
         from hexlab.app.progress import show_reports
 
-        _check_positive("--threads", self.threads)
         config = getattr(self, "config", None) or training.Config()
         show_reports(training.train(config, self.out, threads=self.threads))
         print(f"done: {self.out} (try `hexlab verify {self.out}` or `hexlab play --agent {self.out}`)")
@@ -89,10 +88,10 @@ class Resume:
 
     def run(self) -> None:
         """Resume."""
+        _check_positive("--threads", self.threads)
         from hexlab import training
         from hexlab.app.progress import show_reports
 
-        _check_positive("--threads", self.threads)
         if not show_reports(training.resume(self.out, threads=self.threads)):
             print(f"{self.out} was finished already")
         print(f"done: {self.out}")
@@ -153,7 +152,7 @@ class Play:
 
 @dataclasses.dataclass(frozen=True)
 class Solve:
-    """Tell who wins a position up to 5x5, and by which moves."""
+    """Tell who wins a position on boards up to 6x6, and by which moves."""
 
     size: int = 5
     """Board size."""
@@ -165,22 +164,19 @@ class Solve:
     def run(self) -> None:
         """Solve and print."""
         import hexlab
+        from hexlab.rules import solver
 
         board = hexlab.Board.from_moves(self.moves, size=self.size)
-        solution = hexlab.solve(board)
-        winning = [move if isinstance(move, str) else _cell_name(move, board) for move in solution.winning_moves]
-        winner, turn = hexlab.Color(solution.winner), hexlab.Color(board.turn)
+        answer = solver.describe(board)
         if self.json:
-            facts = {"size": board.size, "moves": list(board.moves), "to_move": turn.name.lower()}
-            print(json.dumps({**facts, "winner": winner.name.lower(), "winning_moves": winning}))
+            print(json.dumps(answer))
             return
         print(board)
-        if board.winner is not None:
-            print(f"{winner} has won.")
-        elif winner == turn:
-            print(f"{winner} wins with {' '.join(winning)}")
-        else:
-            print(f"{winner} wins, whatever {turn} plays.")
+        winner, names = str(answer["winner"]).capitalize(), answer["winning_moves"]
+        if isinstance(names, list) and names:
+            print(f"{winner} wins with {' '.join(names)}.")
+        elif board.winner is None:
+            print(f"{winner} wins, whatever {board.turn} plays.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -370,9 +366,9 @@ def _check_positive(flag: str, value: int | None) -> None:
 
 
 def _load_player(agent: str, size: int | None, simulations: int) -> "tuple[Player, int]":
+    _check_positive("--simulations", simulations)
     from hexlab import arena, mcts
 
-    _check_positive("--simulations", simulations)
     if agent == "random":
         return arena.RandomPlayer(), size or 5
     if agent == "perfect":
@@ -387,9 +383,3 @@ def _load_player(agent: str, size: int | None, simulations: int) -> "tuple[Playe
     if size not in (None, net.architecture.size):
         raise ConfigError(f"--size {size}: the agent in {agent} plays {net.architecture.size}x{net.architecture.size}")
     return arena.SearchPlayer(net, simulations), net.architecture.size
-
-
-def _cell_name(cell: int, board: "Board") -> str:
-    from hexlab.rules import cell_name
-
-    return cell_name(cell, board.size)
