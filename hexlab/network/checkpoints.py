@@ -45,9 +45,7 @@ _DTYPES = (
 )
 
 
-def save(
-    path: str | os.PathLike, architecture: Architecture, params: dict[str, Any], metadata: dict[str, Any] | None = None
-) -> None:
+def save(path: str | os.PathLike, architecture: Architecture, params: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
     """Write a network to a file, atomically; equal arguments give equal bytes.
 
     Args:
@@ -85,21 +83,15 @@ def load(path: str | os.PathLike, snapshot: int | None = None, batch: int = 256)
     if path.is_dir():
         path = _find_snapshot(path, snapshot)
     elif snapshot is not None:
-        raise CheckpointError(
-            f"snapshot {snapshot} was asked of {path}, which is not the folder of a run: give the run's folder"
-        )
+        raise CheckpointError(f"snapshot {snapshot} was asked of {path}, which is not the folder of a run: give the run's folder")
     tree, facts = _read(path, _NETWORK)
     try:
         architecture = Architecture(**facts["architecture"])
         metadata = facts["metadata"]
     except (KeyError, TypeError, ConfigError) as error:
-        raise CheckpointError(
-            f"{path} does not say which network it holds ({error}): write it anew with network.save"
-        ) from None
+        raise CheckpointError(f"{path} does not say which network it holds ({error}): write it anew with network.save") from None
     if mismatch := describe_mismatch(architecture, tree):
-        raise CheckpointError(
-            f"{path} says that it holds a {architecture} network, but {mismatch}: the file is damaged"
-        )
+        raise CheckpointError(f"{path} says that it holds a {architecture} network, but {mismatch}: the file is damaged")
     return NetworkEvaluator(architecture, tree, batch, metadata)
 
 
@@ -161,14 +153,10 @@ def _name_leaves(tree: Any) -> dict[str, np.ndarray]:
         parts = [jax.tree_util.keystr((key,), simple=True) for key in keys]
         name = ".".join(parts)
         if not parts or any(not part or "." in part for part in parts):
-            raise CheckpointError(
-                f"the name {name!r} of an array cannot be stored: give every array a name without dots"
-            )
+            raise CheckpointError(f"the name {name!r} of an array cannot be stored: give every array a name without dots")
         array = np.asarray(leaf, order="C")
         if array.dtype.name not in _DTYPES:
-            raise CheckpointError(
-                f"array {name!r} of type {array.dtype} cannot be stored: give one of {', '.join(_DTYPES)}"
-            )
+            raise CheckpointError(f"array {name!r} of type {array.dtype} cannot be stored: give one of {', '.join(_DTYPES)}")
         if name in named:
             raise CheckpointError(f"two arrays are named {name!r}: give them different names")
         named[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
@@ -191,9 +179,7 @@ def _write(path: Path, tree: Any, kind: str, facts: dict[str, Any]) -> None:
     try:
         header = json.dumps({"kind": kind, "version": FORMAT_VERSION, **facts}, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"the metadata for {path} is not JSON ({error}): give numbers, strings, lists and dicts of them"
-        ) from None
+        raise CheckpointError(f"the metadata for {path} is not JSON ({error}): give numbers, strings, lists and dicts of them") from None
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         try:
@@ -204,9 +190,7 @@ def _write(path: Path, tree: Any, kind: str, facts: dict[str, Any]) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(
-            f"cannot write {path}: {error}; check that its folder exists, is writable and has space"
-        ) from error
+        raise CheckpointError(f"cannot write {path}: {error}; check that its folder exists, is writable and has space") from error
     _sync_folder(path.parent)
 
 
@@ -230,8 +214,7 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
             named = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the handle is no dict
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(
-            f"{path} is truncated or not a safetensors file ({error}; {path.stat().st_size} bytes found): "
-            "take another copy of it"
+            f"{path} is truncated or not a safetensors file ({error}; {path.stat().st_size} bytes found): take another copy of it"
         ) from error
     return _nest(named), facts
 
@@ -239,9 +222,7 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def _parse(path: Path, text: str | None, kind: str) -> dict[str, Any]:
     """Return what a file says about itself, if it is of this kind and version."""
     if text is None:
-        raise CheckpointError(
-            f"{path} is a safetensors file, but hexlab did not write it: its metadata has no key {_KEY!r}"
-        )
+        raise CheckpointError(f"{path} is a safetensors file, but hexlab did not write it: its metadata has no key {_KEY!r}")
     try:
         facts = json.loads(text)
         found_kind, version = facts["kind"], facts["version"]

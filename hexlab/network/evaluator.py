@@ -56,15 +56,8 @@ class NetworkEvaluator:
         Raises:
             ConfigError: a batch that is no power of two of at least 64, or parameters of another shape.
         """
-        if (
-            isinstance(batch, bool)
-            or not isinstance(batch, (int, np.integer))
-            or batch < LEAST_BATCH
-            or batch & (batch - 1)
-        ):
-            raise ConfigError(
-                f"batch {batch!r} is not supported: give a power of two of at least {LEAST_BATCH}, such as 256"
-            )
+        if isinstance(batch, bool) or not isinstance(batch, (int, np.integer)) or batch < LEAST_BATCH or batch & (batch - 1):
+            raise ConfigError(f"batch {batch!r} is not supported: give a power of two of at least {LEAST_BATCH}, such as 256")
         if mismatch := describe_mismatch(architecture, params):
             raise ConfigError(f"these are not the parameters of a {architecture} network: {mismatch}")
         self.architecture = architecture

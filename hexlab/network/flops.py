@@ -20,8 +20,8 @@ __all__ = [
     "count_selfplay",
 ]
 
-OPTIMIZER_FLOPS = 18
-"""FLOPs of a gradient step for each parameter: Adam 13, the weight's own change 2, its moving average 3."""
+OPTIMIZER_FLOPS = 16
+"""FLOPs of a gradient step for each parameter: Adam 11, the weight's own change 2, its moving average 3."""
 
 PAPER_SIMULATIONS = 64
 """Simulations of every self-play move in the paper, which its count of test-time compute contains once too often."""

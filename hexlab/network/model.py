@@ -14,13 +14,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numba
 import numpy as np
 from flax import nnx
 
 from hexlab.errors import ConfigError
 from hexlab.rules.cells import MAX_SIZE
 
-__all__ = ["Architecture", "ReZeroNet", "apply", "describe_mismatch", "init_params", "parameter_shapes"]
+__all__ = ["Architecture", "ReZeroNet", "apply", "describe_mismatch", "draw_orthogonal", "draw_uniform", "init_params", "parameter_shapes"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +45,7 @@ class Architecture:
         """Check the ranges."""
         for name, least, most in (("size", 1, MAX_SIZE), ("width", 1, None), ("depth", 1, None)):
             value = getattr(self, name)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, (int, np.integer))
-                or value < least
-                or (most and value > most)
-            ):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least or (most and value > most):
                 allowed = f"from {least} to {most}" if most else f"of at least {least}"
                 raise ConfigError(f"{name} {value!r} of a network is not supported: give a whole number {allowed}")
             object.__setattr__(self, name, int(value))
@@ -69,41 +65,38 @@ class Architecture:
         return f"{self.size}x{self.size} {self.width}x{self.depth}"
 
 
-def _uniform(fan_in: int):
-    """Return an initializer that draws from +-1 / sqrt(fan_in), as PyTorch's Linear does by default."""
-    bound = 1 / math.sqrt(fan_in)
-    return lambda key, shape, dtype=jnp.float32, **_: jax.random.uniform(key, shape, dtype, -bound, bound)
+class _Linear(nnx.Module):
+    """inputs @ kernel + bias, by default both drawn as PyTorch does."""
+
+    def __init__(self, inputs: int, outputs: int, random: np.random.Generator, kernel: np.ndarray | None = None):
+        self.kernel = nnx.Param(draw_uniform((inputs, outputs), inputs, random) if kernel is None else kernel)
+        self.bias = nnx.Param(draw_uniform((outputs,), inputs, random))
+
+    def __call__(self, inputs):
+        return inputs @ self.kernel[...] + self.bias[None, :]
 
 
-class _Linear(nnx.Linear):
-    """Linear(inputs -> outputs), drawn as PyTorch draws it."""
-
-    def __init__(self, inputs: int, outputs: int, rngs: nnx.Rngs):
-        super().__init__(inputs, outputs, kernel_init=_uniform(inputs), bias_init=_uniform(inputs), rngs=rngs)
-
-
-class _ReZeroLayer(nnx.Linear):
+class _ReZeroLayer(_Linear):
     """x + scale * Linear(ReLU(x)), with orthogonal weights of gain sqrt(2) and a scale that starts at 0."""
 
-    def __init__(self, width: int, rngs: nnx.Rngs):
-        orthogonal = jax.nn.initializers.orthogonal(math.sqrt(2))
-        super().__init__(width, width, kernel_init=orthogonal, bias_init=_uniform(width), rngs=rngs)
-        self.scale = nnx.Param(jnp.zeros(()))
+    def __init__(self, width: int, random: np.random.Generator):
+        super().__init__(width, width, random, draw_orthogonal(width, math.sqrt(2), random))
+        self.scale = nnx.Param(np.zeros((), np.float32))
 
-    def __call__(self, inputs, out_sharding=None):
-        return inputs + self.scale[...] * super().__call__(jax.nn.relu(inputs), out_sharding)
+    def __call__(self, stream):
+        return stream + self.scale[...] * super().__call__(jax.nn.relu(stream))
 
 
 class ReZeroNet(nnx.Module):
     """The network as a module: an intake, D residual layers, and two heads on the raw residual stream."""
 
-    def __init__(self, architecture: Architecture, *, rngs: nnx.Rngs):
-        """Draw the network's parameters from `rngs`."""
+    def __init__(self, architecture: Architecture, random: np.random.Generator):
+        """Draw the network's parameters from `random`."""
         cells, width = architecture.cells, architecture.width
-        self.intake = _Linear(2 * cells, width, rngs)
-        self.blocks = nnx.List([_ReZeroLayer(width, rngs) for _ in range(architecture.depth)])
-        self.policy = _Linear(width, cells, rngs)
-        self.value = _Linear(width, 1, rngs)
+        self.intake = _Linear(2 * cells, width, random)
+        self.blocks = nnx.List([_ReZeroLayer(width, random) for _ in range(architecture.depth)])
+        self.policy = _Linear(width, cells, random)
+        self.value = _Linear(width, 1, random)
 
     def __call__(self, planes):
         """Judge positions: float32[B, 2A] -> (logits float32[B, A], values float32[B])."""
@@ -116,20 +109,57 @@ class ReZeroNet(nnx.Module):
 def init_params(architecture: Architecture, seed: int) -> dict[str, Any]:
     """Return the untrained network's parameters.
 
-    They are drawn on the CPU, so that a seed gives the same numbers whatever accelerator there is.
+    NumPy draws them, without JAX: a seed gives the same numbers on every device and number of cores, and there is nothing to compile.
 
     Returns:
-        Nested dict of float32 arrays: ``intake``, ``policy`` and ``value`` hold ``kernel`` [inputs, outputs] and
-        ``bias`` [outputs]; ``blocks`` holds, under ``"0"``, ``"1"``, ..., the residual layers, each with a ``scale`` []
-        besides.
+        Nested dict of float32 NumPy arrays: ``intake``, ``policy`` and ``value`` hold ``kernel`` [inputs, outputs] and ``bias``
+        [outputs]; ``blocks`` holds, under ``"0"``, ``"1"``, ..., the residual layers, each with a ``scale`` [] besides.
 
     >>> params = init_params(Architecture(size=3, width=2, depth=4), seed=0)
     >>> sorted(params), params["intake"]["kernel"].shape, float(params["blocks"]["3"]["scale"])
     (['blocks', 'intake', 'policy', 'value'], (18, 2), 0.0)
     """
-    with jax.default_device(jax.local_devices(backend="cpu")[0]):
-        module = ReZeroNet(architecture, rngs=nnx.Rngs(int(seed)))
-        return _name_keys(nnx.to_pure_dict(nnx.state(module, nnx.Param)))
+    module = ReZeroNet(architecture, np.random.default_rng(int(seed) & 0xFFFFFFFFFFFFFFFF))
+    return _name_keys(nnx.to_pure_dict(nnx.state(module, nnx.Param)))
+
+
+def draw_uniform(shape: tuple[int, ...], inputs: int, random: np.random.Generator) -> np.ndarray:
+    """Return float32 numbers from +-1 / sqrt(inputs), PyTorch's default for linear layers."""
+    bound = 1 / math.sqrt(inputs)
+    return random.uniform(-bound, bound, shape).astype(np.float32)
+
+
+def draw_orthogonal(width: int, gain: float, random: np.random.Generator) -> np.ndarray:
+    """Return `gain` times an orthogonal matrix, uniform over the orthogonal group: float32[width, width].
+
+    The Q of a Gaussian matrix by Gram-Schmidt. Libraries that factor matrices bring a pool of threads of their own, which on
+    busy cores takes seconds where this takes a fraction of one.
+    """
+    columns = random.standard_normal((width, width))
+    for _ in range(2):  # the second pass removes what rounding left of the first
+        _make_orthonormal(columns)
+    return (gain * columns).astype(np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _make_orthonormal(columns):
+    """Gram-Schmidt, in place: each column in turn is scaled to length 1 and taken out of those to its right."""
+    width = len(columns)
+    overlap = np.empty(width)
+    for done in range(width):
+        overlap[:] = 0.0
+        for row in range(width):
+            here = columns[row, done]
+            for column in range(done, width):
+                overlap[column] += here * columns[row, column]
+        length = math.sqrt(overlap[done])
+        for column in range(done, width):
+            overlap[column] /= length
+        for row in range(width):
+            columns[row, done] /= length
+            here = columns[row, done]
+            for column in range(done + 1, width):
+                columns[row, column] -= here * overlap[column]
 
 
 def _name_keys(tree):
