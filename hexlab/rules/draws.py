@@ -14,7 +14,7 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 _TO_UNIT = 1.0 / (1 << 53)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def mix(bits):
     """Scramble a uint64 into another one; a bijection.
 
@@ -26,20 +26,20 @@ def mix(bits):
     return bits ^ (bits >> np.uint64(31))
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def next_bits(states, board):
     """Advance ``states[board]`` (uint64[B]) and return 64 fresh bits."""
     states[board] += GOLDEN
     return mix(states[board])
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def uniform(states, board):
     """Advance ``states[board]`` and return a float64 in [0, 1)."""
     return float(next_bits(states, board) >> np.uint64(11)) * _TO_UNIT
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def bounded(states, board, bound):
     """Advance ``states[board]`` and return an int64 in [0, bound), for bounds below 2**31."""
     high = next_bits(states, board) >> np.uint64(32)

@@ -122,15 +122,20 @@ def play_out_all(cells, turn, winner, size, seeds, winners, moves):
     start_empties = np.empty(size * size, np.uint16)
     empties = np.empty(size * size, np.uint16)
     for board in range(cells.shape[0]):
-        if winner[board] >= 0:
-            winners[board] = winner[board]
-            moves[board] = 0
-            continue
         count = _set_up(cells[board], size, start_parents, start_rows, start_empties)
         for game in range(seeds.shape[1]):
-            parents[:] = start_parents
-            rows[:] = start_rows
-            empties[:count] = start_empties[:count]
+            if winner[board] >= 0:
+                winners[board, game] = winner[board]
+                moves[board, game] = 0
+                continue
+            # Loops, not slices: a slice assignment takes the compiler a second.
+            for point in range(points):
+                parents[point] = start_parents[point]
+            for row in range(size + 2):
+                rows[0, row] = start_rows[0, row]
+                rows[1, row] = start_rows[1, row]
+            for slot in range(count):
+                empties[slot] = start_empties[slot]
             state = seeds[board, game]
             color = np.int64(turn[board])
             left = count
@@ -150,8 +155,10 @@ def play_out_all(cells, turn, winner, size, seeds, winners, moves):
 @numba.njit(cache=True, nogil=True)
 def _set_up(cells, size, parents, rows, empties):
     """Fill `parents` and `rows` with the stones of `cells`, `empties` with the empty points, and return how many there are."""
-    parents[:] = np.arange(len(parents))
-    rows[:] = 0
+    for start in range(len(parents)):
+        parents[start] = start
+    for row in range(size + 2):
+        rows[0, row] = rows[1, row] = 0
     for along in range(size):
         parents[along + 1] = _TOP
         parents[((size + 1) << _ROW_BITS) + along + 1] = _BOTTOM
@@ -171,7 +178,7 @@ def _set_up(cells, size, parents, rows, empties):
     return count
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _join(point, color, parents, rows):
     """Put a stone on an empty point, join it with its neighbors, and tell whether that joins the edges of its color."""
     row = point >> _ROW_BITS
@@ -193,7 +200,8 @@ def _join(point, color, parents, rows):
     if root != other:
         if root < _FIRST_POINT and other < _FIRST_POINT:
             return True
-        root, other = min(root, other), max(root, other)
+        if root > other:
+            root, other = other, root
         parents[other] = root
     parents[point] = root
     step_three = _STEPS[pattern, 2]
@@ -202,12 +210,13 @@ def _join(point, color, parents, rows):
         if root != other:
             if root < _FIRST_POINT and other < _FIRST_POINT:
                 return True
-            root, other = min(root, other), max(root, other)
+            if root > other:
+                root, other = other, root
             parents[other] = root
     return False
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _find(parents, point):
     """Return the root of a point's tree, and halve the way to it."""
     here = np.uint16(point)

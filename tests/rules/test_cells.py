@@ -49,7 +49,7 @@ def test_symmetries_are_their_own_inverse_and_read_only():
 
 
 def test_seeds_differ_by_every_key_and_do_not_depend_on_their_number():
-    keys = [(0,), (1,), (0, 0), (0, 1), (1, 0), (-1,), (2**70,), (0, 0, 0)]
+    keys = [(0,), (1,), (0, 0), (0, 1), (1, 0), (-1,), (2**63,), (0, 0, 0)]
     seeds = np.concatenate([derive_seeds(*key, count=50) for key in keys])
     assert len(set(seeds.tolist())) == len(seeds)
     assert derive_seeds(4, 2, count=9)[:5].tolist() == derive_seeds(4, 2, count=5).tolist()
