@@ -349,8 +349,8 @@ def count_pairings(openings: Iterable[Opening]) -> list[Pairing]:
 def write_table(path: str | os.PathLike, rows: Iterable, kind: type | None = None) -> pathlib.Path:
     """Write rows of one kind as a CSV file, atomically.
 
-    Rows are sorted by their fields in order, lines end in a line feed, and floats keep 12 significant digits: equal
-    rows give equal bytes on every machine.
+    Rows are sorted by their fields in order, lines end in a line feed, and floats are written by `repr`, so that nothing
+    is lost: equal rows give equal bytes on every machine.
 
     Args:
         path: the file; its folder is created.
@@ -371,7 +371,7 @@ def write_table(path: str | os.PathLike, rows: Iterable, kind: type | None = Non
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_field_names(kind))
-    writer.writerows([f"{value:.12g}" if isinstance(value, float) else value for value in line] for line in lines)
+    writer.writerows([repr(value) if isinstance(value, float) else value for value in line] for line in lines)
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

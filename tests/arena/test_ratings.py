@@ -1,0 +1,314 @@
+"""Ratings: strengths that are planted come back, intervals hold what they promise, and odd pools are named."""
+
+import dataclasses
+import itertools
+import math
+
+import choix
+import numpy as np
+import pytest
+
+from hexlab.arena.ratings import ELO_PER_NAT, PRIOR, bootstrap_ratings, rate, score_interval
+from hexlab.errors import ConfigError
+from hexlab.records import Opening, Pairing
+
+
+def met(first, second, won_both, won_one, lost_both, half=0):
+    """One pair of agents; openings won with one color are dealt between the colors."""
+    return Pairing(3, first, second, half, won_both, won_one - won_one // 3, won_one // 3, lost_both)
+
+
+def turned(pairing):
+    """The same games told from the other side."""
+    return dataclasses.replace(
+        pairing,
+        first=pairing.second,
+        second=pairing.first,
+        won_both=pairing.lost_both,
+        lost_both=pairing.won_both,
+    )
+
+
+def play_pool(theta, openings, together, generator):
+    """Every pair of planted strengths plays; each game alone is Bradley-Terry, the two games of an opening correlate.
+
+    Args:
+        theta: strengths by name, nats.
+        openings: openings a pair.
+        together: share of openings in which both games hang on one draw. Positive: the same agent tends to win both;
+            negative: the same color tends to win both, as in Hex.
+        generator: numpy generator.
+    """
+    rows = []
+    for first, second in itertools.combinations(sorted(theta), 2):
+        chance = 1 / (1 + math.exp(theta[second] - theta[first]))
+        black = generator.random(openings)
+        fresh = generator.random(openings)
+        shared = black if together > 0 else 1 - black
+        white = np.where(generator.random(openings) < abs(together), shared, fresh)
+        as_black, as_white = black < chance, white < chance
+        counts = [int(np.sum(outcome)) for outcome in (as_black & as_white, as_black & ~as_white, ~as_black & as_white)]
+        rows.append(Pairing(3, first, second, 0, *counts, openings - sum(counts)))
+    return rows
+
+
+POOL = [
+    met("perfect", "strong", 4, 44, 2),
+    met("perfect", "weak", 30, 20, 0),
+    met("perfect", "random", 48, 2, 0),
+    met("strong", "weak", 25, 20, 5),
+    met("weak", "random", 20, 25, 5),
+]
+
+
+def test_two_agents_by_hand():
+    """A share of 3/4 is log(3) nats: 190.8 Elo; the prior takes off next to nothing."""
+    table = rate([met("a", "b", 60, 30, 10)], anchor="b")
+    assert table["a"].elo == pytest.approx(400 * math.log10(3), abs=0.5)
+    assert table["b"].elo == table["b"].low == table["b"].high == 0
+    assert (table["a"].games, table["a"].size) == (200, 3)
+
+
+@pytest.mark.parametrize("prior", [4000.0, 300.0])
+def test_the_fit_is_that_of_choix(prior):
+    names = ["perfect", "random", "strong", "weak"]
+    games = []
+    for row in POOL:
+        first, second = names.index(row.first), names.index(row.second)
+        one = row.won_black_only + row.won_white_only
+        games += [(first, second)] * (2 * row.won_both + one) + [(second, first)] * (2 * row.lost_both + one)
+    precision = (ELO_PER_NAT / prior) ** 2
+    oracle = choix.opt_pairwise(4, games, alpha=precision / 2, tol=1e-10) * ELO_PER_NAT
+    table = rate(POOL, prior=prior)
+    for i, name in enumerate(names):
+        assert table[name].elo == pytest.approx(oracle[i] - oracle[0], abs=1e-3)
+    if prior == PRIOR:  # close to no prior at all
+        likeliest = choix.ilsr_pairwise(4, games) * ELO_PER_NAT
+        for i, name in enumerate(names):
+            assert table[name].elo == pytest.approx(likeliest[i] - likeliest[0], abs=2)
+
+
+def test_neither_order_nor_direction_nor_halving_of_rows_matters():
+    table = rate(POOL)
+    assert rate(POOL[::-1]) == table
+    assert rate([turned(row) if i % 2 else row for i, row in enumerate(POOL)]) == table
+    parts = [met("perfect", "strong", 1, 30, 1, half=0), met("perfect", "strong", 3, 14, 1, half=1)]
+    merged = [row for row in rate(parts + POOL[1:])]
+    assert [row.agent for row in merged] == [row.agent for row in table]
+    assert [row.elo for row in merged] == pytest.approx([row.elo for row in table], abs=1e-9)
+    assert np.array_equal(bootstrap_ratings(POOL, 3, seed=1), bootstrap_ratings(POOL[::-1], 3, seed=1))
+
+
+def test_openings_are_rated_as_they_are():
+    rows = [Opening(3, "a", "b", f"a1 b{i}", int(i % 3 > 0), int(i % 2), moves=14) for i in range(1, 4)]
+    counted = [Pairing(3, "a", "b", 0, won_both=1, won_black_only=1, won_white_only=1, lost_both=0)]
+    assert rate(rows) == rate(counted)
+
+
+def test_anchors_shift_and_nothing_else():
+    by_perfect, by_mean, by_best, by_random = (rate(POOL, anchor=each) for each in (None, "mean", "best", "random"))
+    assert by_perfect.anchor == "perfect"
+    assert by_perfect["perfect"].elo == by_best[0].elo == by_random["random"].elo == 0
+    assert sum(row.elo for row in by_mean) == pytest.approx(0, abs=1e-9)
+    for table in (by_mean, by_best, by_random):
+        gaps = [row.elo - table["weak"].elo for row in table]
+        assert gaps == pytest.approx([row.elo - by_perfect["weak"].elo for row in by_perfect])
+    without = rate([row for row in POOL if row.first != "perfect"])
+    assert without.anchor == "mean"
+    assert "the mean of the pool is 0" in str(without)
+    assert rate([dataclasses.replace(row, first=row.first.replace("perfect", "perfect-3")) for row in POOL]).anchor == "perfect-3"
+
+
+def test_a_stronger_prior_pulls_to_the_mean():
+    spans = [rate(POOL, prior=prior)["random"].elo for prior in (100, 1000, 4000, 1e6)]
+    assert spans == sorted(spans, reverse=True)
+    assert spans[2] == pytest.approx(spans[3], rel=0.01)
+    assert spans[0] > spans[3] + 20
+
+
+def test_planted_strengths_come_back():
+    theta = {"perfect": 0.0, "a": -0.5, "b": -1.5, "c": -3.0, "d": -5.0}
+    table = rate(play_pool(theta, 20_000, -0.5, np.random.default_rng(0)))
+    for name, strength in theta.items():
+        assert table[name].elo == pytest.approx(strength * ELO_PER_NAT, abs=12)
+    assert [row.agent for row in table] == ["perfect", "a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("together", [-0.8, 0.0, 0.8])
+def test_sandwich_intervals_cover_95_percent(together):
+    """Over 150 pools of 6 agents; intervals that take all games for independent would cover 99.9, 95 and 85 %."""
+    theta = {"perfect": 0.0, **{f"agent{i}": -0.8 * i for i in range(1, 6)}}
+    generator = np.random.default_rng(5)
+    inside = []
+    for _ in range(150):
+        table = rate(play_pool(theta, 30, together, generator))
+        inside += [row.low <= theta[row.agent] * ELO_PER_NAT <= row.high for row in table if row.agent != "perfect"]
+    assert 0.92 <= np.mean(inside) <= 0.98
+
+
+def test_bootstrap_intervals_cover_95_percent():
+    theta = {"perfect": 0.0, **{f"agent{i}": -0.6 * i for i in range(1, 4)}}
+    generator = np.random.default_rng(6)
+    inside = []
+    for seed in range(80):
+        table = rate(play_pool(theta, 50, -0.6, generator), intervals="bootstrap", samples=200, seed=seed)
+        inside += [row.low <= theta[row.agent] * ELO_PER_NAT <= row.high for row in table if row.agent != "perfect"]
+    assert 0.92 <= np.mean(inside) <= 0.98
+
+
+def test_both_intervals_agree_and_know_that_colors_correlate():
+    widths = {}
+    for name, counts in {"independent": (25, 50, 25), "color decides": (5, 90, 5), "strength decides": (45, 10, 45)}.items():
+        games = [met("a", "b", *counts)]
+        fast, slow = rate(games, anchor="b")["a"], rate(games, anchor="b", intervals="bootstrap", samples=4000)["a"]
+        widths[name] = fast.high - fast.low
+        assert fast.elo == pytest.approx(0, abs=1e-6)
+        assert slow.high - slow.low == pytest.approx(widths[name], rel=0.08)
+    # The variance of an opening's two games is 1/2, 1/10 and 9/10.
+    assert widths["color decides"] / widths["independent"] == pytest.approx(math.sqrt(0.1 / 0.5), rel=0.05)
+    assert widths["strength decides"] / widths["independent"] == pytest.approx(math.sqrt(0.9 / 0.5), rel=0.05)
+
+
+def test_the_bootstrap_refits_resampled_tables_exactly():
+    """One sample in full: the counts drawn for it, rated as a table of its own, give the same Elo."""
+    generator = np.random.Generator(np.random.PCG64(3))
+    rows = sorted((turned(row) if row.first > row.second else row for row in POOL), key=lambda row: (row.first, row.second))
+    counts = np.array([(row.won_both, row.won_black_only, row.won_white_only, row.lost_both) for row in rows])
+    drawn = generator.multinomial(counts.sum(axis=1), counts / counts.sum(axis=1)[:, None], size=(5, len(rows)))
+    fast = bootstrap_ratings(POOL, 5, seed=3)
+    order = [row.agent for row in rate(POOL)]
+    for sample in range(5):
+        table = rate([Pairing(3, row.first, row.second, 0, *map(int, drawn[sample, i])) for i, row in enumerate(rows)])
+        assert fast[sample] == pytest.approx([table[agent].elo for agent in order], abs=1e-3)
+
+
+def test_the_bootstrap_follows_lone_wins_to_their_loss():
+    """Samples may lose an agent's only win: the refit goes as far as the prior lets it, and stays finite."""
+    games = [met("perfect", "lone", 49, 1, 0), met("perfect", "other", 20, 25, 5)]
+    samples = bootstrap_ratings(games, 200, seed=0)
+    assert samples.shape == (200, 3)
+    lone = samples[:, [row.agent for row in rate(games)].index("lone")]
+    assert np.isfinite(samples).all()
+    assert lone.min() < -1200 < -700 < lone.max()
+    assert np.array_equal(samples, bootstrap_ratings(games, 200, seed=0))
+    assert not np.array_equal(samples, bootstrap_ratings(games, 200, seed=1))
+
+
+def test_undefeated_and_winless_agents_are_finite_and_named():
+    games = [met("a", "b", 10, 20, 8), met("hero", "a", 40, 0, 0), met("hero", "b", 40, 0, 0), met("a", "novice", 30, 0, 0)]
+    table = rate(games, anchor="a")
+    assert [row.agent for row in table] == ["hero", "a", "b", "novice"]
+    assert table.notes == {
+        "hero": "won all its 160 games: the games give no upper bound",
+        "novice": "lost all its 60 games: the games give no lower bound",
+    }
+    assert 700 < table["hero"].elo < 2000
+    assert table["hero"].high - table["hero"].low > 500 > table["b"].high - table["b"].low
+    for line in ("hero", "novice"):
+        assert f"* {line}: " in str(table)
+    assert rate([*games, met("b", "novice", 20, 9, 1)], anchor="a").notes.keys() == {"hero"}
+
+
+def test_groups_without_wins_across_are_named():
+    """Two groups, each well tied, and one side won every game between them."""
+    games = [met("perfect", "strong", 5, 40, 5), met("weak", "random", 20, 20, 10), met("strong", "weak", 50, 0, 0)]
+    assert rate(games).notes == {
+        "weak": "no chain of wins leads from it to perfect: the games give no lower bound",
+        "random": "no chain of wins leads from it to perfect: the games give no lower bound",
+    }
+    assert rate(games, anchor="random").notes.keys() == {"perfect", "strong"}
+    assert "no upper bound" in rate(games, anchor="random").notes["strong"]
+
+
+def test_a_pool_in_parts_is_refused():
+    games = [met("a", "b", 5, 5, 5), met("c", "d", 5, 5, 5)]
+    with pytest.raises(ConfigError, match=r"falls into 2 groups that never met: a, b; c, d\. Play matches between them"):
+        rate(games)
+    assert len(rate([*games, met("b", "c", 5, 5, 5)])) == 4
+
+
+@pytest.mark.parametrize(
+    ("games", "options", "message"),
+    [
+        ([], {}, "there are no games to rate"),
+        ([met("a", "b", 0, 0, 0)], {}, "every count is 0"),
+        ([met("a", "a", 1, 0, 0)], {}, "match of an agent with itself"),
+        ([met("a", "b", -1, 2, 0)], {}, "negative count"),
+        ([met("a", "b", 1, 0, 0), dataclasses.replace(met("a", "b", 1, 0, 0), size=5)], {}, "boards of sizes 3, 5"),
+        (POOL, {"anchor": "Perfect"}, "anchor 'Perfect' is not in the pool: choose 'mean', 'best' or one of perfect"),
+        (POOL, {"prior": 0}, "prior 0 is not a standard deviation"),
+        (POOL, {"intervals": "exact"}, "choose 'sandwich' or 'bootstrap'"),
+        (POOL, {"intervals": "bootstrap", "samples": 0}, "0 bootstrap samples"),
+    ],
+)
+def test_bad_pools_and_options_are_refused(games, options, message):
+    with pytest.raises(ConfigError, match=message):
+        rate(games, **options)
+
+
+def test_scores_against_perfect_play_stand_beside_the_elo():
+    table = rate(POOL)
+    strong, random = table["strong"], table["random"]
+    assert (strong.perfect_score, strong.perfect_games) == (0.48, 100)
+    assert strong.perfect_score_low < 0.48 < strong.perfect_score_high
+    assert random.perfect_score == 0.02
+    text = str(table)
+    assert "0.480 [0.4" in text
+    assert text.splitlines()[-1] == "perfect is 0; prior: 4000 Elo around the mean of the pool"
+    stranger = rate([*POOL, met("random", "stranger", 10, 10, 10)])["stranger"]
+    assert math.isnan(stranger.perfect_score)
+    assert stranger.perfect_games == 0
+
+
+def test_score_intervals():
+    """Split openings tell most, openings won or lost twice least; nothing is ever certain."""
+    split, mixed, whole = score_interval(0, 50, 0), score_interval(12, 26, 12), score_interval(25, 0, 25)
+    assert split[0] == mixed[0] == whole[0] == 0.5
+    assert split[2] - split[1] < mixed[2] - mixed[1] < whole[2] - whole[1]
+    assert 0.02 < split[2] - split[1] < 0.05
+    assert whole[2] - whole[1] == pytest.approx(2 * 0.139, rel=0.05)  # about Wilson's for 50 independent games
+    share, low, high = score_interval(0, 0, 50)
+    assert (share, low) == (0, pytest.approx(0, abs=1e-12))
+    assert high == pytest.approx(0.037, abs=0.001)  # Wilson's for 100 games
+
+
+@pytest.mark.parametrize("together", [-0.8, 0.0, 0.8])
+def test_score_intervals_cover_95_percent(together):
+    generator = np.random.default_rng(7)
+    inside = []
+    for chance in (0.05, 0.3, 0.5):
+        theta = {"a": math.log(chance / (1 - chance)), "b": 0.0}
+        for _ in range(500):
+            (row,) = play_pool(theta, 50, together, generator)
+            _, low, high = score_interval(row.won_both, row.won_black_only + row.won_white_only, row.lost_both)
+            inside.append(low <= chance <= high)
+    assert 0.93 <= np.mean(inside) <= 0.975
+
+
+def test_a_table_is_a_sequence():
+    table = rate(POOL)
+    assert len(table) == 4
+    assert table[0] is table["perfect"]
+    assert [row.agent for row in table[1:]] == ["strong", "weak", "random"]
+    with pytest.raises(ConfigError, match="no agent 'nobody' in this pool: it holds perfect, strong, weak, random"):
+        table["nobody"]
+
+
+def test_a_thousand_agents_are_rated_and_resampled():
+    """A ladder with perfect and random play at its ends; planted strengths come back within their intervals."""
+    generator = np.random.default_rng(8)
+    theta = np.concatenate([[0.0], -np.sort(generator.gamma(2.0, 1.5, 999))])
+    names = ["perfect", *(f"agent{i:03}" for i in range(1, 1000))]
+    pairs = {(0, i) for i in range(1, 1000)} | {(i, i + k) for k in (1, 2, 3) for i in range(1, 1000 - k)}
+    rows = []
+    for i, j in sorted(pairs):
+        chance = 1 / (1 + math.exp(theta[j] - theta[i]))
+        wins = generator.binomial(1, chance, size=(50, 2)).sum(axis=1)
+        rows.append(met(names[i], names[j], int(np.sum(wins == 2)), int(np.sum(wins == 1)), int(np.sum(wins == 0))))
+    table = rate(rows)
+    truth = dict(zip(names, theta * ELO_PER_NAT, strict=True))
+    inside = [row.low <= truth[row.agent] <= row.high for row in table if row.agent not in {*table.notes, "perfect"}]
+    assert np.mean(inside) > 0.85  # strengths along one ladder err together
+    samples = bootstrap_ratings(rows, 8, seed=0)
+    assert samples.shape == (8, 1000)
+    assert np.abs(samples.mean(axis=0) - [row.elo for row in table]).mean() < 40
