@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -116,8 +117,8 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
             return None
 
     frontier = paper_count = None
-    parts = [attempt("frontier", lambda size=size: compute_frontier(tables, size)) for size in tables.sizes]
-    parts = [part for part in parts if part is not None and part.test_simulations == parts_budget(parts)]
+    parts = [attempt("frontier", partial(compute_frontier, tables, size)) for size in tables.sizes]
+    parts = [part for part in parts if part is not None and part.test_simulations == _common_budget(parts)]
     copies: Mapping[int, np.ndarray] = {}
     paper_copies: Mapping[int, np.ndarray] = {}
     sources: dict[str, tuple[float, float]] = {}
@@ -134,8 +135,8 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
             paper_copies = resample_frontier(paper_count, bootstrap, seed)
         front: Frontier = frontier
         for model in MODELS:
-            law = attempt("law", lambda model=model: fit_law(front, model=model, bootstrap=copies, seed=seed))
-            prediction = attempt("prediction", lambda model=model: predict_board(front, model=model, bootstrap=copies, seed=seed))
+            law = attempt("law", partial(fit_law, front, model=model, bootstrap=copies, seed=seed))
+            prediction = attempt("prediction", partial(predict_board, front, model=model, bootstrap=copies, seed=seed))
             laws.update({model: law} if law else {})
             predictions.update({model: prediction} if prediction else {})
         if bootstrap and "change_point" in laws:
@@ -143,11 +144,10 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
                 alone = resample_frontier(front, bootstrap, seed, sources=(source,))
                 alone = {size: rows[: min(bootstrap, 100)] for size, rows in alone.items()}
                 sources[source] = fit_law(front, bootstrap=alone, seed=seed).intervals["m_flops"]
-        network_size = attempt("network size", lambda: fit_network_size(front, bootstrap=bootstrap, seed=seed))
-    test_curves = {size: attempt(f"test curves {size}", lambda size=size: fit_test_curves(tables, size)) for size in tables.sizes}
+        network_size = attempt("network size", partial(fit_network_size, front, bootstrap=bootstrap, seed=seed))
+    test_curves = {size: attempt(f"test curves {size}", partial(fit_test_curves, tables, size)) for size in tables.sizes}
     tradeoffs = {
-        size: attempt(f"tradeoff {size}", lambda size=size: fit_tradeoff(tables, size, bootstrap=bootstrap, seed=seed))
-        for size in tables.sizes
+        size: attempt(f"tradeoff {size}", partial(fit_tradeoff, tables, size, bootstrap=bootstrap, seed=seed)) for size in tables.sizes
     }
     return Analysis(
         tables,
@@ -172,8 +172,7 @@ def make_claims(analysis: Analysis) -> tuple[Claim, ...]:
     return (*_law_claims(analysis), *_board_claims(analysis), *_search_claims(analysis))
 
 
-def parts_budget(parts: list[Frontier | None]) -> int:
-    """Return the test budget shared by most of several frontiers, the largest of several such."""
+def _common_budget(parts: list[Frontier | None]) -> int:
     budgets = [part.test_simulations for part in parts if part is not None]
     return max(budgets, key=lambda budget: (budgets.count(budget), budget), default=0)
 
@@ -225,12 +224,16 @@ def _law_claims(analysis: Analysis) -> list[Claim]:
         theirs = _growth(paper, shared) if len(shared) > 1 else _NAN
         ours = _growth(front, front.sizes)
         if math.isfinite(ours):
-            copies = [
-                _growth_of(
-                    np.array(front.sizes), np.array([_cross(front, size, row) for size, row in zip(front.sizes, rows, strict=True)])
-                )
-                for rows in zip(*(analysis.paper_copies[size] for size in front.sizes), strict=True)
-            ] if analysis.paper_copies else []
+            copies = (
+                [
+                    _growth_of(
+                        np.array(front.sizes), np.array([_cross(front, size, row) for size, row in zip(front.sizes, rows, strict=True)])
+                    )
+                    for rows in zip(*(analysis.paper_copies[size] for size in front.sizes), strict=True)
+                ]
+                if analysis.paper_copies
+                else []
+            )
             claims.append(Claim(text, theirs, "its curves of the same boards", ours, *_ends(np.array(copies))))
         else:
             reason = "not enough data: needs every board to reach -50 Elo"

@@ -203,9 +203,7 @@ def paper_frontier(points: int = 101) -> Frontier:
     return Frontier("paper_flops", 64, tuple(boards))
 
 
-def resample_frontier(
-    frontier: Frontier, samples: int, seed: int, *, sources: Sequence[str] = SOURCES
-) -> dict[int, np.ndarray]:
+def resample_frontier(frontier: Frontier, samples: int, seed: int, *, sources: Sequence[str] = SOURCES) -> dict[int, np.ndarray]:
     """Draw bootstrap copies of every frontier.
 
     Each copy draws, with replacement, a board's cells (networks), the seeds of each drawn cell, and within every pairing the
@@ -226,16 +224,14 @@ def resample_frontier(
     if unknown or samples < 1:
         raise ConfigError(f"bootstrap of {samples!r} samples over {list(sources)}: expected at least 1 over {', '.join(SOURCES)}")
     return {
-        board.size: _best_of(board.curves, *_draw(board.curves, samples, seed + 7919 * board.size, sources))[0]
-        for board in frontier.boards
+        board.size: _best_of(board.curves, *_draw(board.curves, samples, seed + 7919 * board.size, sources))[0] for board in frontier.boards
     }
 
 
 def resample_cells(frontier: Frontier, samples: int, seed: int) -> dict[int, np.ndarray]:
     """Draw the same bootstrap copies as `resample_frontier`; returns which run each picks: int64[R, G], -1 for none."""
     return {
-        board.size: _best_of(board.curves, *_draw(board.curves, samples, seed + 7919 * board.size, SOURCES))[1]
-        for board in frontier.boards
+        board.size: _best_of(board.curves, *_draw(board.curves, samples, seed + 7919 * board.size, SOURCES))[1] for board in frontier.boards
     }
 
 
@@ -319,9 +315,7 @@ def _measured_curves(tables: Tables, size: int, x: str, budget: int, points: int
         if len(line) >= 2:
             lines.append((run.run, (run.width, run.depth), sorted(line.items())))
     if not lines:
-        raise NotEnoughDataError(
-            f"not enough data: needs a run on {size}x{size} with two trained snapshots rated at {budget} simulations"
-        )
+        raise NotEnoughDataError(f"not enough data: needs a run on {size}x{size} with two trained snapshots rated at {budget} simulations")
     return _make_curves(lines, points, picking, rating, plain, halves)
 
 
@@ -350,7 +344,9 @@ def _make_curves(lines, points, picking, rating, plain, halves=((), ())) -> Curv
         right,
         share,
         started,
-        *(np.array([elo[key] for key in keys]) for elo in (picking, rating, plain)),
+        np.array([picking[key] for key in keys]),
+        np.array([rating[key] for key in keys]),
+        np.array([plain[key] for key in keys]),
         halves,
     )
 
@@ -397,9 +393,6 @@ def _draw(curves: Curves, samples: int, seed: int, sources: Sequence[str]) -> tu
     """Draw (picking float64[R, A], rating float64[R, A], drawn bool[R, K])."""
     elo = [np.broadcast_to(known, (samples, len(known))) for known in (curves.picking, curves.rating)]
     if "openings" in sources and all(curves.halves):
-        elo = [
-            pools.bootstrap_pool(half, samples, 2 * seed + number).column(curves.agents)
-            for number, half in enumerate(curves.halves)
-        ]
+        elo = [pools.bootstrap_pool(half, samples, 2 * seed + number).column(curves.agents) for number, half in enumerate(curves.halves)]
     drawn = draw_runs(curves.cells, samples, np.random.default_rng([seed & 0xFFFFFFFF, 1]), sources)
     return elo[0], elo[1], drawn

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hexlab import records
-from hexlab.arena import ratings
+from hexlab.arena.ratings import bootstrap_ratings, rate
 from hexlab.scaling.tables import NotEnoughDataError
 
 __all__ = ["PoolElo", "bootstrap_pool", "rate_pool", "split_halves"]
@@ -47,7 +47,7 @@ def split_halves(pairings: tuple[records.Pairing, ...]) -> tuple[tuple[records.P
 @functools.lru_cache(maxsize=64)
 def rate_pool(pairings: tuple[records.Pairing, ...]) -> PoolElo:
     """Rate one pool; the arguments of recent calls are remembered with their answers."""
-    rated = ratings.rate(list(pairings))
+    rated = rate(list(pairings))
     return PoolElo(tuple(row.agent for row in rated), np.array([row.elo for row in rated]))
 
 
@@ -55,4 +55,4 @@ def rate_pool(pairings: tuple[records.Pairing, ...]) -> PoolElo:
 def bootstrap_pool(pairings: tuple[records.Pairing, ...], samples: int, seed: int) -> PoolElo:
     """Rate `samples` copies of a pool whose openings are drawn again with replacement within each pairing."""
     agents = rate_pool(pairings).agents
-    return PoolElo(agents, np.asarray(ratings.bootstrap_ratings(list(pairings), samples, seed)))
+    return PoolElo(agents, np.asarray(bootstrap_ratings(list(pairings), samples, seed)))

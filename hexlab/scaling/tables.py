@@ -217,9 +217,7 @@ def paper_curves() -> tuple[PaperPoint, ...]:
     """
     text = importlib.resources.files("hexlab").joinpath("data", "jones2021_curves.csv").read_text(encoding="utf-8")
     return tuple(
-        PaperPoint(
-            int(row["boardsize"]), int(row["width"]), int(row["depth"]), float(row["log10_train_flops"]), float(row["elo"])
-        )
+        PaperPoint(int(row["boardsize"]), int(row["width"]), int(row["depth"]), float(row["log10_train_flops"]), float(row["elo"]))
         for row in csv.DictReader(io.StringIO(text))
     )
 

@@ -215,10 +215,9 @@ def fit_tradeoff(
         raise ConfigError(f"unknown cost {x!r}: expected one of {', '.join(COSTS)}")
     tables = tables.select(size)
     surface = _Surface.of(tables, size, x)
-    elo = np.array([tables.rating_by_agent[agent].elo for agent in surface.agents])
-    if levels is None:
-        levels = np.linspace(min(0.8 * elo.min(), -75.0), -50.0, 6).round()
-    height = np.asarray(levels, float)
+    elo: np.ndarray = np.array([tables.rating_by_agent[agent].elo for agent in surface.agents])
+    default = np.linspace(min(0.8 * elo.min(), -75.0), -50.0, 6).round()
+    height = np.asarray(default if levels is None else levels, float)
     everything = np.ones((1, len(surface.cells)), bool)
     needed = surface.needed(elo[None], everything, height)[0]
     try:
@@ -288,9 +287,7 @@ def fit_network_size(frontier: Frontier, *, bootstrap: int = 0, seed: int = 0) -
         copies = []
         for copy in range(bootstrap):
             chosen = [picked[board.size][copy, span] for board, (span, _) in zip(frontier.boards, spans, strict=True)]
-            values = np.concatenate(
-                [np.where(pick >= 0, sizes[pick], np.nan) for pick, (_, sizes) in zip(chosen, spans, strict=True)]
-            )
+            values = np.concatenate([np.where(pick >= 0, sizes[pick], np.nan) for pick, (_, sizes) in zip(chosen, spans, strict=True)])
             known = np.isfinite(values)
             copies.append(np.polyfit(cost[known], values[known], 1)[0] if known.sum() > 2 else np.nan)
         low, high = map(float, interval(np.array(copies)))
@@ -316,14 +313,14 @@ def _fit_test_curve(simulations: np.ndarray, elo: np.ndarray) -> tuple[float, fl
     def residuals(row):
         return -row[0] * deepest / (1 + np.exp(row[2] * (logs - row[1]))) - elo
 
-    bounds = ([0.5, logs[0] - 3.0, 0.05], [3.0, logs[-1] + 3.0, 4.0])
-    best = min(
-        (
-            least_squares(residuals, [1.2, middle, 1.0], bounds=bounds, loss="soft_l1", f_scale=50.0, x_scale=[1.0, 1.0, 1.0])
-            for middle in (logs[0] + 0.3, float(logs.mean()), logs[-1])
-        ),
-        key=lambda found: found.cost,
-    )
+    bounds = np.array([[0.5, logs[0] - 3.0, 0.05], [3.0, logs[-1] + 3.0, 4.0]])
+    # The deficit enters linearly: for each half and steepness of a grid its best value is known, and the best of all is the start.
+    halves, exponents = np.linspace(logs[0] - 2.5, logs[-1] + 2.5, 24), np.geomspace(0.1, 3.0, 14)
+    half, steepness = np.meshgrid(halves, exponents)
+    shape = -deepest / (1 + np.exp(steepness[..., None] * (logs - half[..., None])))
+    scale = np.clip((shape * elo).sum(axis=-1) / (shape**2).sum(axis=-1), *(bounds[:, 0] + [0.01, -0.01]))
+    at = np.unravel_index(np.argmin(((scale[..., None] * shape - elo) ** 2).sum(axis=-1)), half.shape)
+    best = least_squares(residuals, [scale[at], half[at], steepness[at]], bounds=tuple(bounds))
     if np.any(best.active_mask) or float(np.ptp(elo)) < 20:
         return (float("nan"),) * 4
     rmse = float(np.sqrt((residuals(best.x) ** 2).mean()))
@@ -393,9 +390,7 @@ class _Surface:
             some = reached.any(axis=2)
             before = np.maximum(first - 1, 0)
             up, down = (np.take_along_axis(height, index, axis=2)[:, :, 0] for index in (first, before))
-            right, left = (
-                np.take_along_axis(np.broadcast_to(test, height.shape), index, axis=2)[:, :, 0] for index in (first, before)
-            )
+            right, left = (np.take_along_axis(np.broadcast_to(test, height.shape), index, axis=2)[:, :, 0] for index in (first, before))
             inner = (first[:, :, 0] > 0) & np.isfinite(down)
             with np.errstate(invalid="ignore", divide="ignore"):
                 share = np.where(inner, (level - down) / np.where(up > down, up - down, 1.0), 1.0)

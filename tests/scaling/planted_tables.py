@@ -65,9 +65,7 @@ def plant(
                     if cost is not None:
                         flops = 10.0**cost
                         samples = int(flops / (134 * weights))
-                        snaps.append(
-                            records.Snapshot(run, step, samples, 32 * samples, 0.95 * flops, 0.05 * flops, flops, flops / 2.1)
-                        )
+                        snaps.append(records.Snapshot(run, step, samples, 32 * samples, 0.95 * flops, 0.05 * flops, flops, flops / 2.1))
                     for budget in budgets:
                         key = f"{run}/{step}@{budget}"
                         agents.append(records.Agent(key, size, "snapshot", run, step, budget, 2.0 * weights * budget))

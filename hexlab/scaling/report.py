@@ -1,0 +1,355 @@
+"""One self-contained HTML page about an experiment: claims, figures, tables, what was run and its limits."""
+
+import html
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hexlab.errors import ConfigError
+from hexlab.scaling.claims import Analysis, Claim, analyze, make_claims
+from hexlab.scaling.figures import FIGURES, compute_numbers, draw_figure, render_svg
+from hexlab.scaling.laws import PARAMETERS
+from hexlab.scaling.tables import Tables
+
+__all__ = ["write_report"]
+
+_PARAMETER_TEXT = {
+    "m_plateau": "plateau, Elo a board",
+    "c_plateau": "plateau, Elo at board size 0",
+    "m_flops": "incline, Elo a decade of compute",
+    "m_board": "incline, Elo a board",
+    "c_incline": "incline, Elo at 1 FLOP and board size 0",
+}
+_PAPER_PARAMETERS = {"m_plateau": -268, "c_plateau": 575, "m_flops": 506, "m_board": -430, "c_incline": -4399}
+_MODEL_TITLES = {"change_point": "change-point law", "smooth": "smooth law"}
+_SOURCE_TITLES = {"openings": "openings of the games", "seeds": "training seeds", "cells": "networks"}
+
+_LIMITS = (
+    "The frontier is the best of the networks that were trained. A better choice of network would raise it.",
+    "Intervals come from drawing openings, seeds and networks again. They do not know of settings that were never varied.",
+    "The paper's zero is the best agent of a pool that plays with noise; here it is perfect play. Levels near zero do not compare.",
+    "The bootstrap over few networks or seeds is coarse; with one seed a network it tells nothing of the luck of training.",
+)
+
+_CSS = """
+:root{color-scheme:light dark;--ink:#1d1f21;--soft:#5a6068;--page:#fbfbfa;--card:#ffffff;--line:#dcdfe3;--accent:#0b5cab;
+--good:#0a6b3d;--off:#9a3b00}
+@media(prefers-color-scheme:dark){:root{--ink:#e8e8e6;--soft:#a9b0b8;--page:#16181b;--card:#1f2226;--line:#3a3f46;
+--accent:#8cc1ff;--good:#6fd6a3;--off:#ffb184}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",
+Arial,sans-serif;overflow-wrap:break-word}
+main{max-width:60rem;margin:0 auto;padding:1.25rem clamp(.9rem,4vw,2rem) 4rem}
+h1{font-size:clamp(1.6rem,5vw,2.3rem);line-height:1.15;margin:.6rem 0 .4rem}
+h2{font-size:1.35rem;margin:2.8rem 0 .6rem;padding-top:.6rem;border-top:1px solid var(--line)}
+h3{font-size:1.08rem;margin:1.8rem 0 .4rem}
+p{max-width:44rem}
+.lead{font-size:1.08rem;color:var(--soft)}
+nav ul{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;padding:0;list-style:none}
+a{color:var(--accent)}
+a:focus-visible,.scroll:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+figure{margin:1.2rem 0 2rem}
+.plate{background:#fff;border:1px solid var(--line);border-radius:8px;padding:.6rem;overflow-x:auto}
+.plate svg{display:block;width:100%;height:auto;min-width:30rem;max-width:54rem;margin:0 auto}
+figcaption{color:var(--soft);font-size:.93rem;margin-top:.55rem;max-width:46rem}
+.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;background:var(--card);margin:.8rem 0 1.4rem}
+table{border-collapse:collapse;width:100%;font-size:.91rem;font-variant-numeric:tabular-nums}
+caption{text-align:left;padding:.65rem .8rem .3rem;color:var(--soft);font-size:.93rem}
+th,td{padding:.42rem .8rem;border-top:1px solid var(--line);text-align:left;vertical-align:top}
+thead th{border-top:0;font-weight:600;white-space:nowrap;vertical-align:bottom}
+tbody th{font-weight:400}
+td.number,th.number{text-align:right;white-space:nowrap}
+td.agrees{color:var(--good);font-weight:600}
+td.differs{color:var(--off);font-weight:600}
+td.missing,.note{color:var(--soft)}
+small{color:var(--soft)}
+code{font-size:.92em}
+@media(max-width:40rem){
+.stack{border:0;background:none}
+.stack table,.stack tbody,.stack tr,.stack td,.stack th,.stack caption{display:block;width:100%}
+.stack thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.stack caption{padding:0 0 .5rem}
+.stack tr{border:1px solid var(--line);border-radius:8px;background:var(--card);margin:0 0 .7rem;padding:.35rem 0}
+.stack td,.stack th{border:0;padding:.14rem .8rem;text-align:left!important;white-space:normal!important}
+.stack tbody th{font-weight:600}
+.stack td::before{content:attr(data-name) ": ";color:var(--soft);font-weight:400}
+}
+@media print{body{background:#fff;color:#000}nav{display:none}figure,tr{break-inside:avoid}}
+"""
+
+
+def write_report(
+    tables: Tables | Analysis,
+    folder: str | os.PathLike[str],
+    facts: Mapping[str, Any] | None = None,
+    *,
+    bootstrap: int = 400,
+    seed: int = 0,
+) -> Path:
+    """Write ``report.html`` about an experiment: one page that fetches nothing and runs no script.
+
+    Args:
+        tables: an experiment, or its analysis. However small, the page says what there is not enough data for.
+        folder: made if need be.
+        facts: what tables do not know. "title" and "summary" are texts; every other key is the heading of a section, in order,
+            and its value a mapping of names to values (shown as a table), a list of texts (as bullets) or a text. Such sections
+            say what was run, how long, on what machine, with which versions, by which protocol. A list under "Limits" is added to
+            the limits that every report names.
+        bootstrap: number of bootstrap copies; an analysis brings its own.
+        seed: of the copies; an analysis brings its own.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        ConfigError: facts of a kind that cannot be shown.
+    """
+    analysis = tables if isinstance(tables, Analysis) else analyze(tables, bootstrap=bootstrap, seed=seed)
+    folder = Path(folder)
+    page = _page(analysis, dict(facts or {}))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.html"
+    partial = folder / "report.html.partial"
+    partial.write_text(page, encoding="utf-8", newline="\n")
+    os.replace(partial, path)
+    return path
+
+
+def _page(analysis: Analysis, facts: dict[str, Any]) -> str:
+    title = str(facts.pop("title", "Scaling laws of Hex agents"))
+    summary = str(facts.pop("summary", "")) or _summary(analysis)
+    limits = facts.pop("Limits", [])
+    if isinstance(limits, str) or not isinstance(limits, Sequence):
+        raise ConfigError(f"facts 'Limits' is {limits!r}: expected a list of texts")
+    numbers = compute_numbers(analysis)
+    order = list(FIGURES)
+    sections = [
+        ("claims", "Claims", _claims_section(analysis)),
+        ("figures", "Figures", "".join(_figure(name, numbers[name]) for name in order[1:])),
+        ("laws", "Fitted laws", _laws_section(analysis)),
+        ("agents", "Best agents", _agents_section(analysis)),
+        ("costs", "What the runs cost", _costs_section(analysis)),
+    ]
+    sections += [(f"facts-{at}", name, _fact(name, value)) for at, (name, value) in enumerate(facts.items())]
+    sections.append(("limits", "Limits", _bullets([*_LIMITS, *map(str, limits)])))
+    links = "".join(f'<li><a href="#{key}">{_text(name)}</a></li>' for key, name, _ in sections)
+    body = "".join(f'<section id="{key}"><h2>{_text(name)}</h2>{content}</section>' for key, name, content in sections)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{_text(title)}</title><style>{_CSS}</style></head>\n<body><main>"
+        f'<header><h1>{_text(title)}</h1><p class="lead">{_text(summary)}</p>'
+        f'<nav aria-label="Contents"><ul>{links}</ul></nav></header>'
+        f"{_figure(order[0], numbers[order[0]], heading=False)}{body}</main></body></html>\n"
+    )
+
+
+def _summary(analysis: Analysis) -> str:
+    tables = analysis.tables
+    boards = ", ".join(f"{size}x{size}" for size in tables.sizes) or "none"
+    games = sum(2 * (row.won_both + row.won_black_only + row.won_white_only + row.lost_both) for row in tables.pairings)
+    flops = sum(max((each.train_flops for each in tables.snapshots if each.run == run.run), default=0.0) for run in tables.runs)
+    return (
+        f"{len(tables.runs)} training runs on boards {boards}, {len(tables.snapshots)} snapshots, {len(tables.agents)} rated agents, "
+        f"{games:,} tournament games, {flops:.2g} floating-point operations of training. Elo 0 is perfect play."
+    )
+
+
+def _claims_section(analysis: Analysis) -> str:
+    rows = []
+    for claim in make_claims(analysis):
+        kind = "missing" if claim.missing or claim.verdict.startswith("no ") else "agrees" if claim.verdict == "agrees" else "differs"
+        paper = f"{_number(claim.paper)} <small>({_text(claim.paper_note)})</small>" if math.isfinite(claim.paper) else "–"
+        rows.append([("", _text(claim.text)), ("", paper), ("number", _with_interval(claim)), (kind, _text(claim.verdict))])
+    note = (
+        "<p>Each of the paper's claims that the tables can test. Ours comes with a 95 % interval from drawing openings, seeds and networks "
+        f"again ({analysis.bootstrap} copies); it agrees where the interval holds the paper's value.</p>"
+    )
+    return note + _table("Claims of Jones 2021 and ours", ["claim", "paper", "ours [95 %]", "verdict"], rows, stack=True)
+
+
+def _laws_section(analysis: Analysis) -> str:
+    if not analysis.laws:
+        reason = analysis.missing.get("law", analysis.missing.get("frontier", "not enough data"))
+        return f'<p class="note">No law: {_text(reason)}.</p>'
+    parts = [
+        "<p>With board size b and training compute C, plateau = m_plateau·b + c_plateau and incline = m_flops·log10 C + m_board·b + "
+        "c_incline. Change-point law: Elo = min(0, max(plateau, incline)). Smooth law: Elo = plateau / (1 + exp(4·(plateau/2 − "
+        "incline)/plateau)), whose tangent half-way up is the incline.</p>"
+    ]
+    rows = []
+    for name in PARAMETERS:
+        single = any(len(law.sizes) < 2 for law in analysis.laws.values()) and name in ("m_plateau", "m_board")
+        cells = [("", f"<code>{name}</code> <small>{_text(_PARAMETER_TEXT[name])}</small>"), ("number", str(_PAPER_PARAMETERS[name]))]
+        for law in analysis.laws.values():
+            low, high = law.intervals[name]
+            cells.append(("missing number", "needs two boards") if single else ("number", _estimate(law.parameters[name], low, high)))
+        rows.append(cells)
+    rows.append([("", "RMSE, Elo"), ("number", "58"), *(("number", _number(law.rmse)) for law in analysis.laws.values())])
+    rows.append([("", "R²"), ("number", "0.987"), *(("number", f"{law.r2:.3f}") for law in analysis.laws.values())])
+    heads = ["parameter", "paper's curves, refitted", *(f"{_MODEL_TITLES[model]} [95 %]" for model in analysis.laws)]
+    parts.append(_table("Parameters of the laws over all boards", heads, rows, stack=True))
+    if analysis.predictions:
+        first = next(iter(analysis.predictions.values()))
+        rows = [
+            [
+                ("", _text(_MODEL_TITLES[model])),
+                ("number", _number(each.rmse)),
+                ("number", f"{each.bias:+.0f}"),
+                ("number", _number(each.worst)),
+                ("number", "–" if math.isnan(each.inside) else f"{100 * each.inside:.0f} %"),
+                ("number", f"{each.normalized:.3f}"),
+            ]
+            for model, each in analysis.predictions.items()
+        ]
+        rows.append([("", "next smaller board, unchanged"), ("number", _number(first.baseline_rmse)), *[("number", "–")] * 4])
+        heads = ["model", "RMSE, Elo", "bias, Elo", "worst, Elo", "inside 95 %", "MSE / mean Elo²"]
+        smaller = ", ".join(f"{size}x{size}" for size in first.trained_on)
+        parts.append(_table(f"Prediction of {first.size}x{first.size} from {smaller}", heads, rows, stack=True))
+        parts.append(f'<p class="note">{_text(first.caveat)}</p>' if first.caveat else "")
+    elif "prediction" in analysis.missing:
+        parts.append(f'<p class="note">No prediction of a held-out board: {_text(analysis.missing["prediction"])}.</p>')
+    if analysis.sources:
+        rows = [
+            [("", _text(_SOURCE_TITLES[source])), ("number", f"[{_number(low)}, {_number(high)}]")]
+            for source, (low, high) in analysis.sources.items()
+        ]
+        parts.append(_table("Where the interval of m_flops comes from: one source drawn again alone", ["source", "95 %"], rows, stack=True))
+    return "".join(parts)
+
+
+def _agents_section(analysis: Analysis) -> str:
+    tables = analysis.tables
+    parts = []
+    for size in tables.sizes:
+        pool = [row for row in tables.ratings if row.size == size]
+        snapshots = [row for row in pool if tables.agent_by_key[row.agent].kind == "snapshot"]
+        best = sorted(snapshots, key=lambda row: (-row.elo, row.agent))[:5]
+        others = [row for row in pool if tables.agent_by_key[row.agent].kind != "snapshot"]
+        rows = []
+        for row in [*best, *sorted(others, key=lambda row: -row.elo)]:
+            agent = tables.agent_by_key[row.agent]
+            run = tables.run_by_key.get(agent.run)
+            score = "–"
+            if row.perfect_games:
+                score = f"{100 * row.perfect_score:.0f} % [{100 * row.perfect_score_low:.0f}, {100 * row.perfect_score_high:.0f}]"
+            rows.append(
+                [
+                    ("", f"<code>{_text(row.agent)}</code>"),
+                    ("", f"{run.width}x{run.depth}, seed {run.seed}" if run else _text(agent.kind)),
+                    ("number", str(agent.test_simulations) if run else "–"),
+                    ("number", f"{_number(row.elo)} [{_number(row.low)}, {_number(row.high)}]"),
+                    ("number", score),
+                    ("number", f"{row.games:,}"),
+                ]
+            )
+        heads = ["agent", "net", "simulations", "Elo [95 %]", "score against perfect", "games"]
+        caption = f"{size}x{size}: the five best of {len(snapshots)} agents, and the anchors"
+        parts.append(f"<h3>{size}x{size}</h3>" + _table(caption, heads, rows, stack=True))
+    return "".join(parts)
+
+
+def _costs_section(analysis: Analysis) -> str:
+    tables = analysis.tables
+    rows = []
+    for run in sorted(tables.runs, key=lambda row: (row.size, row.parameters, row.seed, row.run)):
+        last = max((each for each in tables.snapshots if each.run == run.run), key=lambda each: each.train_flops, default=None)
+        cost = ["–"] * 5
+        if last is not None:
+            share = last.selfplay_flops / last.train_flops if last.train_flops else float("nan")
+            cost = [
+                f"{last.samples:,}",
+                f"{last.simulations:,}",
+                f"{last.train_flops:.3g}",
+                f"{last.paper_flops:.3g}",
+                f"{100 * share:.0f} %" if math.isfinite(share) else "–",
+            ]
+        name = [f"{run.size}x{run.size}", f"{run.width}x{run.depth}", str(run.seed), f"{run.parameters:,}"]
+        cells = [("", f"<code>{_text(run.run)}</code>"), *(("number", each) for each in name), *(("number", each) for each in cost)]
+        rows.append(cells)
+    heads = ["run", "board", "net", "seed", "parameters", "positions", "simulations", "FLOPs", "FLOPs, paper's count", "self-play share"]
+    return _table("Every training run at its last snapshot", heads, rows)
+
+
+def _figure(name: str, numbers: Any, heading: bool = True) -> str:
+    kind = FIGURES[name]
+    head = f"<h3>{_text(kind.title)}</h3>" if heading else ""
+    if isinstance(numbers, str):
+        return f'{head}<p class="note">{_text(kind.title)}: {_text(numbers)}.</p>'
+    svg = render_svg(draw_figure(name, numbers), name).decode()
+    svg = svg[svg.index("<svg") :]
+    # Two figures on one page must not share ids, and drawings need neither metadata nor namespaces of editors.
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = svg.replace('xlink:href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
+    svg = svg.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "").replace(' xmlns="http://www.w3.org/2000/svg"', "")
+    label = f"{kind.title}. {kind.caption}"
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{_text(label)}" ', 1)
+    return (
+        f'<figure>{head}<div class="plate" tabindex="0" role="group" aria-label="{_text(kind.title)}">{svg}</div>'
+        f"<figcaption>{_text(kind.caption)}</figcaption></figure>"
+    )
+
+
+def _fact(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return f"<p>{_text(value)}</p>"
+    if isinstance(value, Mapping):
+        return _table(name, ["", ""], [[("", _text(key)), ("", _text(each))] for key, each in value.items()])
+    if isinstance(value, Iterable):
+        return _bullets([str(each) for each in value])
+    raise ConfigError(f"facts {name!r} is {value!r}: expected a text, a list of texts or a mapping of names to values")
+
+
+def _bullets(items: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{_text(item)}</li>" for item in items) + "</ul>"
+
+
+def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]], *, stack: bool = False) -> str:
+    """Return a table; each cell is (class, HTML), the first of a row its heading. `stack` shows rows as cards on a phone."""
+    number = [bool(rows) and all("number" in row[at][0] for row in rows) for at in range(len(heads))]
+    head = ""
+    if any(heads):
+        cells = "".join(
+            f'<th scope="col" class="{"number" if number[at] else "words"}">{_text(name)}</th>' for at, name in enumerate(heads)
+        )
+        head = f"<thead><tr>{cells}</tr></thead>"
+    body = []
+    for row in rows:
+        cells = f'<th scope="row">{row[0][1]}</th>'
+        for name, (kind, content) in zip(heads[1:], row[1:], strict=True):
+            attribute = f' class="{kind}"' if kind else ""
+            named = f' data-name="{_text(name)}"' if stack else ""
+            cells += f"<td{attribute}{named}>{content}</td>"
+        body.append(f"<tr>{cells}</tr>")
+    kind = "scroll stack" if stack else "scroll"
+    return (
+        f'<div class="{kind}" tabindex="0" role="region" aria-label="{_text(caption)}"><table><caption>{_text(caption)}</caption>'
+        f"{head}<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _with_interval(claim: Claim) -> str:
+    return "–" if claim.missing else _estimate(claim.value, claim.low, claim.high)
+
+
+def _estimate(value: float, low: float, high: float) -> str:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return _number(value)
+    return f"{_number(value)} [{_number(low)}, {_number(high)}]"
+
+
+def _number(value: float) -> str:
+    """Return a number with three digits or so, a true minus sign."""
+    if not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    text = f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 20 else f"{value:.2f}" if size >= 0.005 else "0"
+    return text.replace("-", "−")
+
+
+def _text(value: Any) -> str:
+    return html.escape(str(value), quote=True)
