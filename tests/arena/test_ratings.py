@@ -90,8 +90,8 @@ def test_the_fit_is_that_of_choix(prior):
 
 def test_neither_order_nor_direction_nor_halving_of_rows_matters():
     table = rate(POOL)
-    assert rate(POOL[::-1]) == table
-    assert rate([turned(row) if i % 2 else row for i, row in enumerate(POOL)]) == table
+    assert repr(rate(POOL[::-1])) == repr(table)  # the text: nan, where agents never met perfect play, equals nothing
+    assert repr(rate([turned(row) if i % 2 else row for i, row in enumerate(POOL)])) == repr(table)
     parts = [met("perfect", "strong", 1, 30, 1, half=0), met("perfect", "strong", 3, 14, 1, half=1)]
     merged = [row for row in rate(parts + POOL[1:])]
     assert [row.agent for row in merged] == [row.agent for row in table]
@@ -102,7 +102,7 @@ def test_neither_order_nor_direction_nor_halving_of_rows_matters():
 def test_openings_are_rated_as_they_are():
     rows = [Opening(3, "a", "b", f"a1 b{i}", int(i % 3 > 0), int(i % 2), moves=14) for i in range(1, 4)]
     counted = [Pairing(3, "a", "b", 0, won_both=1, won_black_only=1, won_white_only=1, lost_both=0)]
-    assert rate(rows) == rate(counted)
+    assert repr(rate(rows)) == repr(rate(counted))
 
 
 def test_anchors_shift_and_nothing_else():
