@@ -18,7 +18,8 @@ from hexlab.rules.cells import cell_name
 __all__ = ["MAX_SIZE", "Solution", "Solver", "describe", "solve", "winning_moves"]
 
 MAX_SIZE = solving.MAX_SIZE
-_MEMORY = 32  # MiB: holds all that a tournament on 5x5 meets; 6x6 from the empty board fits too
+_MEMORY = 32  # MiB, a million positions: hundreds of games on 5x5 from all openings of two moves
+_LITTLE_MEMORY = 1  # MiB, for a single position up to 5x5: fresh memory costs more time than most of them take
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +173,7 @@ def solve(board: Board | Boards) -> Solution:
     >>> solve(Board(size=4)).names
     ('d1', 'c2', 'b3', 'a4')
     """
-    return Solver(board.size).solve(board)
+    return Solver(board.size, _LITTLE_MEMORY if board.size < MAX_SIZE else _MEMORY).solve(board)
 
 
 def winning_moves(boards: Boards) -> np.ndarray:

@@ -54,6 +54,7 @@ class Geometry(NamedTuple):
         left, right: the cells along White's edges.
         black_border, white_border: the bits beyond the board that act as stones of the edges.
         rings: int64[4096], see `ring_table`.
+        mirrored: int64[2**n], the cells of a row from right to left.
     """
 
     size: int
@@ -66,6 +67,7 @@ class Geometry(NamedTuple):
     black_border: int
     white_border: int
     rings: np.ndarray
+    mirrored: np.ndarray
 
 
 class Memory(NamedTuple):
@@ -119,6 +121,7 @@ def geometry(size: int) -> Geometry:
         black_border=top >> step | bottom << step,
         white_border=sum(1 << row * step + size for row in range(size + 1)),
         rings=ring_table(),
+        mirrored=np.array([sum(1 << size - 1 - k for k in range(size) if row >> k & 1) for row in range(1 << size)], np.int64),
     )
 
 
@@ -479,7 +482,7 @@ def prove(black, white, turn, shape, memory):
         if settled:
             depth -= 1
             turn = 1 - turn
-            settled, wins, carrier = _learn(frames[depth], turn, wins, carrier, memory)
+            settled, wins, carrier = _learn(frames[depth], turn, wins, carrier, shape, memory)
         else:
             frame, after = frames[depth], frames[depth + 1]
             move = choose(frame[_MUST_PLAY], frame[_BLACK], frame[_WHITE], turn, shape, memory)
@@ -498,12 +501,15 @@ def _open(frame, turn, fresh, shape, memory):
     black, white, captured_black, captured_white = fill_in(frame[_BLACK], frame[_WHITE], fresh, shape)
     frame[_BLACK], frame[_WHITE] = black, white
     frame[_CAPTURED], frame[_CAPTURED + 1] = captured_black, captured_white
-    slot = _find(black, white << 2 | turn << 1 | 1, memory.entries)
+    first, second, turned = _name(black, white, turn, shape)
+    slot = _find(first, second, memory.entries)
     frame[_SLOT] = slot
-    if memory.entries[slot, 0] == black and memory.entries[slot, 1] == white << 2 | turn << 1 | 1:
-        known = memory.entries[slot, 2]
-        wins = known & 1 == 1
-        return True, wins, (known >> 1) | frame[_CAPTURED + (turn if wins else 1 - turn)]
+    if memory.entries[slot, 0] == first and memory.entries[slot, 1] == second:
+        wins = memory.entries[slot, 2] & 1 == 1
+        carrier = memory.entries[slot, 2] >> 1
+        if turned:
+            carrier = _turn(carrier, shape)
+        return True, wins, carrier | frame[_CAPTURED + (turn if wins else 1 - turn)]
     frame[_BEFORE] = memory.searched[0]
     memory.searched[0] += 1
     empty = shape.board & ~(black | white)
@@ -516,26 +522,26 @@ def _open(frame, turn, fresh, shape, memory):
         region, carrier = find_threats(stones, empty, first, second, shape.step, memory.groups, side == 0)
         if region == 0:
             wins = side == 0
-            return True, wins, _settle(frame, turn, wins, carrier, memory)
+            return True, wins, _settle(frame, turn, wins, carrier, shape, memory)
     frame[_MUST_PLAY], frame[_CARRIER] = region & empty, carrier
     return False, False, 0
 
 
 @numba.njit(cache=True, nogil=True)
-def _learn(frame, turn, refuted, proof, memory):
+def _learn(frame, turn, refuted, proof, shape, memory):
     """Take in what the last move led to: it is refuted, or it wins; in both cases the proof's carrier tells which cells matter."""
     wins = not refuted
     if wins:
-        return True, wins, _settle(frame, turn, wins, proof | frame[_MOVE], memory)
+        return True, wins, _settle(frame, turn, wins, proof | frame[_MOVE], shape, memory)
     frame[_MUST_PLAY] &= proof & ~frame[_MOVE]
     frame[_CARRIER] |= proof
     if frame[_MUST_PLAY] == 0:
-        return True, wins, _settle(frame, turn, wins, frame[_CARRIER], memory)
+        return True, wins, _settle(frame, turn, wins, frame[_CARRIER], shape, memory)
     return False, wins, 0
 
 
 @numba.njit(cache=True, nogil=True)
-def _settle(frame, turn, wins, carrier, memory):
+def _settle(frame, turn, wins, carrier, shape, memory):
     """Store who wins a position, and return the winner's carrier with the captured cells it rests on.
 
     Of the two slots a position may take, the first keeps what cost most to search and the second what is newest.
@@ -543,11 +549,31 @@ def _settle(frame, turn, wins, carrier, memory):
     entries, slot = memory.entries, frame[_SLOT]
     work = memory.searched[0] - frame[_BEFORE]
     slot = (slot & ~1) | (entries[slot & ~1, 3] > work)
-    entries[slot, 0] = frame[_BLACK]
-    entries[slot, 1] = frame[_WHITE] << 2 | turn << 1 | 1
-    entries[slot, 2] = carrier << 1 | wins
+    first, second, turned = _name(frame[_BLACK], frame[_WHITE], turn, shape)
+    entries[slot, 0], entries[slot, 1] = first, second
+    entries[slot, 2] = (_turn(carrier, shape) if turned else carrier) << 1 | wins
     entries[slot, 3] = work
     return carrier | frame[_CAPTURED + (turn if wins else 1 - turn)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _turn(cells, shape):
+    """Return cells turned by 180 degrees, which keeps the game the same."""
+    turned = 0
+    for row in range(shape.size):
+        line = cells >> (row + 1) * shape.step & (1 << shape.size) - 1
+        turned |= shape.mirrored[line] << (shape.size - row) * shape.step
+    return turned
+
+
+@numba.njit(cache=True, nogil=True)
+def _name(black, white, turn, shape):
+    """Return the two words that name a position in the table, and whether they are those of the position turned by 180 degrees."""
+    turned_black, turned_white = _turn(black, shape), _turn(white, shape)
+    turned = turned_black < black or (turned_black == black and turned_white < white)
+    if turned:
+        black, white = turned_black, turned_white
+    return black, white << 2 | turn << 1 | 1, turned
 
 
 @numba.njit(cache=True, nogil=True)
@@ -582,46 +608,51 @@ def _find_winning_moves(black, white, turn, shape, memory):
 def _find_stubborn_moves(black, white, turn, shape, memory, settled):
     """Return the moves of the losing color to move that leave the winner the fewest winning replies.
 
-    Every pair of a move and a reply is settled, most of them without a search. A reply that wins with a carrier wins against all moves
-    outside it; a move that refutes a reply with a carrier refutes all replies outside it.
+    One proof settles many pairs of a move and a reply. A reply that wins with a carrier wins against all moves outside it; a move
+    that refutes a reply with a carrier refutes all replies outside it. The move with the fewest winning replies so far is looked at next,
+    and moves that have more of them than some other move has in all are dropped.
 
     Args:
         black, white, turn, shape, memory: as in `prove`.
-        settled: int64[64, 2], scratch; for the bit of each reply the moves it wins against and the moves that refute it.
+        settled: int64[64, 2], scratch; for the bit of each move the replies that win against it and the replies it refutes.
     """
     empty = shape.board & ~(black | white)
     settled[:] = 0
-    replies = empty
-    while replies:
-        reply = replies & -replies
-        bit = _bit(reply)
-        moves = empty & ~(reply | settled[bit, 0] | settled[bit, 1])
-        if moves == 0:
-            replies ^= reply
-            continue
-        move = moves & -moves
+    alive, fewest = empty, 64
+    while True:
+        chosen, chosen_count, chosen_open = 0, 64, 0
+        moves = alive
+        while moves:
+            move = moves & -moves
+            moves ^= move
+            bit = _bit(move)
+            count = _count(settled[bit, 0])
+            unsettled = empty & ~(move | settled[bit, 0] | settled[bit, 1])
+            if count > fewest:
+                alive ^= move
+            elif unsettled == 0:
+                fewest = count
+            elif count < chosen_count:
+                chosen, chosen_count, chosen_open = move, count, unsettled
+        if chosen == 0:
+            break
+        reply = chosen_open & -chosen_open
         refutes, carrier = prove(
-            black | (move if turn == 0 else reply), white | (move if turn == 1 else reply), turn, shape, memory
+            black | (chosen if turn == 0 else reply), white | (chosen if turn == 1 else reply), turn, shape, memory
         )
-        if not refutes:
-            settled[bit, 0] |= moves & ~carrier
+        if refutes:
+            settled[_bit(chosen), 1] |= chosen_open & ~carrier
             continue
-        others = (replies & ~(carrier | move)) | reply
-        while others:
-            other = others & -others
-            others ^= other
-            settled[_bit(other), 1] |= move
-    stubborn, fewest = 0, 1 << 30
-    moves = empty
-    while moves:
-        move = moves & -moves
-        moves ^= move
-        winning = 0
-        for bit in range(64):
-            winning += (settled[bit, 0] & move) != 0
-        if winning < fewest:
-            stubborn, fewest = 0, winning
-        if winning == fewest:
+        moves = (alive & ~(carrier | reply)) | chosen
+        while moves:
+            move = moves & -moves
+            moves ^= move
+            settled[_bit(move), 0] |= reply
+    stubborn = 0
+    while alive:
+        move = alive & -alive
+        alive ^= move
+        if _count(settled[_bit(move), 0]) == fewest:
             stubborn |= move
     return stubborn
 

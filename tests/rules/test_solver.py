@@ -255,7 +255,7 @@ def test_results_do_not_depend_on_the_table():
             alone = np.concatenate([getattr(solver.Solver(5), ask)(boards[row]) for row in range(0, 60, 10)])
             assert np.array_equal(getattr(small, ask)(boards), getattr(large, ask)(boards))
             assert np.array_equal(getattr(small, ask)(boards)[::10], alone)
-    assert np.count_nonzero(small._work.entries[:, 1]) > 0.9 * len(small._work.entries), "the small table never filled"
+    assert np.count_nonzero(large._work.entries[:, 1]) > len(small._work.entries), "the small table had room for all"
 
 
 @pytest.mark.parametrize("size", [2, 3, 4, 5])
