@@ -1,20 +1,31 @@
-"""Monte-Carlo tree search over many boards at once, for any `Evaluator`."""
+"""Monte-Carlo tree search over many boards at once, for any `Evaluator`.
 
-from hexlab.mcts.batched import SearchResult, run_search
-from hexlab.mcts.evaluators import uniform
+`hexlab.mcts.reference` is the same search for one board in plain Python, step by step.
+"""
+
+from hexlab.mcts.batched import Found, SearchResult, run_search, search
+from hexlab.mcts.evaluators import check_evaluator, rollouts, solved, tabulated, uniform
 from hexlab.mcts.policies import Recipe, RootNoise, pick_moves, puct, regularized
+from hexlab.mcts.reference import trace
 from hexlab.mcts.tree import Child, Tree, allocate_tree
 
 __all__ = [
     "Child",
+    "Found",
     "Recipe",
     "RootNoise",
     "SearchResult",
     "Tree",
     "allocate_tree",
+    "check_evaluator",
     "pick_moves",
     "puct",
     "regularized",
+    "rollouts",
     "run_search",
+    "search",
+    "solved",
+    "tabulated",
+    "trace",
     "uniform",
 ]

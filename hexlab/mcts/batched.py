@@ -10,9 +10,11 @@ from hexlab.mcts.policies import Recipe, RootNoise, checked_seeds, puct
 from hexlab.mcts.tree import Tree, allocate_tree
 from hexlab.protocols import Evaluation, Evaluator
 from hexlab.rules.batch import Boards
-from hexlab.rules.cells import neighbor_table
+from hexlab.rules.board import Board
+from hexlab.rules.cells import cell_name, neighbor_table
+from hexlab.rules.draws import derive_seeds
 
-__all__ = ["SearchResult", "run_search"]
+__all__ = ["Found", "SearchResult", "run_search", "search"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +109,63 @@ def run_search(
     searched = np.empty(count, np.float32)
     kernels.read(tree, rule, c, recipe.paper_lambda, recipe.prove, policy, visits, searched)
     return SearchResult(policy, visits, searched, tree.raw.copy(), tree)
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What a search of one board found.
+
+    Attributes:
+        best: name of the move with the largest share of the policy, ties by the lowest cell.
+        value: the position's value after the search, in [-1, 1] for the side to move.
+        visits: visits of each move that was tried, by name, most visited first.
+        policy: share of each legal move in the improved policy, by name, in the order of cells.
+        tree: the tree; ``print(found.tree.to_text(depth=2))`` shows it.
+    """
+
+    best: str
+    value: float
+    visits: dict[str, int]
+    policy: dict[str, float]
+    tree: Tree
+
+
+def search(
+    board: Board,
+    evaluator: Evaluator,
+    simulations: int = 400,
+    *,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+) -> Found:
+    """Search one position.
+
+    Args:
+        board: an unfinished game.
+        evaluator: judges the positions of the tree: a network, `rollouts`, `uniform`.
+        simulations: evaluations, the root's included.
+        recipe: `puct` (the default) or `regularized`.
+        seed: any integer; `regularized` draws its moves from it.
+
+    Raises:
+        PositionError: a finished game.
+        ConfigError: fewer than one simulation.
+
+    >>> from hexlab import mcts
+    >>> found = mcts.search(Board.from_moves("b2 a1", size=3), mcts.rollouts(games=32), simulations=200)
+    >>> found.value > 0.5
+    True
+    """
+    result = run_search(Boards.from_board(board), evaluator, simulations, recipe=recipe, seeds=derive_seeds(seed, count=1))
+    policy = result.policy[0]
+    names = {cell: cell_name(cell, board.size) for cell in board.legal_moves.cells}
+    return Found(
+        best=names[int(policy.argmax())],
+        value=float(result.values[0]),
+        visits={child.move: child.visits for child in result.tree.children()},
+        policy={name: float(policy[cell]) for cell, name in names.items()},
+        tree=result.tree,
+    )
 
 
 def _checked_budgets(simulations, count: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from hexlab.rules.draws import uniform
 from hexlab.rules.kernels import EMPTY, place
 
-__all__ = ["PUCT", "REGULARIZED", "add_noise", "back_up", "plant", "read", "softmax", "walk_down"]
+__all__ = ["PADDING", "PUCT", "REGULARIZED", "add_noise", "back_up", "draw_dirichlet", "plant", "read", "softmax", "walk_down"]
 
 PUCT = 0
 REGULARIZED = 1
@@ -48,7 +48,7 @@ def plant(tree, root_cells, root_turn, draws):
             tree.cells[board, 0, cell] = root_cells[board, cell]
             legal += root_cells[board, cell] == EMPTY
         _clear(tree.nodes[board, 0], -1, -1, np.float32(1.0), legal, root_turn[board], OPEN)
-        tree.count[board] = 1
+        tree.used[board] = 1
         tree.leaf[board] = -1
         tree.span[board, 0] = np.inf
         tree.span[board, 1] = -np.inf
@@ -100,7 +100,7 @@ def walk_down(tree, step, budgets, leaf_cells, leaf_turn, leaf_winner, size, nei
         Number of leaves that need the evaluator.
     """
     nodes, cells, untried, bits = tree.nodes, tree.cells, tree.untried, tree.untried.view(np.int32)
-    count, leaf, span, draws = tree.count, tree.leaf, tree.span, tree.draws
+    used, leaf, span, draws = tree.used, tree.leaf, tree.span, tree.draws
     stack = np.empty(size * size, np.int16)
     wanted = 0
     for board in range(nodes.shape[0]):
@@ -114,8 +114,8 @@ def walk_down(tree, step, budgets, leaf_cells, leaf_turn, leaf_winner, size, nei
             else:
                 child, move = _draw_move(nodes, untried, span, draws, board, index, c, paper, prove)
             if child < 0:
-                child = np.int64(count[board])
-                count[board] += 1
+                child = np.int64(used[board])
+                used[board] += 1
                 _add_child(nodes, cells, untried, board, index, move, child, size, neighbors, stack)
             index = child
         node = nodes[board, index]
@@ -153,7 +153,7 @@ def _pick_largest(nodes, untried, bits, board, index, c, reduction, prove):
     if node["open_move"] == _NOT_LOOKED_UP:
         node["open_move"] = _find_largest(bits, board, index)
     scale = c * math.sqrt(float(node["visits"]))
-    best_child, best_move = -1, np.int64(node["open_move"])
+    best_child, best_move = np.int64(-1), np.int64(node["open_move"])
     best_score, best_prior = -np.inf, np.float32(-1.0)
     if best_move >= 0:
         best_prior = untried[board, index, best_move]
@@ -248,7 +248,7 @@ def _regularize(nodes, untried, span, board, index, c, paper, prove):
         if not (prove and other["status"] == WON):
             top = max(top, _scaled(-other["value"], turn, span, board))
         child = np.int64(other["sibling"])
-    offset = weight * open_mass - (top - open_q)
+    offset = weight * open_mass - (top - open_q) if open_mass > 0.0 else 0.0
     child = np.int64(node["child"])
     while child >= 0:
         other = nodes[board, child]
@@ -382,9 +382,7 @@ def back_up(tree, logits, values, prove):
 @_compiled
 def _carry_up(nodes, board, index, value, prove):
     """Add a value, seen by the side to move at a leaf, to every node from there to the root."""
-    proven = OPEN
-    if prove:
-        proven = np.int64(nodes[board, index]["status"])
+    proven = np.int64(nodes[board, index]["status"]) if prove else np.int64(OPEN)
     while index >= 0:
         node = nodes[board, index]
         node["visits"] += 1
@@ -398,10 +396,10 @@ def _carry_up(nodes, board, index, value, prove):
         if index >= 0 and proven != OPEN:
             above = nodes[board, index]
             if proven == LOST:
-                proven = WON
+                proven = np.int64(WON)
             else:
                 above["refuted"] += 1
-                proven = LOST if above["refuted"] == above["legal"] else OPEN
+                proven = np.int64(LOST if above["refuted"] == above["legal"] else OPEN)
             if proven != OPEN:
                 value = float(proven)
 
@@ -412,7 +410,7 @@ def add_noise(tree, fraction, concentration):
     for board in range(tree.nodes.shape[0]):
         untried = tree.untried[board, 0]
         legal = np.int64(tree.nodes[board, 0]["legal"])
-        noise = _draw_dirichlet(tree.draws, board, concentration / legal, legal)
+        noise = draw_dirichlet(tree.draws, board, concentration / legal, legal)
         slot = 0
         for cell in range(len(untried)):
             if untried[cell] >= 0.0:
@@ -422,7 +420,7 @@ def add_noise(tree, fraction, concentration):
 
 
 @_compiled
-def _draw_dirichlet(draws, board, shape, count):
+def draw_dirichlet(draws, board, shape, count):
     """Draw float64[count] from the symmetric Dirichlet distribution with parameter `shape`."""
     noise = np.empty(count)
     total = 0.0

@@ -9,7 +9,7 @@ So descent looks at the children alone, newest first, and at one move more: the 
 | `nodes` | NODE[B, N] | scalars of a node, 64 bytes, one cache line: the table below |
 | `cells` | uint8[B, N, A] | board at the node, codes as in `hexlab.rules.kernels` |
 | `untried` | float32[B, N, A] | prior of each legal move that has no child; -1 for all other cells |
-| `count` | int32[B] | nodes in use |
+| `used` | int32[B] | nodes in use |
 | `leaf` | int32[B] | node that the current simulation reached; -1 where the board idles |
 | `span` | float64[B, 2] | lowest and highest value that any node of the tree was given at its first visit, seen by Black |
 | `raw` | float32[B] | the evaluator's value of the root, for the side to move |
@@ -94,7 +94,7 @@ class Tree(NamedTuple):
     nodes: np.ndarray
     cells: np.ndarray
     untried: np.ndarray
-    count: np.ndarray
+    used: np.ndarray
     leaf: np.ndarray
     span: np.ndarray
     raw: np.ndarray
@@ -186,8 +186,8 @@ class Tree(NamedTuple):
     def _check(self, board: int, node: int) -> None:
         if not 0 <= board < self.boards:
             raise PositionError(f"no board {board!r} in a tree of {self.boards} boards: give a row from 0 to {self.boards - 1}")
-        if not 0 <= node < self.count[board]:
-            raise PositionError(f"no node {node!r} in the tree of board {board}: it has nodes 0 to {self.count[board] - 1}")
+        if not 0 <= node < self.used[board]:
+            raise PositionError(f"no node {node!r} in the tree of board {board}: it has nodes 0 to {self.used[board] - 1}")
 
 
 def allocate_tree(boards: int, simulations: int, size: int) -> Tree:
@@ -218,7 +218,7 @@ def allocate_tree(boards: int, simulations: int, size: int) -> Tree:
         nodes=np.empty(shape, NODE),
         cells=np.empty((*shape, area), np.uint8),
         untried=np.empty((*shape, area), np.float32),
-        count=np.zeros(boards, np.int32),
+        used=np.zeros(boards, np.int32),
         leaf=np.full(boards, -1, np.int32),
         span=np.empty((boards, 2), np.float64),
         raw=np.empty(boards, np.float32),
