@@ -1,1 +1,6 @@
-"""training."""
+"""Expert iteration: agents that teach themselves Hex by playing against themselves."""
+
+from hexlab.training.config import Config, preset
+from hexlab.training.loop import Report, count_cores, read_config, resume, run_key, train
+
+__all__ = ["Config", "Report", "count_cores", "preset", "read_config", "resume", "run_key", "train"]

@@ -1,0 +1,105 @@
+"""Experiment files: a scale names a grid of networks, and every cell of the grid becomes a training config."""
+
+import dataclasses
+import importlib.resources
+import itertools
+import pathlib
+import tomllib
+from typing import Any
+
+from hexlab.errors import ConfigError
+from hexlab.training import Config
+
+__all__ = ["Grid", "list_scales", "read_grid"]
+
+_KEYS = {"about", "seeds", "test_simulations", "openings", "bootstrap", "settings", "boards"}
+_BOARD_KEYS = {"size", "nets", "simulations", "flops", "settings"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """What one scale of an experiment trains and how it is rated.
+
+    Attributes:
+        scale: its name in the experiment file.
+        about: one sentence.
+        cells: training configs, one for each board size, network and seed.
+        test_simulations: search budgets at which every snapshot is rated.
+        openings: openings a pairing, each played with both colors.
+        bootstrap: resamples behind each interval.
+    """
+
+    scale: str
+    about: str
+    cells: tuple[Config, ...]
+    test_simulations: tuple[int, ...]
+    openings: int
+    bootstrap: int
+
+    @property
+    def simulations(self) -> int:
+        """Self-play simulations of all cells together."""
+        return sum(cell.iterations * cell.samples_an_iteration * cell.simulations for cell in self.cells)
+
+
+def list_scales(path: pathlib.Path | None = None) -> list[str]:
+    """Return the names of the scales that an experiment file declares.
+
+    >>> "tiny" in list_scales()
+    True
+    """
+    return list(_read(path))
+
+
+def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
+    """Read a scale of an experiment file, by default of the frontier experiment that ships with the package.
+
+    A cell is capped in simulations and in FLOPs of self-play, whichever binds first: small nets are bound by search, wide ones by
+    arithmetic. Unknown keys, missing keys and values out of range raise `ConfigError`.
+
+    >>> read_grid("tiny").cells[0].size
+    3
+    """
+    scales = _read(path)
+    if scale not in scales:
+        raise ConfigError(f"unknown scale {scale!r}: choose one of {', '.join(scales)}")
+    table = scales[scale]
+    _check_keys(f"scale {scale!r}", table, _KEYS)
+    cells = []
+    for board in table["boards"]:
+        _check_keys(f"a board of scale {scale!r}", board, _BOARD_KEYS)
+        for net, seed in itertools.product(board["nets"], table["seeds"]):
+            cells.append(_make_cell(board, net, seed, {**table["settings"], **board["settings"]}))
+    return Grid(scale, table["about"], tuple(cells), tuple(table["test_simulations"]), table["openings"], table["bootstrap"])
+
+
+def _make_cell(board: dict[str, Any], net: str, seed: int, settings: dict[str, Any]) -> Config:
+    from hexlab import network
+
+    width, _, depth = net.partition("x")
+    if not (width.isdigit() and depth.isdigit()):
+        raise ConfigError(f"net {net!r}: write width x depth, such as '16x2'")
+    known = {field.name for field in dataclasses.fields(Config)}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise ConfigError(f"unknown training setting {unknown[0]!r}: the settings are {', '.join(sorted(known))}")
+    config = Config(**{**settings, "size": board["size"], "width": int(width), "depth": int(depth), "seed": seed})
+    forward = network.flops.count_forward(network.Architecture(config.size, config.width, config.depth))
+    simulations = min(float(board["simulations"]), float(board["flops"]) / forward)
+    return dataclasses.replace(config, samples=max(config.samples_an_iteration, int(simulations // config.simulations)))
+
+
+def _check_keys(what, table, expected):
+    wrong = sorted(set(table) ^ expected)
+    if wrong:
+        raise ConfigError(f"{what} has keys {', '.join(sorted(table))}: {wrong[0]!r} is {'unknown' if wrong[0] in table else 'missing'}")
+
+
+def _read(path):
+    source = path or importlib.resources.files("hexlab.data") / "frontier.toml"
+    try:
+        return tomllib.loads(source.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist: name an experiment file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML ({error}): mend the file") from None

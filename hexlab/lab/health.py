@@ -1,0 +1,231 @@
+"""How well an agent plays by the standard of perfect play: blunders and openings given away, measured from outside of training."""
+
+import dataclasses
+import importlib.resources
+import json
+import math
+import pathlib
+
+import numpy as np
+
+from hexlab import arena
+from hexlab.errors import PositionError
+from hexlab.protocols import Player
+from hexlab.rules import cell_index, sgf
+from hexlab.rules.batch import Boards
+from hexlab.rules.draws import derive_seeds
+from hexlab.rules.solver import Solver
+
+__all__ = ["SOLVED_SIZES", "Share", "Suite", "convert_openings", "count_blunders", "random_suite", "selfplay_suite", "solved_suites"]
+
+SOLVED_SIZES = (2, 3, 4, 5)
+"""Boards that the solver covers whole."""
+_POSITIONS, _GAMES = 101, 102
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """A count out of a total, with its 95 % Wilson interval.
+
+    >>> print(Share(2, 100))
+    2 of 100: 2.0 % (95 %: 0.6 to 7.0)
+    """
+
+    count: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """The observed share, nan when nothing was counted."""
+        return self.count / self.total if self.total else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval (Wilson 1927) of the share, for independent draws."""
+        if not self.total:
+            return 0.0, 1.0
+        z, n, p = 1.959964, self.total, self.share
+        center = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return max(0.0, center - half), min(1.0, center + half)
+
+    def __str__(self) -> str:
+        """Count, total, percentage and interval."""
+        low, high = self.interval
+        return f"{self.count} of {self.total}: {100 * self.share:.1f} % (95 %: {100 * low:.1f} to {100 * high:.1f})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """Positions that the side to move wins by theory, with all its winning moves.
+
+    Attributes:
+        name: what they are.
+        boards: B positions.
+        winning: bool[B, A], the moves that keep the win.
+    """
+
+    name: str
+    boards: Boards
+    winning: np.ndarray
+
+
+def count_blunders(player: Player, suite: Suite, seed: int) -> Share:
+    """Return how often the player's move gives a theoretically won position away: the blunder rate."""
+    if not len(suite.boards):
+        return Share(0, 0)
+    moves = player.choose_moves(suite.boards, derive_seeds(seed, _POSITIONS, count=len(suite.boards)))
+    kept = suite.winning[np.arange(len(moves)), moves]
+    return Share(int(np.count_nonzero(~kept)), len(moves))
+
+
+def random_suite(size: int, count: int, seed: int, solver: Solver | None = None) -> Suite:
+    """Draw `count` distinct won positions: a uniform number of uniformly random moves, kept where the mover wins in a live game.
+
+    Args:
+        size: 2 to 5, where the solver decides every position.
+        count: positions wanted; small boards may have fewer.
+        seed: of the draw.
+        solver: one to use, so that its table is shared.
+    """
+    _check_solved(size)
+    solver = solver or Solver(size)
+    generator = np.random.default_rng(np.random.SeedSequence([seed, size, _POSITIONS]))
+    seen: set[bytes] = set()
+    found, masks = [], []
+    for _ in range(200):
+        boards = Boards.empty(size, 4 * count)
+        plies = generator.integers(0, size * size, len(boards))
+        for ply in range(int(plies.max())):
+            scores = generator.random(boards.cells.shape)
+            moves = np.where(boards.legal, scores, -1).argmax(axis=1)
+            boards = boards.play(np.where((ply < plies) & ~boards.finished, moves, -1))
+        boards = boards[np.flatnonzero(~boards.finished & (boards.move_count == plies))]
+        winning = solver.winning_moves(boards)
+        for row in np.flatnonzero(winning.any(axis=1)):
+            key = boards.stones[row].tobytes()
+            if key not in seen and len(found) < count:
+                seen.add(key)
+                found.append(boards[[int(row)]])
+                masks.append(winning[row])
+        if len(found) == count:
+            break
+    return Suite("random positions", _join(size, found), np.array(masks).reshape(len(masks), size * size))
+
+
+def selfplay_suite(out: str | pathlib.Path, size: int, solver: Solver | None = None) -> Suite:
+    """Return the distinct won positions of the games that a run has kept."""
+    _check_solved(size)
+    solver = solver or Solver(size)
+    seen: set[bytes] = set()
+    found = []
+    for path in sorted((pathlib.Path(out) / "games").glob("*.sgf")):
+        for game in sgf.read(path.read_text(encoding="utf-8")):
+            boards = Boards.empty(size, 1)
+            for cell in game.moves:
+                key = boards.stones.tobytes()
+                if key not in seen:
+                    seen.add(key)
+                    found.append(boards)
+                boards = boards.play([cell])
+    boards = _join(size, found)
+    winning = solver.winning_moves(boards)
+    rows = np.flatnonzero(winning.any(axis=1))
+    return Suite("its own games", boards[rows], winning[rows])
+
+
+def solved_suites(size: int) -> list[Suite]:
+    """Return the shipped suites of a size, 4 to 7: random positions and hard ones (at most two winning moves); none elsewhere."""
+    found: dict[str, tuple[list, list]] = {}
+    text = (importlib.resources.files("hexlab.data") / "solved_positions.jsonl").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        row = json.loads(line)
+        if row["size"] != size or not row["winning_moves"]:
+            continue
+        boards = Boards.empty(size, 1)
+        for name in row["moves"].split():
+            boards = boards.play([cell_index(name, size)])
+        mask = np.zeros(size * size, bool)
+        mask[[cell_index(name, size) for name in row["winning_moves"].split()]] = True
+        positions, masks = found.setdefault(row["suite"], ([], []))
+        positions.append(boards)
+        masks.append(mask)
+    return [Suite(f"solved suite, {name}", _join(size, boards), np.array(masks)) for name, (boards, masks) in sorted(found.items())]
+
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """Openings that theory gives the agent, each played out against the strongest resistance.
+
+    Attributes:
+        moves: 1 or 2, moves of an opening.
+        openings: openings of which every game was won, out of all.
+        games: games won, out of all.
+        lost: the openings of which a game was lost.
+    """
+
+    moves: int
+    openings: Share
+    games: Share
+    lost: tuple[str, ...]
+
+
+def convert_openings(player: Player, size: int, moves: int, seed: int, repeats: int = 3, solver_player: Player | None = None) -> Conversion:
+    """Let the player play, against perfect play, the winning side of every opening of `moves` moves.
+
+    Perfect play loses these games unless the player errs; it plays, seeded, one of the moves that leave the fewest winning replies.
+
+    Args:
+        player: the agent.
+        size: 2 to 5.
+        moves: 1 or 2.
+        seed: of the resistance.
+        repeats: games an opening, with different seeds.
+        solver_player: one to use, so that its table is shared.
+    """
+    _check_solved(size)
+    perfect = solver_player or arena.SolverPlayer(size)
+    openings = arena.all_openings(size, moves)
+    boards = Boards.empty(size, len(openings))
+    for ply in range(moves):
+        boards = boards.play([opening[ply] for opening in openings])
+    mover_wins = Solver(size).winning_moves(boards).any(axis=1)
+    winner = np.where(mover_wins, boards.turn, 1 - boards.turn)
+    boards = boards[np.tile(np.arange(len(openings)), repeats)]
+    winner = np.tile(winner, repeats)
+    ply = 0
+    while not boards.finished.all():
+        chosen = np.full(len(boards), -1)
+        seeds = derive_seeds(seed, _GAMES, moves, ply, count=len(boards))
+        for mover, rows in (
+            (player, np.flatnonzero(~boards.finished & (boards.turn == winner))),
+            (perfect, np.flatnonzero(~boards.finished & (boards.turn != winner))),
+        ):
+            if len(rows):
+                chosen[rows] = mover.choose_moves(boards[rows], seeds[rows])
+        boards = boards.play(chosen)
+        ply += 1
+    won = (boards.winner == winner).reshape(repeats, len(openings))
+    lost = tuple(arena.opening_name(openings[index], size) for index in np.flatnonzero(~won.all(axis=0)))
+    return Conversion(
+        moves,
+        Share(int(won.all(axis=0).sum()), len(openings)),
+        Share(int(won.sum()), won.size),
+        lost,
+    )
+
+
+def _check_solved(size):
+    if size not in SOLVED_SIZES:
+        raise PositionError(f"size {size}: the solver decides whole games on {SOLVED_SIZES[0]}x to {SOLVED_SIZES[-1]}x boards only")
+
+
+def _join(size: int, parts: list[Boards]) -> Boards:
+    if not parts:
+        return Boards.empty(size, 0)
+    return Boards(
+        size,
+        np.concatenate([part.cells for part in parts]),
+        np.concatenate([part.turn for part in parts]),
+        np.concatenate([part.winner for part in parts]),
+    )

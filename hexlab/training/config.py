@@ -1,0 +1,159 @@
+"""The dials of a training run: few, frozen, each with its effect, its unit and the value the paper published."""
+
+import dataclasses
+import json
+import math
+
+from hexlab.errors import ConfigError
+from hexlab.rules.cells import MAX_SIZE
+
+__all__ = ["Config", "preset"]
+
+_RECIPES = ("puct", "regularized")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that decides the bytes of a run, besides the kind of CPU and the versions of the libraries.
+
+    "Paper" is Jones 2021 (arXiv 2104.03113). A position is one searched self-play move.
+
+    >>> Config(size=3, width=8, depth=2).iterations > 0
+    True
+    """
+
+    size: int = 5
+    """Board size n, 2 to 19. Paper: 3 to 9."""
+    width: int = 64
+    """Units of each layer. Paper: 1 to 1024."""
+    depth: int = 4
+    """Residual layers. Paper: 1 to 8."""
+    seed: int = 0
+    """Seed of every random draw in the run. Paper: none."""
+    samples: int = 1_000_000
+    """Self-play positions to generate: the length of the run. Paper: up to 1e8 (3x3) to 2e9 (9x9)."""
+    simulations: int = 64
+    """Network evaluations a self-play move, the root's included. Paper: 64."""
+    recipe: str = "puct"
+    """Search recipe of self-play: "puct" or "regularized". Paper: regularized, with its own lambda."""
+    exploration: float = 1.5
+    """The recipe's constant c, larger explores more. Paper: 1/16 with its own lambda."""
+    prove: bool = True
+    """Whether search backs up exact wins and losses from finished games. Paper: no."""
+    noise_fraction: float = 0.25
+    """Share of Dirichlet noise in the root's prior, 0 to 1. Paper: 0.25."""
+    sampled_moves: int = 400
+    """Moves of a game that are sampled from the search policy; later ones are its best move. Paper: all of them."""
+    opening_moves: int = 2
+    """A game starts after 0 to this many uniformly random moves, equally often each. Paper: 0."""
+    groups: int = 8
+    """Groups of boards, each played by one thread at a time. More groups than threads keep a slow core from stalling the rest."""
+    boards: int = 256
+    """Boards in a group: the batch of a network call in self-play. 64, 128, 256 or 512 keep logits bit-equal. Paper: 32,768."""
+    slice_moves: int = 8
+    """Moves that each board plays under one frozen set of parameters; groups * boards * slice_moves positions an iteration."""
+    batch: int = 1024
+    """Positions of one gradient step. Paper: 32,768."""
+    reuse: float = 4.0
+    """Times that each position is learned from, on average. Paper: 1."""
+    buffer: int = 400_000
+    """Positions that the replay buffer holds at most. Paper: 2.1 million."""
+    window: float = 0.5
+    """Share of all positions so far that the learner draws from, newest first, so that early play is soon forgotten."""
+    learning_rate: float = 2e-3
+    """Adam's step size at its peak; linear warm-up, and a cosine fall to a tenth over the last 40 % of the run. Paper: 1e-3, constant."""
+    value_mix: float = 0.5
+    """Value target: 0 learns the game's outcome, 1 the search value, between them the mix. Paper: bootstrapped outcome."""
+    averaging: float = 0.995
+    """Decay a gradient step of the exponential moving average of the parameters that plays and is kept. Paper: 0."""
+    snapshots: int = 12
+    """Snapshots to keep besides the untrained net, equally spaced in the logarithm of training FLOPs. Paper: 21."""
+
+    def __post_init__(self):
+        """Check every field."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type in ("bool", bool) and not isinstance(value, bool):
+                raise ConfigError(f"{field.name}={value!r}: give true or false")
+            if field.type in ("int", int) and (isinstance(value, bool) or not isinstance(value, int)):
+                raise ConfigError(f"{field.name}={value!r}: give a whole number")
+            if field.type in ("float", float):
+                if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+                    raise ConfigError(f"{field.name}={value!r}: give a finite number")
+                object.__setattr__(self, field.name, float(value))
+        _check_range("size", self.size, 2, MAX_SIZE)
+        _check_range("seed", self.seed, 0, 2**63 - 1)
+        for name in ("width", "depth", "samples", "simulations", "groups", "boards", "slice_moves", "batch", "snapshots"):
+            _check_range(name, getattr(self, name), 1, 10**12)
+        for name in ("sampled_moves", "opening_moves"):
+            _check_range(name, getattr(self, name), 0, 10**6)
+        for name in ("noise_fraction", "value_mix"):
+            _check_range(name, getattr(self, name), 0, 1)
+        _check_range("averaging", self.averaging, 0, 0.999999)
+        for name in ("exploration", "learning_rate", "reuse", "window"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name}={getattr(self, name)}: give a number above 0")
+        _check_range("window", self.window, 0, 1)
+        if self.recipe not in _RECIPES:
+            raise ConfigError(f"recipe={self.recipe!r} is unknown: choose one of {', '.join(_RECIPES)}")
+        if self.buffer < self.samples_an_iteration + self.groups * self.boards * self.size**2:
+            raise ConfigError(
+                f"buffer={self.buffer} is smaller than what one iteration can finish: raise it, or lower groups, boards or slice_moves"
+            )
+
+    @property
+    def samples_an_iteration(self) -> int:
+        """Positions searched between two sets of parameters."""
+        return self.groups * self.boards * self.slice_moves
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of the run: the fewest that generate `samples` positions."""
+        return -(-self.samples // self.samples_an_iteration)
+
+    @property
+    def updates_an_iteration(self) -> int:
+        """Gradient steps an iteration."""
+        return max(1, round(self.reuse * self.samples_an_iteration / self.batch))
+
+    def to_json(self) -> str:
+        """Return the config as JSON with sorted keys: the same bytes for the same config."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Config":
+        """Read a config; a key that nothing reads raises `ConfigError`."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"the config is not JSON ({error}): restore the file or start a new run") from None
+        if not isinstance(values, dict):
+            raise ConfigError(f"the config is a {type(values).__name__}: expected an object of settings")
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"unknown setting {unknown[0]!r}: the settings are {', '.join(sorted(known))}")
+        return cls(**values)
+
+
+def _check_range(name, value, low, high):
+    if not low <= value <= high:
+        raise ConfigError(f"{name}={value}: give a number from {low} to {high}")
+
+
+_PRESETS: dict[int, dict] = {
+    3: {"width": 32, "depth": 2, "samples": 250_000},
+    4: {"width": 64, "depth": 4, "samples": 2_000_000},
+    5: {"width": 128, "depth": 4, "samples": 8_000_000},
+}
+
+
+def preset(size: int) -> dict:
+    """Return the settings that train a strong agent of this size within minutes: what `hexlab train --size N` uses.
+
+    >>> preset(3)["width"]
+    32
+    """
+    known = max((n for n in _PRESETS if n <= size), default=3)
+    settings = {"size": size, **_PRESETS[known]}
+    return settings if size < 10 else {**settings, "boards": 128, "buffer": 1_000_000}

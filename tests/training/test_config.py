@@ -1,0 +1,61 @@
+import dataclasses
+
+import pytest
+
+from hexlab.errors import ConfigError
+from hexlab.training.config import Config, preset
+
+
+def test_a_config_survives_its_file():
+    config = Config(size=4, width=8, depth=2, seed=3, recipe="regularized", exploration=0.5)
+    assert Config.from_json(config.to_json()) == config
+
+
+def test_the_file_does_not_depend_on_the_order_of_its_keys():
+    config = Config(size=4)
+    values = dict(reversed(list(dataclasses.asdict(config).items())))
+    assert Config(**values).to_json() == config.to_json()
+
+
+def test_an_integer_may_stand_for_a_float():
+    assert Config(reuse=2) == Config(reuse=2.0)
+    assert Config(reuse=2).to_json() == Config(reuse=2.0).to_json()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"size": 20}, "size=20: give a number from 2 to 19"),
+        ({"width": 2.5}, "width=2.5: give a whole number"),
+        ({"width": True}, "width=True: give a whole number"),
+        ({"seed": -1}, "seed=-1"),
+        ({"recipe": "magic"}, "recipe='magic' is unknown: choose one of puct, regularized"),
+        ({"learning_rate": 0.0}, "learning_rate=0.0: give a number above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan: give a finite number"),
+        ({"noise_fraction": 1.5}, "noise_fraction=1.5"),
+        ({"buffer": 10}, "buffer=10 is smaller than what one iteration can finish"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(setting, message):
+    with pytest.raises(ConfigError, match=message.replace("(", r"\(")):
+        Config(**setting)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [('{"sizes": 5}', "unknown setting 'sizes'"), ("[1]", "expected an object"), ("{", "not JSON")],
+)
+def test_a_foreign_config_is_refused(text, message):
+    with pytest.raises(ConfigError, match=message):
+        Config.from_json(text)
+
+
+def test_iterations_cover_the_samples():
+    config = Config(samples=100_000, groups=4, boards=64, slice_moves=4)
+    assert config.samples_an_iteration == 1024
+    assert (config.iterations - 1) * 1024 < 100_000 <= config.iterations * 1024
+
+
+@pytest.mark.parametrize("size", range(2, 20))
+def test_every_size_has_a_preset(size):
+    assert Config(**preset(size)).size == size
