@@ -64,7 +64,7 @@ def prepare_backend() -> None:
         else "unset NPROC in the environment, or set it to 1"
     )
     warnings.warn(
-        f"JAX runs on the CPU with {' and '.join(found)}: runs will not repeat bit for bit on another number of cores, "
+        f"JAX runs on the CPU with {' and '.join(found)}: results will not be bit for bit those of other machines, "
         f"and self-play on several threads is slower; {remedy}",
         RuntimeWarning,
         stacklevel=2,

@@ -101,7 +101,7 @@ def save_tree(path: str | os.PathLike, tree: Any, metadata: dict[str, Any] | Non
     Args:
         path: the file; replaced if it exists. Its folder must exist.
         tree: nested dicts, tuples, named tuples or lists of arrays and numbers of any common type. Leaves are named by
-            their path.
+            their path; a branch without leaves leaves no trace.
         metadata: anything JSON can hold, given back by `load_tree`.
 
     Raises:
@@ -157,8 +157,6 @@ def _name_leaves(tree: Any) -> dict[str, np.ndarray]:
         array = np.asarray(leaf, order="C")
         if array.dtype.name not in _DTYPES:
             raise CheckpointError(f"array {name!r} of type {array.dtype} cannot be stored: give one of {', '.join(_DTYPES)}")
-        if name in named:
-            raise CheckpointError(f"two arrays are named {name!r}: give them different names")
         named[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
     return named
 

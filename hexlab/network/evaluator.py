@@ -1,9 +1,9 @@
 """A network as an `Evaluator`: positions in, policy logits and values out, on the board's own frame.
 
-Every call runs at one pinned batch shape: fewer positions are padded with empty rows, more are cut into chunks. XLA
-picks its matrix kernels by shape. On a CPU the shapes 64, 128, 256 and 512 give the same bits for a row wherever it
-stands in the batch and whatever stands beside it, while shapes below 64 and odd ones do not; and every new shape would
-cost a compilation.
+Every call runs at one pinned batch shape: fewer positions are padded with empty rows, more are cut into chunks. XLA picks its matrix
+kernels by shape. From 64 rows on, a row's answer on a CPU does not depend on where it stands in the batch or on what stands beside
+it. The shapes 128, 256 and 512 give the same bits, and so does 64 from width 8 on; shapes below 64 and odd ones do not. That is why
+the shape is pinned; besides, every new shape would cost a compilation.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from hexlab.rules import Boards
 __all__ = ["LEAST_BATCH", "NetworkEvaluator"]
 
 LEAST_BATCH = 64
-"""Smallest batch shape at which a row's logits do not depend on the shape (XLA on a CPU)."""
+"""Smallest batch shape: from here on a row does not depend on its batch mates (XLA on a CPU)."""
 
 
 class NetworkEvaluator:

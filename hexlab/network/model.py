@@ -99,8 +99,8 @@ class ReZeroNet(nnx.Module):
         self.value = _Linear(width, 1, random)
 
     def __call__(self, planes):
-        """Judge positions: float32[B, 2A] -> (logits float32[B, A], values float32[B])."""
-        stream = self.intake(planes)
+        """Judge positions, as `apply` does: number[B, 2A] -> (logits float32[B, A], values float32[B])."""
+        stream = self.intake(jnp.asarray(planes, jnp.float32))
         for block in self.blocks:
             stream = block(stream)
         return self.policy(stream), jnp.tanh(self.value(stream))[:, 0]
