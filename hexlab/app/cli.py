@@ -129,7 +129,7 @@ class Verify:
 
 @dataclasses.dataclass(frozen=True)
 class Play:
-    """Play against an agent at the terminal: type a move such as c3, 'undo' to take one back, 'quit' to stop."""
+    """Play against an agent at the terminal: type a move such as c3, or help."""
 
     agent: str = "random"
     """Opponent: the folder of a run, a file of parameters, 'random', 'perfect' (up to 5x5) or 'rollouts' (search without a network)."""
@@ -139,15 +139,19 @@ class Play:
     """Evaluations the agent's search may use for a move; 1 plays the raw policy."""
     color: Literal["black", "white"] = "black"
     """Your color. Black moves first and joins top and bottom."""
+    opening: str = ""
+    """Moves that are made already, Black first, such as "c3 b2"."""
     seed: int = 0
     """Seed of the agent's draws."""
 
     def run(self) -> None:
         """Play a game."""
-        from hexlab.app.game import play_game
+        _check_positive("--simulations", self.simulations)
+        from hexlab import arena
 
         agent, size = _load_player(self.agent, self.size, self.simulations)
-        play_game(agent, size, human=0 if self.color == "black" else 1, seed=self.seed)
+        black, white = (arena.HumanPlayer(), agent) if self.color == "black" else (agent, arena.HumanPlayer())
+        arena.play_game(black, white, size, self.opening, self.seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -369,7 +373,6 @@ def _check_positive(flag: str, value: int | None) -> None:
 
 
 def _load_player(agent: str, size: int | None, simulations: int) -> "tuple[Player, int]":
-    _check_positive("--simulations", simulations)
     from hexlab import arena, mcts
 
     if agent == "random":
@@ -377,7 +380,7 @@ def _load_player(agent: str, size: int | None, simulations: int) -> "tuple[Playe
     if agent == "perfect":
         return arena.SolverPlayer(size or 5), size or 5
     if agent == "rollouts":
-        return arena.SearchPlayer(mcts.rollouts(games=16), simulations), size or 5
+        return arena.SearchPlayer(mcts.rollouts(games=16), simulations, name=f"rollouts@{simulations}"), size or 5
     if not Path(agent).exists():
         raise RunError(f"no agent at {agent!r}: name a run folder, a parameter file, 'random', 'perfect' or 'rollouts'")
     from hexlab import network
@@ -385,4 +388,4 @@ def _load_player(agent: str, size: int | None, simulations: int) -> "tuple[Playe
     net = network.load(agent)
     if size not in (None, net.architecture.size):
         raise ConfigError(f"--size {size}: the agent in {agent} plays {net.architecture.size}x{net.architecture.size}")
-    return arena.SearchPlayer(net, simulations), net.architecture.size
+    return arena.SearchPlayer(net, simulations, name=f"{Path(agent).name}@{simulations}"), net.architecture.size

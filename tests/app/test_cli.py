@@ -1,0 +1,221 @@
+"""The command line as its users meet it: as a process, by what it prints and by its exit code."""
+
+import dataclasses
+import io
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from hexlab.app import cli
+from hexlab.errors import RunError
+
+
+def hexlab(*words):
+    """Run the command line in a process of its own."""
+    command = [sys.executable, "-W", "error", "-m", "hexlab", *map(str, words)]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+
+
+def assert_one_line(stderr):
+    assert stderr.startswith("hexlab: ")
+    assert stderr.count("\n") == 1
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("name", ["", *cli.COMMANDS])
+def test_help(name, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        cli.main([*name.split(), "--help"])
+    assert leaving.value.code in (0, None)
+    page = capsys.readouterr().out
+    assert page.startswith(f"usage: hexlab {name}".strip())
+    if not name:
+        assert all(f"• {command} " in page for command in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("command", [*cli.COMMANDS.values()], ids=[*cli.COMMANDS])
+def test_every_flag_says_what_it_does(command, capsys):
+    name = command.__name__.lower()
+    with pytest.raises(SystemExit):
+        cli.main([name, "--help"])
+    page = capsys.readouterr().out
+    for field in dataclasses.fields(command):
+        flag = f"--{field.name.replace('_', '-')}"
+        assert flag in page or field.name in {"out", "agent"}, f"{flag} is missing"
+
+
+def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
+    from hexlab.training import Config, preset
+
+    for words, size in ((["--size", "3"], 3), (["--size=4"], 4), ([], 5)):
+        with pytest.raises(SystemExit):
+            cli.main(["train", *words, "--help"])
+        page = " ".join(capsys.readouterr().out.replace("│", " ").split())
+        for field in dataclasses.fields(Config):
+            assert f"--{field.name.replace('_', '-')}" in page or f"--no-{field.name.replace('_', '-')}" in page, field.name
+        assert f"(default: {preset(size)['samples']})" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "Expected one of"),
+        (["conquer"], "conquer"),
+        (["solve", "--size", "five"], "five"),
+        (["solve", "--size", "0"], "board size 0 is not supported"),
+        (["solve", "--size", "11"], "11"),
+        (["solve", "--size", "3", "--moves", "b2 b2"], "b2"),
+        (["solve", "--size", "3", "--moves", "z9"], "z9"),
+        (["solve", "--mvoes", "b2"], "--mvoes"),
+        (["train", "--size", "3"], "--out"),
+        (["train", "--size", "40", "--out", "run"], "size=40"),
+        (["train", "--size", "3", "--width", "0", "--out", "run"], "width=0"),
+        (["train", "--size", "3", "--recipe", "guess", "--out", "run"], "guess"),
+        (["train", "--size", "3", "--threads", "0", "--out", "run"], "--threads 0"),
+        (["resume", "nowhere"], "nowhere"),
+        (["verify", "nowhere"], "nowhere"),
+        (["play", "--agent", "nowhere"], "nowhere"),
+        (["play", "--color", "green"], "green"),
+        (["play", "--agent", "random", "--simulations", "0"], "--simulations 0"),
+        (["bench", "--net", "big"], "big"),
+        (["bench", "--seconds", "0"], "seconds=0"),
+        (["bench", "--repeats", "0"], "repeats=0"),
+        (["reproduce", "--scale", "galactic"], "galactic"),
+        (["reproduce", "--workers", "0"], "--workers 0"),
+        (["figures", "--tables", "nowhere"], "nowhere"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_mistakes_end_in_one_line_and_exit_code_2(words, said, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 2
+    heard = capsys.readouterr()
+    assert said in heard.err
+    assert_one_line(heard.err)
+    assert not list(tmp_path.iterdir()), "a refused command leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (RunError("first\n  second"), 2, "first second"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (MemoryError(), 2, "--boards"),
+        (RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"), 2, "--simulations"),
+        (FileNotFoundError(2, "No such file or directory", "tables.csv"), 2, "tables.csv: No such file or directory"),
+        (PermissionError(13, "Permission denied", "run"), 2, "run: Permission denied"),
+        (OSError(28, "No space left on device"), 2, "No space left on device"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_failures_end_in_one_line(error, status, said, capsys, monkeypatch):
+    def fail(self):
+        raise error
+
+    monkeypatch.setattr(cli.Solve, "run", fail)
+    assert cli.main(["solve"]) == status
+    heard = capsys.readouterr().err
+    assert said in heard
+    assert_one_line(heard)
+
+
+def test_a_killed_worker_names_the_dials(capsys, monkeypatch):
+    from concurrent.futures.process import BrokenProcessPool
+
+    def fail(self):
+        raise BrokenProcessPool("A process in the process pool was terminated abruptly")
+
+    monkeypatch.setattr(cli.Solve, "run", fail)
+    assert cli.main(["solve"]) == 2
+    heard = capsys.readouterr().err
+    assert "--workers" in heard
+    assert_one_line(heard)
+
+
+def test_defects_are_not_hidden(monkeypatch):
+    def fail(self):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(cli.Solve, "run", fail)
+    with pytest.raises(RuntimeError, match="a defect"):
+        cli.main(["solve"])
+
+
+def test_solve_prints_json(capsys):
+    assert cli.main(["solve", "--size", "4", "--moves", "c3 b2", "--json"]) == 0
+    heard = capsys.readouterr().out
+    assert heard.count("\n") == 1
+    assert json.loads(heard) == {
+        "size": 4,
+        "moves": ["c3", "b2"],
+        "to_move": "black",
+        "winner": "black",
+        "winning_moves": ["d1", "a2", "c2", "a3"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("moves", "said"),
+    [
+        ("", "Black wins with c1 a2 b2 c2 a3."),
+        ("b2", "Black wins, whatever White plays."),
+        ("a1 b1 a2 b2 a3", "Black has won"),
+    ],
+)
+def test_solve_prints_the_board_and_says_who_wins(moves, said, capsys):
+    assert cli.main(["solve", "--size", "3", "--moves", moves]) == 0
+    heard = capsys.readouterr().out
+    assert "Black (B) joins top and bottom" in heard
+    assert said in heard
+
+
+def test_figures_are_drawn_and_checked(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(pathlib.Path(__file__).parents[1] / "scaling")
+    import planted_tables
+
+    planted_tables.tiny()[0].to_csv(tmp_path / "tables")
+    words = ["figures", "--tables", str(tmp_path / "tables"), "--out", str(tmp_path / "plots")]
+    assert cli.main([*words, "--bootstrap", "20"]) == 0
+    drawn = [pathlib.Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert {path.suffix for path in drawn} == {".svg", ".json"}
+    assert all(path.is_file() for path in drawn)
+    assert cli.main([*words, "--check"]) == 0
+    assert "are those of" in capsys.readouterr().out
+    drawing = next(path for path in drawn if path.suffix == ".svg")
+    drawing.write_text("<svg/>", encoding="utf-8")
+    assert cli.main([*words, "--check"]) == 1
+    assert drawing.name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("agent", ["random", "perfect", "rollouts"])
+def test_a_person_plays(agent, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("z9\n" + "a1\nb1\na2\nb2\n" * 3))
+    assert cli.main(["play", "--agent", agent, "--size", "2", "--simulations", "4", "--color", "white"]) == 0
+    heard = capsys.readouterr().out
+    assert "'z9' is not a cell" in heard
+    assert "Black has won" in heard or "White has won" in heard
+
+
+def test_a_person_gives_up(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("resign\n"))
+    assert cli.main(["play", "--agent", "random", "--size", "3", "--opening", "b2"]) == 0
+    heard = capsys.readouterr().out
+    assert "random plays" in heard
+    assert "Black resigns: White wins." in heard
+
+
+def test_runs_as_a_module_and_is_silent_on_stderr():
+    done = hexlab("solve", "--size", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["winning_moves"] == ["b1", "a2"]
+
+
+def test_exit_code_reaches_the_shell():
+    done = hexlab("solve", "--size", "3", "--moves", "d4")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert_one_line(done.stderr)
