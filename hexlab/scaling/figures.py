@@ -406,6 +406,7 @@ def _choose_curves(curves: Sequence[TestCurve]) -> list[TestCurve]:
         reach = [curve for curve in trained if curve.elo[-1] >= level and curve not in chosen]
         if reach:
             chosen.append(min(reach, key=lambda curve: (curve.train_flops, curve.run)))
+    chosen = chosen or [max(trained, key=lambda curve: curve.elo[-1])]
     return sorted(chosen, key=lambda curve: curve.train_flops)
 
 
@@ -602,7 +603,7 @@ def _draw_test_compute(numbers: Numbers) -> "Figure":
                 else:
                     axes.plot(x, elo, color=shade, lw=0.9, ls=":")
                 lowest.append(_floats(curve["low"]))
-            axes.set_xscale("log")
+            _log_axis(axes, "x")
             axes.set_title(_name(board["size"]), color=_color(board["size"]))
             axes.legend(title="training FLOPs", loc="lower right", fontsize=8.5, title_fontsize=8.5, handletextpad=0.2)
             _perfect_line(axes, text=axes is panels[0])
@@ -632,8 +633,8 @@ def _draw_tradeoff(numbers: Numbers) -> "Figure":
             about = f"slope {board['slope']:.2f}" + ("" if low is None else f" [{low:.2f}, {high:.2f}]")
             axes.annotate(about.replace("-", "−"), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=9)
             axes.set_title(f"{_name(board['size'])}\n", color=_color(board["size"]))
-            axes.set_xscale("log")
-            axes.set_yscale("log")
+            _log_axis(axes, "x")
+            _log_axis(axes, "y")
             axes.margins(x=0.14)
         panels[0].set_ylabel("test-time compute (FLOPs a move)")
         figure.supxlabel(_compute_label(numbers["x"]), fontsize=10.5)
@@ -665,7 +666,7 @@ def _draw_network_size(numbers: Numbers) -> "Figure":
         axes.plot(_powers(ends), _powers(numbers["exponent"] * ends + numbers["intercept"]), color=_INK, ls=(0, (5, 2)), lw=1.5, label=text)
         theirs = math.log10(PAPER_TO_TRUE_FLOPS) if numbers["x"] == "train_flops" else 0.0
         axes.plot(_powers(ends), _powers(0.93 * (ends - theirs) - 9.27), color=_GRAY, ls=":", lw=1.8, label="Jones 2021, refitted: 0.93")
-        axes.set_yscale("log")
+        _log_axis(axes, "y")
         axes.set_ylabel("width² × depth of the net on the frontier")
         _compute_axis(axes, numbers["x"])
         axes.legend(loc="best")
@@ -770,8 +771,19 @@ def _compute_label(x: str) -> str:
     return "training compute (FLOPs)" if x == "train_flops" else "training compute (FLOPs in the paper's count)"
 
 
+def _log_axis(axes: "Axes", which: str) -> None:
+    """Make an axis logarithmic; over two decades and more it needs no ticks between the powers of ten."""
+    from matplotlib.ticker import NullLocator
+
+    axis = getattr(axes, f"{which}axis")
+    getattr(axes, f"set_{which}scale")("log")
+    low, high = getattr(axes, f"get_{which}lim")()
+    if high >= 100 * low:
+        axis.set_minor_locator(NullLocator())
+
+
 def _compute_axis(axes: "Axes", x: str) -> None:
-    axes.set_xscale("log")
+    _log_axis(axes, "x")
     axes.set_xlabel(_compute_label(x))
 
 

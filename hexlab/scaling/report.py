@@ -4,7 +4,7 @@ import html
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,7 @@ def write_report(
     Raises:
         ConfigError: facts of a kind that cannot be shown.
     """
+    _check_facts(facts or {})
     analysis = tables if isinstance(tables, Analysis) else analyze(tables, bootstrap=bootstrap, seed=seed)
     folder = Path(folder)
     page = _page(analysis, dict(facts or {}))
@@ -122,8 +123,6 @@ def _page(analysis: Analysis, facts: dict[str, Any]) -> str:
     title = str(facts.pop("title", "Scaling laws of Hex agents"))
     summary = str(facts.pop("summary", "")) or _summary(analysis)
     limits = facts.pop("Limits", [])
-    if isinstance(limits, str) or not isinstance(limits, Sequence):
-        raise ConfigError(f"facts 'Limits' is {limits!r}: expected a list of texts")
     numbers = compute_numbers(analysis)
     order = list(FIGURES)
     sections = [
@@ -145,6 +144,14 @@ def _page(analysis: Analysis, facts: dict[str, Any]) -> str:
         f'<nav aria-label="Contents"><ul>{links}</ul></nav></header>'
         f"{_figure(order[0], numbers[order[0]], heading=False)}{body}</main></body></html>\n"
     )
+
+
+def _check_facts(facts: Mapping[str, Any]) -> None:
+    for name, value in facts.items():
+        if name == "Limits" and not isinstance(value, (list, tuple)):
+            raise ConfigError(f"facts 'Limits' is {value!r}: expected a list of texts")
+        if not isinstance(value, (str, list, tuple, Mapping)):
+            raise ConfigError(f"facts {name!r} is {value!r}: expected a text, a list of texts or a mapping of names to values")
 
 
 def _summary(analysis: Analysis) -> str:
@@ -183,7 +190,7 @@ def _laws_section(analysis: Analysis) -> str:
     rows = []
     for name in PARAMETERS:
         single = any(len(law.sizes) < 2 for law in analysis.laws.values()) and name in ("m_plateau", "m_board")
-        cells = [("", f"<code>{name}</code> <small>{_text(_PARAMETER_TEXT[name])}</small>"), ("number", str(_PAPER_PARAMETERS[name]))]
+        cells = [("", f"<code>{name}</code> <small>{_text(_PARAMETER_TEXT[name])}</small>"), ("number", _number(_PAPER_PARAMETERS[name]))]
         for law in analysis.laws.values():
             low, high = law.intervals[name]
             cells.append(("missing number", "needs two boards") if single else ("number", _estimate(law.parameters[name], low, high)))
@@ -198,7 +205,7 @@ def _laws_section(analysis: Analysis) -> str:
             [
                 ("", _text(_MODEL_TITLES[model])),
                 ("number", _number(each.rmse)),
-                ("number", f"{each.bias:+.0f}"),
+                ("number", f"{each.bias:+.0f}".replace("-", "−")),
                 ("number", _number(each.worst)),
                 ("number", "–" if math.isnan(each.inside) else f"{100 * each.inside:.0f} %"),
                 ("number", f"{each.normalized:.3f}"),
@@ -241,7 +248,7 @@ def _agents_section(analysis: Analysis) -> str:
                     ("", f"<code>{_text(row.agent)}</code>"),
                     ("", f"{run.width}x{run.depth}, seed {run.seed}" if run else _text(agent.kind)),
                     ("number", str(agent.test_simulations) if run else "–"),
-                    ("number", f"{_number(row.elo)} [{_number(row.low)}, {_number(row.high)}]"),
+                    ("number", _estimate(row.elo, row.low, row.high)),
                     ("number", score),
                     ("number", f"{row.games:,}"),
                 ]
@@ -299,9 +306,7 @@ def _fact(name: str, value: Any) -> str:
         return f"<p>{_text(value)}</p>"
     if isinstance(value, Mapping):
         return _table(name, ["", ""], [[("", _text(key)), ("", _text(each))] for key, each in value.items()])
-    if isinstance(value, Iterable):
-        return _bullets([str(each) for each in value])
-    raise ConfigError(f"facts {name!r} is {value!r}: expected a text, a list of texts or a mapping of names to values")
+    return _bullets([str(each) for each in value])
 
 
 def _bullets(items: Sequence[str]) -> str:
@@ -337,17 +342,18 @@ def _with_interval(claim: Claim) -> str:
 
 
 def _estimate(value: float, low: float, high: float) -> str:
+    """Return an estimate with its interval, to two digits of the interval's width."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return _number(value)
-    return f"{_number(value)} [{_number(low)}, {_number(high)}]"
+    digits = 0 if high <= low else min(max(1 - math.floor(math.log10(high - low)), 0), 3)
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]".replace("-", "−")
 
 
 def _number(value: float) -> str:
-    """Return a number with three digits or so, a true minus sign."""
+    """Return a number with four digits at most and a true minus sign."""
     if not math.isfinite(value):
         return "–"
-    size = abs(value)
-    text = f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 20 else f"{value:.2f}" if size >= 0.005 else "0"
+    text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 20 else f"{value:.4g}"
     return text.replace("-", "−")
 
 

@@ -6,8 +6,8 @@ import json
 import numpy as np
 
 from hexlab import records
-from hexlab.arena import ratings
-from hexlab.scaling import Tables
+from hexlab.arena.ratings import rate
+from hexlab.scaling import Tables, analyze
 from hexlab.scaling.laws import evaluate_law
 
 # Elo = min(0, max(-200 b + 350, 320 log10 C - 420 b - 2100)): the incline passes half-way up at log10 C = 10.2, 11.2, 12.2.
@@ -63,7 +63,7 @@ def plant(
                 snaps.append(records.Snapshot(run, 0, 0, 0, 0.0, 0.0, 0.0, 0.0))
                 for step, cost in enumerate([None, *costs]):
                     if cost is not None:
-                        flops = 10.0**cost
+                        flops = float(10.0**cost)
                         samples = int(flops / (134 * weights))
                         snaps.append(records.Snapshot(run, step, samples, 32 * samples, 0.95 * flops, 0.05 * flops, flops, flops / 2.1))
                     for budget in budgets:
@@ -74,7 +74,7 @@ def plant(
                         elo = evaluate_law(model, parameters, size, worth - mismatch)
                         truth[key] = float(min(elo + luck * (elo < -30), -1.0))
     pairings = play(agents, truth, openings, rng)
-    rated = [row for size in sizes for row in ratings.rate([each for each in pairings if each.size == size])]
+    rated = [row for size in sizes for row in rate([each for each in pairings if each.size == size])]
     return Tables(tuple(runs), tuple(snaps), tuple(agents), tuple(pairings), tuple(rated)), truth
 
 
@@ -107,3 +107,16 @@ def laptop():
 def tiny():
     """One 3x3 board, two nets, one seed, few snapshots."""
     return plant(sizes=(3,), nets={3: ((2, 2), (16, 2))}, seeds=(0,), snapshots=6, budgets=(1, 8, 64), openings=36)
+
+
+@functools.cache
+def small():
+    """Three boards, two nets, two seeds: enough for every fit, and quick."""
+    nets = {3: ((2, 1), (16, 2)), 4: ((4, 2), (32, 2)), 5: ((8, 2), (64, 4))}
+    return plant(nets=nets, snapshots=7, budgets=(1, 4, 16, 64), openings=40)
+
+
+@functools.cache
+def small_analysis():
+    """Everything fitted to the small plant, with a few bootstrap copies."""
+    return analyze(small()[0], bootstrap=20, seed=0)

@@ -1,0 +1,127 @@
+"""Figures show what the tables hold, come out the same every time, and drift is found."""
+
+import dataclasses
+import json
+import xml.etree.ElementTree
+
+import numpy as np
+import pytest
+from planted_tables import small, small_analysis, tiny
+
+from hexlab.errors import StoreError
+from hexlab.scaling import analyze, check_figures, compute_frontier, fit_law, plot_frontier, plot_training_curves, write_figures
+from hexlab.scaling.figures import FIGURES, compute_numbers, draw_figure, render_svg
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("committed")
+    tiny()[0].to_csv(folder / "tables")
+    write_figures(tiny()[0], folder / "figures", bootstrap=10, seed=0)
+    return folder
+
+
+@pytest.fixture
+def copied(committed, tmp_path):
+    for path in committed.rglob("*.*"):
+        target = tmp_path / path.relative_to(committed)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def test_numbers_equal_the_tables():
+    tables, analysis = small()[0], small_analysis()
+    numbers = compute_numbers(analysis)
+    frontier = compute_frontier(tables)
+    for board in numbers["training_curves"]["boards"]:
+        assert board["elo"] == frontier.board(board["size"]).elo.tolist()
+        for run in board["runs"]:
+            rated = {
+                np.log10(tables.snapshot_by_key[agent.run, agent.snapshot].train_flops): tables.rating_by_agent[agent.agent].elo
+                for agent in tables.agents
+                if agent.run == run["run"] and agent.snapshot > 0 and agent.test_simulations == 64
+            }
+            assert dict(zip(run["log10_flops"], run["elo"], strict=True)) == rated
+    for board in numbers["calibration"]["boards"]:
+        for agent, elo, score in zip(board["agents"], board["elo"], board["score"], strict=True):
+            assert (elo, score) == (tables.rating_by_agent[agent].elo, tables.rating_by_agent[agent].perfect_score)
+    law = numbers["frontiers"]["laws"]["change_point"]
+    assert law["parameters"] == dict(analysis.laws["change_point"].parameters)
+
+
+def test_figures_are_drawn_from_their_numbers_alone_and_twice_alike():
+    numbers = compute_numbers(small_analysis())
+    assert [name for name, each in numbers.items() if isinstance(each, str)] == []
+    for name in ("prediction", "calibration", "tradeoff"):
+        each = numbers[name]
+        svg = render_svg(draw_figure(name, json.loads(json.dumps(each, allow_nan=False))), name)
+        assert svg == render_svg(draw_figure(name, each), name)
+        assert b"<dc:date>" not in svg
+        assert xml.etree.ElementTree.fromstring(svg).tag.endswith("svg")
+
+
+def test_plots_return_figures_to_save(tmp_path):
+    frontier = compute_frontier(tiny()[0])
+    plot_training_curves(frontier).savefig(tmp_path / "curves.png")
+    plot_frontier(frontier, fit_law(frontier)).savefig(tmp_path / "frontier.svg")
+    assert (tmp_path / "curves.png").stat().st_size > 5000
+
+
+def test_what_there_is_no_data_for_is_not_drawn(committed):
+    names = {path.stem for path in (committed / "figures").glob("*.json")}
+    assert names == set(FIGURES) - {"prediction"}
+    reasons = compute_numbers(analyze(tiny()[0], bootstrap=0))
+    assert reasons["prediction"].startswith("not enough data: needs")
+
+
+def test_unchanged_figures_do_not_drift(committed):
+    assert check_figures(committed / "tables", committed / "figures") == []
+
+
+def test_drift_is_found(copied):
+    tables, figures = copied / "tables", copied / "figures"
+    data = figures / "calibration.json"
+    record = json.loads(data.read_text())
+    record["numbers"]["boards"][0]["elo"][2] *= 1 + 1e-4
+    data.write_text(json.dumps(record))
+    (figures / "elo_scale.svg").unlink()
+    drawing = figures / "frontiers.svg"
+    drawing.write_bytes(drawing.read_bytes().replace(b"stroke-width", b"stroke-Width", 1))
+    (figures / "tradeoff.json").unlink()
+    (figures / "network_size.json").write_text("{}")
+    drifts = check_figures(tables, figures)
+    assert any("calibration: boards[0].elo[2]" in drift for drift in drifts)
+    assert "elo_scale: elo_scale.svg is missing" in drifts
+    assert any(drift.startswith("frontiers: frontiers.svg is not the drawing") for drift in drifts)
+    assert "tradeoff: the tables allow it, but it is not committed" in drifts
+    assert any(drift.startswith("network_size.json: not the numbers of a figure") for drift in drifts)
+
+
+def test_a_changed_table_drifts(copied):
+    for path in (copied / "figures").iterdir():
+        if path.stem not in ("calibration", "elo_scale"):
+            path.unlink()
+    ratings = copied / "tables" / "ratings.csv"
+    lines = ratings.read_text().splitlines()
+    cells = lines[5].split(",")
+    cells[2] = repr(float(cells[2]) + 5)
+    lines[5] = ",".join(cells)
+    ratings.write_text("\n".join(lines) + "\n")
+    drifts = check_figures(copied / "tables", copied / "figures")
+    assert any(drift.startswith("calibration: boards[0].") for drift in drifts)
+
+
+def test_a_folder_without_figures_is_refused(committed, tmp_path):
+    with pytest.raises(StoreError, match="no figures in"):
+        check_figures(committed / "tables", tmp_path)
+    with pytest.raises(StoreError, match="unknown figure 'pie'"):
+        draw_figure("pie", {})
+
+
+def test_figures_that_lost_their_data_are_removed(tmp_path):
+    (tmp_path / "prediction.svg").write_text("old")
+    nothing = dataclasses.replace(tiny()[0], runs=(), snapshots=(), agents=(), pairings=(), ratings=())
+    paths = write_figures(nothing, tmp_path, bootstrap=0)
+    assert [path.name for path in paths] == ["elo_scale.svg", "elo_scale.json"]
+    assert not (tmp_path / "prediction.svg").exists()

@@ -1,0 +1,158 @@
+"""The report is one well-formed page that fetches nothing, escapes what it is given and survives small data."""
+
+import dataclasses
+import html.parser
+import math
+
+import pytest
+from planted_tables import small_analysis, tiny
+
+from hexlab.errors import ConfigError
+from hexlab.scaling import analyze, make_claims, plot_elo_scale, report, write_report
+from hexlab.scaling.claims import Claim
+
+VOID = {"meta", "br", "hr", "img", "link", "input"}
+
+
+class Reader(html.parser.HTMLParser):
+    """Checks that tags nest, and gathers ids, resources, headings and text."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.resources, self.tags, self.text = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.tags.append((tag, values))
+        self.ids += [values["id"]] if "id" in values else []
+        self.resources += [values[name] for name in ("src", "href", "xlink:href", "data", "action") if name in values]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def parse(path):
+    reader = Reader()
+    reader.feed(path.read_text(encoding="utf-8"))
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+@pytest.fixture
+def plain_drawings(monkeypatch):
+    """Leave the drawings out where the test is about the text."""
+    monkeypatch.setattr(report, "render_svg", lambda figure, name: b"<svg></svg>")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    facts = {"title": "A <b>bold</b> title & more", "How long": {"training": "9 minutes"}, "Protocol": ["no noise"], "Limits": ["<one>"]}
+    return parse(write_report(small_analysis(), tmp_path_factory.mktemp("report"), facts))
+
+
+def test_the_page_is_self_contained(page):
+    assert page.resources
+    assert all(resource.startswith("#") for resource in page.resources)
+    assert {resource[1:] for resource in page.resources} <= set(page.ids)
+    assert not {"script", "link", "iframe", "img"} & {tag for tag, _ in page.tags}
+
+
+def test_the_page_is_accessible(page):
+    assert len(page.ids) == len(set(page.ids))
+    assert all(values.get("scope") in ("col", "row") for tag, values in page.tags if tag == "th")
+    drawings = [values for tag, values in page.tags if tag == "svg"]
+    assert len(drawings) == 8
+    assert all(values["role"] == "img" and values["aria-label"] for values in drawings)
+    headings = [tag for tag, _ in page.tags if tag in ("h1", "h2", "h3")]
+    assert headings[0] == "h1"
+    assert headings.count("h1") == 1
+    assert [values["lang"] for tag, values in page.tags if tag == "html"] == ["en"]
+    tables = sum(tag == "table" for tag, _ in page.tags)
+    assert tables == sum(tag == "caption" for tag, _ in page.tags) > 5
+
+
+def test_facts_are_shown_and_escaped(page):
+    text = "".join(page.text)
+    assert "A <b>bold</b> title & more" in text
+    assert "9 minutes" in text
+    assert "<one>" in text
+    assert "b" not in {tag for tag, _ in page.tags}
+
+
+def test_what_tables_hold_is_escaped(tmp_path, plain_drawings):
+    tables, _ = tiny()
+    evil = "<script>alert(1)</script>"
+    old = tables.runs[0].run
+    odd = dataclasses.replace(
+        tables,
+        runs=tuple(dataclasses.replace(row, run=row.run.replace(old, evil)) for row in tables.runs),
+        snapshots=tuple(dataclasses.replace(row, run=row.run.replace(old, evil)) for row in tables.snapshots),
+        agents=tuple(dataclasses.replace(row, run=row.run.replace(old, evil)) for row in tables.agents),
+    )
+    reader = parse(write_report(odd, tmp_path, bootstrap=0))
+    assert "script" not in {tag for tag, _ in reader.tags}
+    assert evil in "".join(reader.text)
+
+
+def test_small_data_is_reported_not_refused(tmp_path, plain_drawings):
+    few = tiny()[0]
+    keep = {few.runs[0].run}
+    agents = tuple(row for row in few.agents if row.kind != "snapshot" or (row.run in keep and row.snapshot < 2))
+    names = {row.agent for row in agents}
+    least = dataclasses.replace(
+        few,
+        agents=agents,
+        pairings=tuple(row for row in few.pairings if {row.first, row.second} <= names),
+        ratings=tuple(row for row in few.ratings if row.agent in names),
+    )
+    text = "".join(parse(write_report(least, tmp_path, bootstrap=5)).text)
+    assert "not enough data: needs a run on 3x3 with two trained snapshots" in text
+    assert "Best agents" in text
+    one_board = "".join(parse(write_report(few, tmp_path, bootstrap=5)).text)
+    assert "not enough data: needs two boards" in one_board
+    assert "No prediction of a held-out board: not enough data: needs two smaller boards" in one_board
+
+
+def test_facts_that_cannot_be_shown_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="facts 'Machine' is 4"):
+        write_report(tiny()[0], tmp_path, {"Machine": 4}, bootstrap=0)
+    with pytest.raises(ConfigError, match="facts 'Limits' is 'none'"):
+        write_report(tiny()[0], tmp_path, {"Limits": "none"}, bootstrap=0)
+
+
+def test_claims_compare_by_their_intervals():
+    assert Claim("", 500, "", 480, 450, 510).verdict == "agrees"
+    assert Claim("", 500, "", 400, 350, 450).verdict == "below the paper"
+    assert Claim("", 500, "", 600, 550, 650).verdict == "above the paper"
+    assert Claim("", 500, "", 600, math.nan, math.nan).verdict == "no interval"
+    assert Claim("", math.nan, "", 600, 550, 650).verdict == "no value in the paper"
+    assert Claim("", 500, "", math.nan, math.nan, math.nan, "not enough data: needs x").verdict == "not enough data: needs x"
+
+
+def test_claims_follow_from_the_law():
+    analysis = small_analysis()
+    claims = {claim.text.split(",")[0]: claim for claim in make_claims(analysis)}
+    slope = analysis.laws["change_point"].parameters["m_flops"]
+    assert claims["Elo a decade of training compute"].value == slope
+    doubled = claims["win rate of 2x training compute"].value
+    assert doubled == pytest.approx(1 / (1 + 2 ** (-slope / 400)))
+    assert claims["3x3: log10 of compute (paper's count) to reach -50 Elo"].paper == pytest.approx(11.1, abs=0.05)
+    assert all(claim.low <= claim.high for claim in claims.values() if math.isfinite(claim.low))
+    assert set(analysis.sources) == {"openings", "seeds", "cells"}
+
+
+def test_without_bootstrap_there_are_no_intervals():
+    analysis = analyze(tiny()[0], bootstrap=0)
+    assert all(math.isnan(claim.low) for claim in make_claims(analysis) if claim.paper_note != "its weakest snapshot")
+    assert plot_elo_scale().axes

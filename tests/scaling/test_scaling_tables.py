@@ -1,0 +1,93 @@
+"""Tables survive the way to disk and back, and say what is wrong with a file that is not one."""
+
+import dataclasses
+
+import pytest
+from planted_tables import small, tiny
+
+from hexlab.errors import StoreError
+from hexlab.scaling import Tables, paper_curves, read
+
+
+def test_csv_gives_back_every_row_to_the_last_digit(tmp_path):
+    tables, _ = small()
+    paths = tables.to_csv(tmp_path / "tables")
+    assert sorted(path.name for path in paths) == ["agents.csv", "pairings.csv", "ratings.csv", "runs.csv", "snapshots.csv"]
+    again = read(tmp_path)  # found in its subfolder "tables"
+    assert repr(again) == repr(tables)
+    assert again.runs[0].config == tables.runs[0].config
+
+
+def test_a_second_write_leaves_the_same_bytes(tmp_path):
+    tables, _ = tiny()
+    first = [path.read_bytes() for path in tables.to_csv(tmp_path)]
+    assert [path.read_bytes() for path in read(tmp_path).to_csv(tmp_path)] == first
+
+
+def test_joined_frame_holds_a_row_for_each_rated_agent():
+    pandas = pytest.importorskip("pandas")
+    tables, _ = tiny()
+    frames = tables.to_frames()
+    assert set(frames) == {"runs", "snapshots", "agents", "pairings", "ratings", "joined"}
+    joined = frames["joined"].set_index("agent")
+    assert isinstance(joined, pandas.DataFrame)
+    assert len(joined) == len(tables.ratings)
+    agent = next(each for each in tables.agents if each.snapshot == 3)
+    assert joined.loc[agent.agent, "train_flops"] == tables.snapshot_by_key[agent.run, 3].train_flops
+    assert joined.loc[agent.agent, "width"] == tables.run_by_key[agent.run].width
+    assert joined.loc["perfect-3", "elo"] == 0
+
+
+def test_select_keeps_one_board_alone():
+    tables, _ = small()
+    part = tables.select(4)
+    assert {row.size for row in (*part.runs, *part.agents, *part.pairings, *part.ratings)} == {4}
+    with pytest.raises(StoreError, match=r"no run on a 7x7 board: the tables hold sizes \[3, 4, 5\]"):
+        tables.select(7)
+
+
+def test_files_that_are_no_tables_are_refused(tmp_path):
+    with pytest.raises(StoreError, match="no folder"):
+        read(tmp_path / "nowhere")
+    with pytest.raises(StoreError, match=r"no runs\.csv"):
+        read(tmp_path)
+    tiny()[0].to_csv(tmp_path)
+    agents, runs = tmp_path / "agents.csv", (tmp_path / "runs.csv").read_text()
+    kept = agents.read_text()
+
+    agents.unlink()
+    with pytest.raises(StoreError, match=r"missing table .*agents\.csv"):
+        read(tmp_path)
+    agents.write_text(runs)
+    with pytest.raises(StoreError, match="is not a table of Agent rows: expected agent,size,kind"):
+        read(tmp_path)
+    agents.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(StoreError, match="is not a CSV file in UTF-8"):
+        read(tmp_path)
+    agents.write_text(kept[: kept.rindex(",")])
+    with pytest.raises(StoreError, match="cells where 7 are expected; is the file cut off"):
+        read(tmp_path)
+    agents.write_text(kept.replace("random-3,3,", "random-3,three,", 1))
+    with pytest.raises(StoreError, match=r"row 2: size is 'three', expected int"):
+        read(tmp_path)
+    agents.write_text("\n".join(kept.splitlines()[:-1]) + "\n")
+    with pytest.raises(StoreError, match="is in no other table"):
+        read(tmp_path)
+
+
+def test_rows_that_contradict_one_another_are_refused():
+    tables, _ = tiny()
+    with pytest.raises(StoreError, match="is there twice"):
+        dataclasses.replace(tables, runs=tables.runs * 2)
+    with pytest.raises(StoreError, match=r"snapshots\.csv: run"):
+        Tables((), tables.snapshots, (), (), ())
+    odd = dataclasses.replace(tables.pairings[0], half=2)
+    with pytest.raises(StoreError, match=r"half 2 .* is neither 0 nor 1"):
+        dataclasses.replace(tables, pairings=(odd,))
+
+
+def test_paper_curves_are_complete():
+    curves = paper_curves()
+    assert len(curves) == 2966
+    assert len({(point.size, point.width, point.depth) for point in curves}) == 195
+    assert min(point.elo for point in curves if point.size == 3) == -322.1

@@ -1,0 +1,79 @@
+"""Search at play: planted exchange rates and planted curves come back."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from planted_tables import PLANTED, plant, small, tiny
+
+from hexlab.scaling import NotEnoughDataError, compute_frontier, fit_network_size, fit_test_curves, fit_tradeoff
+from hexlab.scaling.tradeoffs import _fit_test_curve, evaluate_test_curve
+
+
+def test_a_planted_exchange_of_training_for_search_is_recovered():
+    # One net, so that a simulation costs the same throughout: a decade of training is worth 1 / 0.9 decades of search.
+    tables, _ = plant(
+        sizes=(5,), nets={5: ((32, 4),)}, seeds=(0,), snapshots=14, span=4.0, seed_sd=0.0, greed=0.0, openings=120, search_worth=0.9
+    )
+    tradeoff = fit_tradeoff(tables, 5, levels=(-500, -400, -300, -200, -100), bootstrap=60)
+    low, high = tradeoff.intervals["slope"]
+    assert low <= -1 / 0.9 <= high
+    assert tradeoff.slope == pytest.approx(-1 / 0.9, abs=0.15)
+    assert tradeoff.per_elo == pytest.approx(1 / (0.9 * PLANTED[2]), rel=0.15)
+    assert tradeoff.r2 > 0.9
+    np.testing.assert_allclose(tradeoff.predict(-200, 12.0), tradeoff.slope * 12 - 200 * tradeoff.per_elo + tradeoff.intercept)
+
+
+def test_points_of_equal_elo_fall_as_training_grows():
+    tradeoff = fit_tradeoff(small()[0], 4)
+    for level in set(tradeoff.levels.tolist()):
+        mine = tradeoff.levels == level
+        order = np.argsort(tradeoff.log10_train[mine])
+        assert (np.diff(tradeoff.log10_test[mine][order]) < 0).all()
+
+
+def test_without_two_budgets_there_is_no_exchange():
+    tables, _ = tiny()
+    keep = {agent.agent for agent in tables.agents if agent.kind != "snapshot" or agent.test_simulations == 8}
+    single = dataclasses.replace(
+        tables,
+        agents=tuple(row for row in tables.agents if row.agent in keep),
+        pairings=tuple(row for row in tables.pairings if {row.first, row.second} <= keep),
+        ratings=tuple(row for row in tables.ratings if row.agent in keep),
+    )
+    with pytest.raises(NotEnoughDataError, match="two test budgets on 3x3; has 1"):
+        fit_tradeoff(single, 3)
+    with pytest.raises(NotEnoughDataError, match="rated at two test budgets or more"):
+        fit_test_curves(single, 3)
+
+
+def test_a_planted_test_curve_is_recovered():
+    simulations = np.array([1, 4, 16, 64, 256])
+    elo = evaluate_test_curve(520.0, 20.0, 1.1, simulations)
+    np.testing.assert_allclose(_fit_test_curve(simulations, elo), [520.0, 20.0, 1.1, 0.0], atol=1e-3)
+
+
+def test_test_curves_rise_where_search_helps_and_stay_unfitted_where_it_does_not():
+    curves = fit_test_curves(small()[0], 5)
+    assert len(curves) == 4 * 8
+    strong = max(curves, key=lambda curve: curve.elo[-1] - curve.elo[0])
+    assert strong.rmse < 60
+    assert strong.predict(64) > strong.predict(4)
+    untrained = [curve for curve in curves if curve.train_flops == 0]
+    assert len(untrained) == 4
+    assert np.isnan([_fit_test_curve(np.array([1, 8, 64]), np.array([-300.0, -200.0, -100.0]))]).all()
+    assert np.isnan(_fit_test_curve(np.array([1, 4, 16, 64]), np.array([-300.0, -302.0, -299.0, -301.0]))).all()
+
+
+def test_size_of_net_grows_with_compute():
+    law = fit_network_size(compute_frontier(small()[0]), bootstrap=20)
+    assert law.exponent > 0
+    assert law.low <= law.high
+    steep = np.polyfit(law.log10_flops, law.log10_weights, 1)
+    assert law.exponent == pytest.approx(steep[0])
+
+
+def test_one_size_of_net_says_nothing_of_size():
+    tables, _ = plant(sizes=(3,), nets={3: ((4, 2),)}, seeds=(0, 1), snapshots=5, budgets=(8,), openings=36)
+    with pytest.raises(NotEnoughDataError, match="needs two sizes of net"):
+        fit_network_size(compute_frontier(tables))
