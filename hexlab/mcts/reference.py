@@ -240,14 +240,11 @@ class Search:
         weight = self.recipe.c * (n if self.recipe.paper_lambda else math.sqrt(n)) / (n + len(node.priors))
         q = {move: self.scale(-self.value(node.children[move]) if move in node.children else self.value(node), node) for move in moves}
         top = max(q.values())
-
-        def policy(offset: float) -> dict[int, float]:
-            return {move: weight * node.priors[move] / (offset + (top - q[move])) for move in moves}
-
-        low, high = 0.0, weight * sum(node.priors[move] for move in moves)  # alpha - top; the sum is 1 or less at `high`
+        terms = [(weight * node.priors[move], top - q[move]) for move in moves]
+        low, high = 0.0, sum(share for share, _ in terms)  # bounds of alpha - top: at `high` the sum is 1 or less
         while low < (middle := (low + high) / 2) < high:
-            low, high = (middle, high) if sum(policy(middle).values()) > 1 else (low, middle)
-        return policy(high)
+            low, high = (middle, high) if sum(share / (middle + gap) for share, gap in terms) > 1 else (low, middle)
+        return {move: share / (high + gap) for move, (share, gap) in zip(moves, terms, strict=True)}
 
     def scale(self, value: float, node: Node) -> float:
         """Scale a value, seen by the side to move at a node, to [0, 1] by the range of the tree."""

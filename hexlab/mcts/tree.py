@@ -181,7 +181,7 @@ class Tree(NamedTuple):
     def _child(self, board: int, index: int) -> Child:
         node = self.nodes[board, index]
         name = cell_name(int(node["action"]), self.size)
-        return Child(index, name, int(node["visits"]), -float(node["value"]), float(node["prior"]), -int(node["status"]))
+        return Child(index, name, int(node["visits"]), 0.0 - float(node["value"]), float(node["prior"]), -int(node["status"]))
 
     def _check(self, board: int, node: int) -> None:
         if not 0 <= board < self.boards:
