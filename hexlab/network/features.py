@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from hexlab.rules import Boards
-from hexlab.rules.kernels import EMPTY, STONE
+from hexlab.rules.kernels import BLACK, STONE
 
 __all__ = ["read_judgments", "swap_frame", "to_planes", "write_planes"]
 
@@ -46,13 +46,17 @@ def write_planes(cells, turn, size, out):
     """
     area = size * size
     for board in range(len(turn)):
-        own = turn[board] + 1
-        for row in range(size):
-            for column in range(size):
-                stone = cells[board, row * size + column] & STONE
-                seen = row * size + column if turn[board] == 0 else column * size + row
-                out[board, seen] = stone == own
-                out[board, area + seen] = stone != own and stone != EMPTY
+        if turn[board] == 0:
+            for cell in range(area):
+                stone = cells[board, cell] & STONE
+                out[board, cell] = stone & BLACK
+                out[board, area + cell] = stone >> 1
+        else:
+            for row in range(size):
+                for column in range(size):
+                    stone = cells[board, column * size + row] & STONE
+                    out[board, row * size + column] = stone >> 1
+                    out[board, area + row * size + column] = stone & BLACK
 
 
 @numba.njit(cache=True, nogil=True)
@@ -66,10 +70,13 @@ def swap_frame(rows, turn, size, out):
         out: number[B, A], changed in place; not `rows` itself.
     """
     for board in range(len(turn)):
-        for row in range(size):
-            for column in range(size):
-                seen = row * size + column if turn[board] == 0 else column * size + row
-                out[board, seen] = rows[board, row * size + column]
+        if turn[board] == 0:
+            for cell in range(size * size):
+                out[board, cell] = rows[board, cell]
+        else:
+            for row in range(size):
+                for column in range(size):
+                    out[board, row * size + column] = rows[board, column * size + row]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -84,8 +91,5 @@ def read_judgments(judged, turn, size, logits, values):
         values: float32[B], changed in place.
     """
     for board in range(len(turn)):
-        for row in range(size):
-            for column in range(size):
-                seen = row * size + column if turn[board] == 0 else column * size + row
-                logits[board, row * size + column] = judged[board, seen]
         values[board] = judged[board, size * size]
+    swap_frame(judged[:, : size * size], turn, size, logits)

@@ -8,7 +8,7 @@ import pytest
 from hexlab.network import flops
 from hexlab.network.model import Architecture, apply, parameter_shapes
 
-NETWORKS = [(3, 64, 1), (5, 64, 4), (9, 128, 2), (5, 256, 8)]
+NETWORKS = [(3, 64, 1), (5, 64, 4), (9, 256, 1)]
 
 
 def shaped_params(architecture):
@@ -61,7 +61,6 @@ def test_learning_is_within_5_percent_of_xla(shape):
     with jax.numpy_dtype_promotion("standard"):  # optax mixes integers and floats
         counted = count_by_xla(update, params, params, optimizer, *targets, rate)
     assert flops.count_learning(architecture, batch, batch=batch) == pytest.approx(counted, rel=0.05)
-    assert flops.count_gradient(architecture) * batch == pytest.approx(count_by_xla(jax.grad(loss), params, *targets), rel=0.05)
 
 
 def test_forward_by_hand():
