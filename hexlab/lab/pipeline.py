@@ -1,0 +1,246 @@
+"""The main job from end to end: train a grid of networks, rate their snapshots, fit the laws, write tables, figures and one report.
+
+Every stage keeps what it has done: started again after an interruption at any moment, the job goes on where it was.
+"""
+
+import concurrent.futures
+import dataclasses
+import functools
+import json
+import os
+import pathlib
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from hexlab import arena, mcts, network, scaling, training
+from hexlab.errors import ConfigError, RunError
+from hexlab.lab.grids import Grid, read_grid
+from hexlab.lab.machine import machine_facts
+from hexlab.lab.runner import Progress, make_pool, train_cells
+from hexlab.records import Agent, Rating, Run, Snapshot
+from hexlab.rules.batch import Boards
+from hexlab.store import Store, write_table
+
+__all__ = ["SnapshotPlayer", "reproduce"]
+
+_SEED = 0
+_ROUNDS, _NEIGHBORS = 2, 2
+
+
+class SnapshotPlayer:
+    """A snapshot of a run at a number of simulations, best move and no noise; it travels to other processes as a path.
+
+    Attributes:
+        path: file of parameters, loaded when the first move is asked for.
+        simulations: network evaluations a move.
+        name: key of the agent.
+    """
+
+    def __init__(self, path: str | os.PathLike, simulations: int, name: str):
+        """Name the player; nothing is loaded yet."""
+        self.path, self.simulations, self.name = str(path), simulations, name
+
+    def choose_moves(self, boards: Boards, seeds: np.ndarray) -> np.ndarray:
+        """Choose one legal move for each of B unfinished games; see `hexlab.protocols.Player`."""
+        return _load_player(self.path, self.simulations).choose_moves(boards, seeds)
+
+
+@functools.lru_cache(maxsize=256)
+def _load_evaluator(path: str) -> network.NetworkEvaluator:
+    return network.load(path, batch=64)
+
+
+def _load_player(path: str, simulations: int) -> arena.SearchPlayer:
+    return arena.SearchPlayer(_load_evaluator(path), simulations, recipe=mcts.puct(prove=True))
+
+
+def reproduce(
+    scale: str = "laptop", out: str | os.PathLike = "runs/reproduce", *, workers: int | None = None, experiment: pathlib.Path | None = None
+) -> Iterator[Progress]:
+    """Run a scale of the frontier experiment into a folder, yielding progress.
+
+    The folder holds ``manifest.json``, ``cells/`` (one training run each), ``results.sqlite``, ``tables/``, ``figures/`` and
+    ``report.html``.
+
+    Args:
+        scale: "tiny", "laptop" or another one that the experiment file declares.
+        out: folder; one that holds an interrupted job of the same scale goes on.
+        workers: processes, one core each; by default as many as there are cores. It does not change results.
+        experiment: another experiment file than the one that ships with the package.
+
+    Raises:
+        ConfigError: an unknown scale, or a malformed experiment file.
+        RunError: the folder holds something else, or a network failed to train.
+    """
+    grid = read_grid(scale, experiment)
+    workers = training.count_cores() if workers is None else workers
+    if workers < 1:
+        raise ConfigError(f"workers={workers}: give a whole number from 1 up")
+    folder = pathlib.Path(out)
+    manifest = _open_manifest(folder, grid)
+    return _reproduce(grid, folder, workers, manifest)
+
+
+def _reproduce(grid: Grid, folder: pathlib.Path, workers: int, manifest: dict) -> Iterator[Progress]:
+    with Store(folder / "results.sqlite") as store, make_pool(workers) as pool:
+        yield from _timed("train", train_cells(grid.cells, folder / "cells", pool), folder, manifest)
+        agents = _register(grid, folder, store)
+        yield from _timed("rate", _rate(grid, folder, agents, store, pool), folder, manifest)
+        started = time.monotonic()
+        yield Progress("fit", 0.0, "writing tables", 0.0, None)
+        _write_tables(folder / "tables", grid, store)
+    yield Progress("fit", 0.2, "fitting laws", time.monotonic() - started, None)
+    tables = scaling.read(folder / "tables")
+    analysis = scaling.analyze(tables, bootstrap=grid.bootstrap, seed=_SEED)
+    yield Progress("fit", 0.7, "drawing figures", time.monotonic() - started, None)
+    scaling.write_figures(analysis, folder / "figures")
+    manifest["seconds"]["fit"] = manifest["seconds"].get("fit", 0.0) + time.monotonic() - started
+    manifest["finished"] = True
+    _write_manifest(folder, manifest)
+    scaling.write_report(analysis, folder, _facts(grid, manifest, workers))
+    yield Progress("fit", 1.0, f"report written to {folder / 'report.html'}", time.monotonic() - started, 0.0)
+
+
+def _timed(stage: str, steps: Iterator[Progress], folder: pathlib.Path, manifest: dict) -> Iterator[Progress]:
+    """Pass a stage's progress on and keep its seconds over all sittings in the manifest."""
+    before = manifest["seconds"].get(stage, 0.0)
+    kept = started = time.monotonic()
+    for step in steps:
+        now = time.monotonic()
+        if now - kept > 2 or step.done >= 1:
+            kept = now
+            manifest["seconds"][stage] = before + now - started
+            _write_manifest(folder, manifest)
+        yield step
+
+
+def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
+    """Return the manifest of an interrupted job, or start a new one."""
+    path = folder / "manifest.json"
+    described = json.loads(json.dumps(dataclasses.asdict(grid)))
+    if path.exists():
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if manifest.get("grid") != described:
+            name = manifest.get("grid", {}).get("scale")
+            raise RunError(f"{folder} holds scale {name!r} with other settings than this version's {grid.scale!r}: choose another folder")
+        return manifest
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{folder} is not empty and holds no reproduction: choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = {
+        "command": f"hexlab reproduce --scale {grid.scale}",
+        "seed": _SEED,
+        "grid": described,
+        "machine": machine_facts(),
+        "seconds": {},
+        "finished": False,
+    }
+    _write_manifest(folder, manifest)
+    return manifest
+
+
+def _write_manifest(folder: pathlib.Path, manifest: dict) -> None:
+    draft = folder / "manifest.json.part"
+    draft.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
+    draft.replace(folder / "manifest.json")
+
+
+def _register(grid: Grid, folder: pathlib.Path, store: Store) -> dict[int, list[SnapshotPlayer]]:
+    """Append runs, snapshots and agents to the store and return the players of each board size."""
+    players: dict[int, list[SnapshotPlayer]] = {}
+    for config in grid.cells:
+        key = training.run_key(config)
+        architecture = network.Architecture(config.size, config.width, config.depth)
+        described = json.dumps(json.loads(config.to_json()), sort_keys=True)
+        run = Run(key, config.size, config.width, config.depth, config.seed, architecture.parameters, config.simulations, described)
+        store.append([run])
+        for line in (folder / "cells" / key / "snapshots.jsonl").read_text(encoding="utf-8").splitlines():
+            snapshot = Snapshot(**json.loads(line))
+            agents = []
+            for simulations in grid.test_simulations:
+                name = f"{key}/{snapshot.snapshot}@{simulations}"
+                flops = network.flops.count_move(architecture, simulations)
+                agents.append(Agent(name, config.size, "snapshot", key, snapshot.snapshot, simulations, flops))
+                path = folder / "cells" / key / "snapshots" / f"{snapshot.snapshot:03d}.safetensors"
+                players.setdefault(config.size, []).append(SnapshotPlayer(path, simulations, name))
+            store.append([snapshot, *agents])
+    for size in players:
+        for kind in ("perfect", "random"):
+            store.append([Agent(f"{kind}-{size}", size, kind, "", -1, 0, 0.0)])
+    return players
+
+
+def _rate(
+    grid: Grid, folder: pathlib.Path, players: dict[int, list[SnapshotPlayer]], store: Store, pool: concurrent.futures.Executor
+) -> Iterator[Progress]:
+    """Play the tournament of every board, the largest first, so that what is left at the end is short."""
+    started = time.monotonic()
+    weights = {size: len(players[size]) * size**4 for size in players}
+    total, before = sum(weights.values()), 0
+    first = None
+    for size in sorted(players, reverse=True):
+        ladder = arena.play_ladder(
+            players[size],
+            size,
+            store,
+            openings_per_pair=grid.openings,
+            rounds=_ROUNDS,
+            neighbors=_NEIGHBORS,
+            seed=_SEED,
+            executor=pool,
+        )
+        for step in ladder:
+            done = (before + weights[size] * step.done / max(1, step.total)) / total
+            first = done if first is None else first
+            elapsed = time.monotonic() - started
+            eta = (1 - done) * elapsed / (done - first) if done > first else None
+            yield Progress("rate", done, f"{size}x{size}, {step.stage}: {step.done} of {step.total} matches", elapsed, eta)
+        before += weights[size]
+    yield Progress("rate", 1.0, "all matches played", time.monotonic() - started, 0.0)
+
+
+def _write_tables(folder: pathlib.Path, grid: Grid, store: Store) -> None:
+    store.export(folder)
+    ratings: list[Rating] = []
+    for size in sorted({config.size for config in grid.cells}):
+        ratings += arena.rate(store.pairings(size))
+    write_table(folder / "ratings.csv", ratings, Rating)
+
+
+def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
+    machine = manifest["machine"]
+    seconds = manifest["seconds"]
+    sizes = ", ".join(f"{size}x{size}" for size in sorted({cell.size for cell in grid.cells}))
+    return {
+        "title": "Train longer or think longer: Hex from nothing to perfect play",
+        "summary": (
+            f"{len(grid.cells)} networks taught themselves Hex on {sizes} boards. Their snapshots played a tournament at"
+            f" {', '.join(map(str, grid.test_simulations))} simulations a move against perfect play, random play and one another."
+        ),
+        "What was run": {
+            "command": manifest["command"],
+            "scale": f"{grid.scale}: {grid.about}",
+            "networks": len(grid.cells),
+            "self-play simulations": f"{grid.simulations:,}",
+            "seed": manifest["seed"],
+            **{f"seconds to {stage}": round(value) for stage, value in seconds.items()},
+        },
+        "Machine": {
+            "processor": machine["processor"],
+            "cores": machine["cores"],
+            "processes": workers,
+            "memory, GB": machine["memory_gb"],
+            "system": machine["system"],
+            "Python": machine["python"],
+            "libraries": ", ".join(f"{name} {version}" for name, version in machine["libraries"].items() if version),
+            "commit": machine["commit"] or "not in a git checkout",
+        },
+        "Protocol": [
+            f"Each match: up to {grid.openings} uniform legal two-move openings without repetition, each played with both colors, no noise.",
+            "Every agent meets perfect play and random play, then, in two rounds, the next two below it on the ladder.",
+            "Elo: Bradley-Terry maximum likelihood with a weak prior, perfect play at 0; the two games of an opening count as one draw.",
+            "Agents play puct with exact wins and losses backed up; 1 simulation is the raw policy.",
+        ],
+    }
