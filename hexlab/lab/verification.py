@@ -23,23 +23,35 @@ class Finding:
         where: which positions or openings.
         simulations: network evaluations a move.
         share: the count out of the total, with its 95 % interval.
+        lost: the won openings of which a game was lost, such as "b2 a1".
     """
 
     what: str
     where: str
     simulations: int
     share: Share
+    lost: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """One line for the terminal."""
         noun = "blunders" if self.what == "blunders" else "openings won"
-        return f"{noun:>12} at {self.simulations:>4} simulations, {self.where}: {self.share}"
+        lost = f"; lost: {', '.join(self.lost)}" if self.lost else ""
+        return f"{noun:>12} at {self.simulations:>4} simulations, {self.where}: {self.share}{lost}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the finding as plain values: shares in [0, 1], the ends of the 95 % interval beside them."""
+        """Return the finding as plain values: shares in [0, 1], the ends of the 95 % interval beside them; None out of nothing."""
         low, high = self.share.interval
-        facts = {"what": self.what, "where": self.where, "simulations": self.simulations}
-        return {**facts, "count": self.share.count, "total": self.share.total, "share": self.share.share, "low": low, "high": high}
+        return {
+            "what": self.what,
+            "where": self.where,
+            "simulations": self.simulations,
+            "count": self.share.count,
+            "total": self.share.total,
+            "share": self.share.share if self.share.total else None,
+            "low": low,
+            "high": high,
+            "lost": list(self.lost),
+        }
 
 
 def verify(
@@ -83,4 +95,4 @@ def verify(
     if games_at is not None and size in SOLVED_SIZES:
         for moves in (1, 2):
             conversion = convert_openings(arena.SearchPlayer(net, games_at), size, moves, seed)
-            yield Finding("openings", f"of {moves} move{'s' * (moves > 1)}", games_at, conversion.openings)
+            yield Finding("openings", f"of {moves} move{'s' * (moves > 1)}", games_at, conversion.openings, conversion.lost)
