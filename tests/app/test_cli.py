@@ -172,6 +172,22 @@ def test_solve_prints_the_board_and_says_who_wins(moves, said, capsys):
     assert said in heard
 
 
+def test_figures_say_what_they_wrote_and_what_drifted(monkeypatch, capsys):
+    from hexlab import scaling
+
+    asked = []
+    monkeypatch.setattr(scaling, "read", lambda tables: asked.append(tables) or "the tables")
+    monkeypatch.setattr(scaling, "write_figures", lambda *args, **settings: asked.append((args, settings)) or [pathlib.Path("plots/a.svg")])
+    assert cli.main(["figures", "--tables", "there", "--bootstrap", "7", "--seed", "3"]) == 0
+    assert capsys.readouterr().out.split() == [str(pathlib.Path("plots/a.svg"))]
+    assert asked == [pathlib.Path("there"), (("the tables", pathlib.Path("plots")), {"bootstrap": 7, "seed": 3})]
+    for drifts, status in (([], 0), (["frontier: drawn differently"], 1)):
+        monkeypatch.setattr(scaling, "check_figures", lambda tables, folder, drifts=drifts: drifts)
+        assert cli.main(["figures", "--check"]) == status
+        assert ("drawn differently" in capsys.readouterr().out) == bool(drifts)
+
+
+@pytest.mark.slow
 def test_figures_are_drawn_and_checked(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(pathlib.Path(__file__).parents[1] / "scaling")
     import planted_tables
