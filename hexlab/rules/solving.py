@@ -42,9 +42,6 @@ _LOOKAHEAD_CELLS = 16  # order moves by the opponent's must-play region from thi
 _ENTRY_BYTES = 32
 _BLACK, _WHITE, _MUST_PLAY, _CARRIER, _MOVE, _CAPTURED, _SLOT, _BEFORE = 0, 1, 2, 3, 4, 5, 7, 8  # columns of `Memory.frames`
 
-# Called by other kernels only: without an entrance from Python they compile in four fifths of the time.
-_inner = numba.njit(cache=True, nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-
 
 class Geometry(NamedTuple):
     """One board size as bit sets.
@@ -177,12 +174,12 @@ def _is_dead(ring: tuple[int, ...]) -> bool:
     )
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _neighbors(cells, step):
     return (cells << 1) | (cells >> 1) | (cells << step) | (cells >> step) | (cells << (step - 1)) | (cells >> (step - 1))
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _spread(cells, through, step):
     """Return `cells` with all that is joined to them inside the set `through`."""
     while True:
@@ -192,7 +189,7 @@ def _spread(cells, through, step):
         cells = wider
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _count(cells):
     count = 0
     while cells:
@@ -201,7 +198,7 @@ def _count(cells):
     return count
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _bit(cell):
     """Return the number of the only bit in `cell`."""
     bit = 0
@@ -212,7 +209,7 @@ def _bit(cell):
     return bit
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _beside(bit, k, step):
     """Return the k-th neighbor of a bit in circular order; neighbor k + 3 lies opposite."""
     if k == 0:
@@ -228,7 +225,7 @@ def _beside(bit, k, step):
     return bit - 1
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _ring(stones, bit, step):
     """Return the neighbors of a bit that are in `stones`, numbered as by `_beside`."""
     near = stones >> (bit - step)
@@ -241,7 +238,7 @@ def _ring(stones, bit, step):
     )
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def fill_in(black, white, fresh, shape):
     """Fill dead and captured cells, which changes neither the winner nor any carrier's claim.
 
@@ -294,7 +291,7 @@ def fill_in(black, white, fresh, shape):
     return black, white, captured_black, captured_white
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def join(stones, empty, first, second, step, groups):
     """Join a color's edges by its stones and by bridges, the opponent to move.
 
@@ -357,7 +354,7 @@ def join(stones, empty, first, second, step, groups):
     return -1
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _reached_twice(cells, step):
     """Return the bits that have at least two neighbors in `cells`."""
     once = cells << 1
@@ -374,7 +371,7 @@ def _reached_twice(cells, step):
     return twice
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _measure(stones, empty, edge, step, layers):
     """Write the empty cells at each two-distance from an edge to `layers`, with an empty set after the last.
 
@@ -394,7 +391,7 @@ def _measure(stones, empty, edge, step, layers):
         count += 1
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def find_threats(stones, empty, first, second, step, groups, stop):
     """Find how a color that has the move, or does not even need it, joins its edges by bridges.
 
@@ -425,7 +422,7 @@ def find_threats(stones, empty, first, second, step, groups, stop):
     return region, carrier
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def choose(candidates, black, white, turn, shape, memory):
     """Return the most promising of the candidate moves (a set with one cell).
 
@@ -498,7 +495,7 @@ def prove(black, white, turn, shape, memory):
     return wins, carrier
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _open(frame, turn, fresh, shape, memory):
     """Meet a position: fill it in, look it up, see what bridges settle; else leave its must-play region in the frame."""
     black, white, captured_black, captured_white = fill_in(frame[_BLACK], frame[_WHITE], fresh, shape)
@@ -530,7 +527,7 @@ def _open(frame, turn, fresh, shape, memory):
     return False, False, 0
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _learn(frame, turn, refuted, proof, shape, memory):
     """Take in what the last move led to: it is refuted, or it wins; in both cases the proof's carrier tells which cells matter."""
     wins = not refuted
@@ -543,7 +540,7 @@ def _learn(frame, turn, refuted, proof, shape, memory):
     return False, wins, 0
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _settle(frame, turn, wins, carrier, shape, memory):
     """Store who wins a position, and return the winner's carrier with the captured cells it rests on.
 
@@ -559,7 +556,7 @@ def _settle(frame, turn, wins, carrier, shape, memory):
     return carrier | frame[_CAPTURED + (turn if wins else 1 - turn)]
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _turn(cells, shape):
     """Return cells turned by 180 degrees, which keeps the game the same."""
     turned = 0
@@ -569,7 +566,7 @@ def _turn(cells, shape):
     return turned
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _name(black, white, turn, shape):
     """Return the two words that name a position in the table, and whether they are those of the position turned by 180 degrees."""
     turned_black, turned_white = _turn(black, shape), _turn(white, shape)
@@ -579,7 +576,7 @@ def _name(black, white, turn, shape):
     return black, white << 2 | turn << 1 | 1, turned
 
 
-@_inner
+@numba.njit(cache=True, nogil=True)
 def _find(black, word, entries):
     """Return the slot that holds a position, or else the first of its two slots."""
     low = (black ^ (word >> 31) ^ (word << 7)) & 0x7FFFFFFF
