@@ -6,6 +6,7 @@ Nothing here touches pyplot or its global state.
 """
 
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -43,6 +44,7 @@ __all__ = [
     "plot_test_compute",
     "plot_tradeoff",
     "plot_training_curves",
+    "render_numbers",
     "render_svg",
     "write_figures",
 ]
@@ -187,6 +189,16 @@ def render_svg(figure: "Figure", name: str) -> bytes:
     return buffer.getvalue()
 
 
+def render_numbers(name: str, numbers: Numbers) -> bytes:
+    """Return a figure as SVG from its numbers; recent ones are remembered, since files and report show the same."""
+    return _render_text(name, json.dumps(numbers, sort_keys=True))
+
+
+@functools.lru_cache(maxsize=16)
+def _render_text(name: str, text: str) -> bytes:
+    return render_svg(draw_figure(name, json.loads(text)), name)
+
+
 def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, bootstrap: int = 400, seed: int = 0) -> list[Path]:
     """Write every figure that the tables allow: NAME.svg, and NAME.json with the numbers behind it.
 
@@ -213,7 +225,7 @@ def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, 
             drawing.unlink(missing_ok=True)
             data.unlink(missing_ok=True)
             continue
-        svg = render_svg(draw_figure(name, numbers), name)
+        svg = render_numbers(name, numbers)
         record = {
             "figure": name,
             "bootstrap": analysis.bootstrap,
@@ -273,7 +285,7 @@ def check_figures(tables_folder: str | os.PathLike[str], figures_folder: str | o
         svg = drawing.read_bytes()
         if hashlib.sha256(svg).hexdigest() != record["svg_sha256"]:
             drifts.append(f"{name}: {drawing.name} is not the drawing that {name}.json was written with")
-        elif record["matplotlib"] == matplotlib.__version__ and render_svg(draw_figure(name, record["numbers"]), name) != svg:
+        elif record["matplotlib"] == matplotlib.__version__ and render_numbers(name, record["numbers"]) != svg:
             drifts.append(f"{name}: {drawing.name} is drawn differently now")
     for numbers_by_name in redrawn.values():
         missing = [name for name, numbers in numbers_by_name.items() if not isinstance(numbers, str) and name not in committed]

@@ -10,7 +10,7 @@ from typing import Any
 
 from hexlab.errors import ConfigError
 from hexlab.scaling.claims import Analysis, Claim, analyze, make_claims
-from hexlab.scaling.figures import FIGURES, compute_numbers, draw_figure, render_svg
+from hexlab.scaling.figures import FIGURES, compute_numbers, render_numbers
 from hexlab.scaling.laws import PARAMETERS
 from hexlab.scaling.tables import Tables
 
@@ -31,6 +31,8 @@ _LIMITS = (
     "The frontier is the best of the networks that were trained. A better choice of network would raise it.",
     "Intervals come from drawing openings, seeds and networks again. They do not know of settings that were never varied.",
     "The paper's zero is the best agent of a pool that plays with noise; here it is perfect play. Levels near zero do not compare.",
+    "Against perfect play nobody wins more than half of color-paired games. An Elo a little above 0 is luck, or more wins than the "
+    "solver takes from weaker agents out of lost positions.",
     "The bootstrap over few networks or seeds is coarse; with one seed a network it tells nothing of the luck of training.",
 )
 
@@ -286,7 +288,7 @@ def _figure(name: str, numbers: Any, heading: bool = True) -> str:
     head = f"<h3>{_text(kind.title)}</h3>" if heading else ""
     if isinstance(numbers, str):
         return f'{head}<p class="note">{_text(kind.title)}: {_text(numbers)}.</p>'
-    svg = render_svg(draw_figure(name, numbers), name).decode()
+    svg = render_numbers(name, numbers).decode()
     svg = svg[svg.index("<svg") :]
     # Two figures on one page must not share ids, and drawings need neither metadata nor namespaces of editors.
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
