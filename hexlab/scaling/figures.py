@@ -304,9 +304,8 @@ def _training_numbers(frontier: Frontier) -> Numbers:
     boards = []
     for board in frontier.boards:
         curves, runs = board.curves, []
-        for run, cell in zip(curves.runs, curves.cells, strict=True):
-            mine = [at for at, agent in enumerate(curves.agents) if agent.rsplit("/", 1)[0] == run]
-            mine = mine or [at for at, agent in enumerate(curves.agents) if agent.startswith(run)]
+        for number, (run, cell) in enumerate(zip(curves.runs, curves.cells, strict=True)):
+            mine = curves.agent_run == number
             runs.append(
                 {
                     "run": run,

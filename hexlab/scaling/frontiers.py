@@ -64,6 +64,7 @@ class Curves:
         runs: K run keys.
         cells: K pairs (width, depth); runs of one cell differ in their seed alone.
         agents: A agent keys, the snapshots at the test budget.
+        agent_run: int64[A], the place of each one's run in `runs`.
         agent_log10_flops: float64[A], what each had cost to train.
         left: int64[K, G], the agent at or before each grid point of a run (its first one before that).
         right: int64[K, G], the agent at or after it (its last one after that).
@@ -79,6 +80,7 @@ class Curves:
     runs: tuple[str, ...]
     cells: tuple[tuple[int, int], ...]
     agents: tuple[str, ...]
+    agent_run: np.ndarray
     agent_log10_flops: np.ndarray
     left: np.ndarray
     right: np.ndarray
@@ -339,6 +341,7 @@ def _make_curves(lines, points, picking, rating, plain, halves=((), ())) -> Curv
         tuple(run for run, _, _ in lines),
         tuple(cell for _, cell, _ in lines),
         tuple(agents),
+        np.repeat(np.arange(len(lines)), [len(line) for _, _, line in lines]),
         costs,
         left,
         right,
