@@ -411,9 +411,9 @@ def _bootstrap(pool, theta, bread, anchor, precision, samples, seed) -> np.ndarr
 def _refit(pool: _Pool, wins: np.ndarray, theta: np.ndarray, bread: np.ndarray, precision: float) -> np.ndarray:
     """Fit S resampled tables at once, by Newton's method from the fit of the real one.
 
-    Each Newton step is solved by conjugate gradients for all samples together. The inverse information of the real table
-    conditions them: a pair plays as many games in a sample as in the table, so the information differs only by the shift of theta,
-    and a few iterations do. No strength moves by more than 2 nats in a step.
+    Each Newton step is solved by conjugate gradients for all samples together. The inverse information of the real
+    table conditions them: a pair plays as many games in a sample as in the table, so the information differs only by
+    the shift of theta, and a few iterations do. No strength moves by more than 2 nats in a step.
 
     Args:
         pool: the real table.

@@ -1,0 +1,322 @@
+"""Agents as the arena meets them: random, searching, perfect and human players, and the tests that every player should pass."""
+
+import re
+import sys
+import threading
+from typing import TextIO
+
+import numba
+import numpy as np
+
+from hexlab import mcts
+from hexlab.errors import ConfigError, HexlabError, IllegalMoveError
+from hexlab.mcts.evaluators import hash_positions
+from hexlab.protocols import Evaluator, Player
+from hexlab.rules.batch import Boards
+from hexlab.rules.board import Board
+from hexlab.rules.cells import check_size
+from hexlab.rules.draws import bounded, derive_seeds
+from hexlab.rules.solver import Solver
+
+__all__ = ["HumanPlayer", "RandomPlayer", "Resigned", "SearchPlayer", "SolverPlayer", "TakenBack", "check_player"]
+
+_TREE_BYTES = 1 << 26  # memory of one search: more boards are searched in turn
+
+
+class RandomPlayer:
+    """Plays every legal move with the same chance.
+
+    Args:
+        name: key of the agent, unique in a pool.
+
+    >>> RandomPlayer().choose_moves(Boards.empty(size=3, count=2), np.array([7, 7], np.uint64)).tolist()
+    [3, 3]
+    """
+
+    def __init__(self, name: str = "random"):
+        """Name the player."""
+        self.name = name
+
+    def __repr__(self) -> str:
+        """Return the expression that makes this player."""
+        return f"RandomPlayer(name={self.name!r})"
+
+    def choose_moves(self, boards: Boards, seeds: np.ndarray) -> np.ndarray:
+        """Choose one legal move for each of B unfinished games; see `hexlab.protocols.Player`."""
+        return _choose_among(boards.legal, np.asarray(seeds, np.uint64))
+
+
+class SearchPlayer:
+    """Searches and plays the best move found: the largest entry of the improved policy, ties by the lowest cell.
+
+    There is no noise, and the seeds of a game are not used: where a recipe draws, its seed comes from the position.
+    The same position gets the same move in every game, so two such players repeat one game from the same opening.
+    Equal positions of a batch are searched once.
+
+    Args:
+        evaluator: judges positions; one that is shared by threads must allow that.
+        simulations: evaluations a move, the root's included; 1 plays the raw policy.
+        recipe: `mcts.puct()` (the default) or `mcts.regularized()`.
+        name: key of the agent, unique in a pool. Give one where a pool holds several evaluators.
+
+    Raises:
+        ConfigError: simulations that are no whole number from 1 up.
+
+    >>> player = SearchPlayer(mcts.rollouts(games=8), simulations=32)
+    >>> player.name, player.choose_moves(Boards.empty(size=2, count=1), np.zeros(1, np.uint64)).tolist()
+    ('search@32', [1])
+    """
+
+    def __init__(self, evaluator: Evaluator, simulations: int, recipe: mcts.Recipe | None = None, name: str | None = None):
+        """Set the player up."""
+        if isinstance(simulations, bool) or not isinstance(simulations, (int, np.integer)) or simulations < 1:
+            raise ConfigError(f"simulations={simulations!r}: give a whole number from 1 up; 1 is the raw policy")
+        self.evaluator = evaluator
+        self.simulations = int(simulations)
+        self.recipe = mcts.puct() if recipe is None else recipe
+        self.name = f"search@{simulations}" if name is None else name
+
+    def __repr__(self) -> str:
+        """Return the expression that makes this player."""
+        return f"SearchPlayer({self.evaluator!r}, {self.simulations}, recipe={self.recipe!r}, name={self.name!r})"
+
+    def choose_moves(self, boards: Boards, seeds: np.ndarray) -> np.ndarray:
+        """Choose one legal move for each of B unfinished games; see `hexlab.protocols.Player`."""
+        distinct, places = _find_distinct(boards)
+        chosen = np.empty(len(distinct), np.int64)
+        together = max(1, _TREE_BYTES // (self.simulations * (64 + 5 * boards.size**2)))
+        for start in range(0, len(distinct), together):
+            rows = slice(start, start + together)
+            positions = distinct[rows]
+            draws = hash_positions(positions)
+            found = mcts.run_search(positions, self.evaluator, self.simulations, recipe=self.recipe, seeds=draws)
+            chosen[rows] = mcts.pick_moves(found.policy, 0.0, draws)
+        return chosen[places]
+
+
+class SolverPlayer:
+    """Plays perfectly.
+
+    Where the side to move wins, it plays a winning move, all of them with the same chance. Where it loses, it
+    resists: it plays one of the moves that leave the winner the fewest winning replies, again with the same chance.
+
+    Each thread works with a solver of its own, which remembers what it has solved: the first games take longer than
+    later ones.
+
+    Args:
+        size: board size, 1 to 6; up to 5 every position takes milliseconds.
+        name: key of the agent; by default ``perfect-5`` on 5x5.
+
+    Raises:
+        PositionError: a size that the solver does not cover.
+
+    >>> SolverPlayer(size=2).choose_moves(Boards.empty(size=2, count=5), np.arange(5, dtype=np.uint64)).tolist()
+    [2, 2, 2, 1, 1]
+    """
+
+    def __init__(self, size: int, name: str | None = None):
+        """Set the player up."""
+        self._threads = threading.local()
+        self._threads.solver = Solver(size)
+        self.size = int(size)
+        self.name = f"perfect-{size}" if name is None else name
+
+    def __repr__(self) -> str:
+        """Return the expression that makes this player."""
+        return f"SolverPlayer({self.size}, name={self.name!r})"
+
+    def __reduce__(self):
+        """Make it anew in another process, with an empty memory."""
+        return SolverPlayer, (self.size, self.name)
+
+    def choose_moves(self, boards: Boards, seeds: np.ndarray) -> np.ndarray:
+        """Choose one legal move for each of B unfinished games; see `hexlab.protocols.Player`.
+
+        Raises:
+            PositionError: boards of another size.
+        """
+        solver = getattr(self._threads, "solver", None)
+        if solver is None:
+            solver = self._threads.solver = Solver(self.size)
+        distinct, places = _find_distinct(boards)
+        good = solver.winning_moves(distinct)
+        lost = ~good.any(axis=1)
+        if lost.any():
+            good[lost] = solver.stubborn_moves(distinct[lost])
+        return _choose_among(good[places], np.asarray(seeds, np.uint64))
+
+
+class TakenBack(Exception):
+    """A human asks for the last move to be taken back."""
+
+
+class Resigned(Exception):
+    """A human gives the game up."""
+
+
+class HumanPlayer:
+    """Asks a person at a terminal.
+
+    Words understood beside the names of cells: help, moves, undo, resign (or quit). Illegal input is explained and
+    asked again; the end of the input resigns. Unlike other players it is not bound to answer the same position alike.
+
+    Args:
+        name: shown to the person, and key of the agent.
+        reader: text stream that is read by lines; by default the standard input.
+        writer: text stream; by default the standard output.
+
+    >>> import io
+    >>> screen = io.StringIO()
+    >>> player = HumanPlayer(reader=io.StringIO("b9\\na2\\n"), writer=screen)
+    >>> player.ask(Board.from_moves("b1", size=2))
+    2
+    >>> "cell 'b9' is off the board" in screen.getvalue()
+    True
+    """
+
+    _HELP = (
+        "Name a cell by its column letter and its row number, such as b2.\n"
+        "Other words: moves (what is legal), undo (take back your last move and the reply), resign, help.\n"
+    )
+
+    def __init__(self, name: str = "human", reader: TextIO | None = None, writer: TextIO | None = None):
+        """Connect the player to a terminal."""
+        self.name = name
+        self._reader, self._writer = reader, writer
+
+    def __repr__(self) -> str:
+        """Return the expression that makes this player."""
+        return f"HumanPlayer(name={self.name!r})"
+
+    def choose_moves(self, boards: Boards, seeds: np.ndarray) -> np.ndarray:
+        """Ask for one legal move for each of B unfinished games, one after the other."""
+        return np.array([self.ask(boards.board(row)) for row in range(len(boards))], np.int64)
+
+    def ask(self, board: Board) -> int:
+        """Show a board and ask until a legal move comes back.
+
+        Returns:
+            The cell.
+
+        Raises:
+            TakenBack: the person asks to undo.
+            Resigned: the person resigns, or the input ends.
+        """
+        self.tell(f"\n{board}\n")
+        while True:
+            self.tell(f"{board.turn} to move (help for help): ")
+            line = (self._reader or sys.stdin).readline()
+            word = line.strip().lower()
+            if not line or word in ("resign", "quit", "exit"):
+                raise Resigned(f"{board.turn} resigns")
+            if word == "undo":
+                raise TakenBack(f"{board.turn} takes back")
+            if word in ("help", "h", "?"):
+                self.tell(self._HELP)
+            elif word == "moves":
+                self.tell(" ".join(board.legal_moves) + "\n")
+            elif word:
+                try:
+                    cell = board.to_cell(word)
+                    board.copy().push(cell)
+                except IllegalMoveError as error:
+                    self.tell(f"{error}\n")
+                else:
+                    return cell
+
+    def tell(self, text: str) -> None:
+        """Show text."""
+        writer = self._writer or sys.stdout
+        writer.write(text)
+        writer.flush()
+
+
+def check_player(player: Player, size: int, seed: int = 0) -> None:
+    """Check that a player keeps the promises of `hexlab.protocols.Player`; raise `HexlabError` on the first it breaks.
+
+    It moves on positions of random games, alone and in batches, twice and in several orders.
+
+    Args:
+        player: the player to try.
+        size: a board size that it plays.
+        seed: of the random games.
+
+    Raises:
+        HexlabError: naming the broken promise.
+
+    >>> check_player(RandomPlayer(), size=5)
+    """
+    check_size(size)
+    name = getattr(player, "name", None)
+    if not isinstance(player, Player) or not isinstance(name, str):
+        raise HexlabError(f"{player!r} is no player: it needs a name and choose_moves(boards, seeds)")
+    if not name or re.search(r"[\x00-\x1f]", name):
+        raise HexlabError(f"the name {name!r} is no key: give some printable text")
+    boards = Boards.empty(size, 2 * size * size)
+    for ply in range(size * size):
+        rows = np.flatnonzero(~boards.finished & (np.arange(len(boards)) >= ply))
+        if len(rows) == 0:
+            break
+        positions, seeds = boards[rows], derive_seeds(seed, size, ply, count=len(boards))[rows]
+        moves = _checked_moves(player, positions, seeds)
+        order = derive_seeds(seed, ply, count=len(rows)).argsort()
+        for what, some in (("again", np.arange(len(rows))), ("in another order", order), ("alone", order[:1])):
+            if not np.array_equal(_checked_moves(player, positions[some], seeds[some]), moves[some]):
+                raise HexlabError(f"{name} chose other moves when it was asked {what}: a move may hang on position and seed alone")
+        half = np.arange(len(rows)) % 2 == 0  # some games of its own, some random ones
+        played = np.full(len(boards), -1)
+        played[rows] = np.where(half, moves, _choose_among(positions.legal, seeds))
+        boards = boards.play(played)
+    none = player.choose_moves(boards[:0], np.zeros(0, np.uint64))
+    if np.shape(none) != (0,):
+        raise HexlabError(f"{name} answered {none!r} for no boards: expected an empty array")
+
+
+def _checked_moves(player: Player, boards: Boards, seeds: np.ndarray) -> np.ndarray:
+    given, given_seeds = boards.copy(), seeds.copy()
+    moves = player.choose_moves(given, given_seeds)
+    parts = ("cells", "turn", "winner")
+    if not all(np.array_equal(getattr(given, part), getattr(boards, part)) for part in parts):
+        raise HexlabError(f"{player.name} changed the boards it was asked about")
+    if not np.array_equal(given_seeds, seeds):
+        raise HexlabError(f"{player.name} changed the seeds it was given")
+    if not isinstance(moves, np.ndarray) or moves.dtype != np.int64 or moves.shape != (len(boards),):
+        raise HexlabError(f"{player.name} answered {moves!r} for {len(boards)} boards: expected int64[{len(boards)}]")
+    inside = (moves >= 0) & (moves < boards.size**2)
+    legal = inside & boards.legal[np.arange(len(boards)), np.where(inside, moves, 0)]
+    if not legal.all():
+        row = int(np.flatnonzero(~legal)[0])
+        raise HexlabError(f"{player.name} chose the illegal cell {moves[row]} in this position:\n{boards.board(row)}")
+    return moves
+
+
+def _find_distinct(boards: Boards) -> tuple[Boards, np.ndarray]:
+    """Return the distinct positions of a batch, and for each board the place of its own among them."""
+    if len(boards) == 0:
+        return boards, np.zeros(0, np.int64)
+    keys = np.ascontiguousarray(np.column_stack([boards.stones, boards.turn.astype(np.uint8)]))
+    keys = keys.view(np.dtype((np.void, keys.shape[1]))).ravel()
+    _, rows, places = np.unique(keys, return_index=True, return_inverse=True)
+    return boards[rows], places
+
+
+def _choose_among(allowed: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """Return int64[B]: for each board one of its allowed cells, bool[B, A], all with the same chance."""
+    moves = np.empty(len(allowed), np.int64)
+    _choose_all(np.ascontiguousarray(allowed), seeds.copy(), moves)
+    return moves
+
+
+@numba.njit(cache=True, nogil=True)
+def _choose_all(allowed, states, moves):
+    for board in range(len(moves)):
+        count = 0
+        for cell in range(allowed.shape[1]):
+            count += allowed[board, cell]
+        rank = bounded(states, board, count)
+        for cell in range(allowed.shape[1]):
+            if allowed[board, cell]:
+                if rank == 0:
+                    moves[board] = cell
+                    break
+                rank -= 1
