@@ -20,6 +20,7 @@ PADDING = 32
 WON, OPEN, LOST = 1, 0, -1
 
 _NOT_LOOKED_UP = -2
+_NOT_EXPANDED = -3
 _NEWTON_STEPS = 200
 _NEWTON_TOLERANCE = 1e-9
 _SMALLEST_PRIOR = np.float32(1e-38)
@@ -68,7 +69,7 @@ def _clear(node, parent, action, prior, legal, turn, status):
     node["sibling"] = -1
     node["action"] = action
     node["open_mass"] = _NOT_LOOKED_UP
-    node["open_move"] = _NOT_LOOKED_UP
+    node["open_move"] = _NOT_EXPANDED
     node["legal"] = legal
     node["refuted"] = 0
     node["turn"] = turn
@@ -102,6 +103,7 @@ def walk_down(tree, step, budgets, leaf_cells, leaf_turn, leaf_winner, size, nei
     nodes, cells, untried, bits = tree.nodes, tree.cells, tree.untried, tree.untried.view(np.int32)
     used, leaf, span, draws = tree.used, tree.leaf, tree.span, tree.draws
     stack = np.empty(size * size, np.int16)
+    scratch = _allocate_scratch(size * size)
     wanted = 0
     for board in range(nodes.shape[0]):
         if step >= budgets[board] or (prove and nodes[board, 0]["status"] != OPEN):
@@ -109,6 +111,8 @@ def walk_down(tree, step, budgets, leaf_cells, leaf_turn, leaf_winner, size, nei
             continue
         index = 0
         while nodes[board, index]["visits"] > 0 and nodes[board, index]["status"] == OPEN:
+            if nodes[board, index]["open_move"] == _NOT_EXPANDED:
+                _expand(nodes, untried, board, index, scratch)
             if rule == PUCT:
                 child, move = _pick_largest(nodes, untried, bits, board, index, c, reduction, prove)
             else:
@@ -126,6 +130,21 @@ def walk_down(tree, step, budgets, leaf_cells, leaf_turn, leaf_winner, size, nei
         leaf[board] = index
         wanted += node["status"] == OPEN
     return wanted
+
+
+@_compiled
+def _allocate_scratch(area):
+    """Return the scratch of `softmax`."""
+    padded = (area + PADDING - 1) // PADDING * PADDING
+    terms, scales = np.empty(padded, np.float32), np.empty(padded, np.float32)
+    return terms, terms.view(np.int32), scales, scales.view(np.int32)
+
+
+@_compiled
+def _expand(nodes, untried, board, index, scratch):
+    """Turn the logits of a node into priors."""
+    softmax(untried[board, index], *scratch)
+    nodes[board, index]["open_move"] = _NOT_LOOKED_UP
 
 
 @_compiled
@@ -178,14 +197,15 @@ def _find_largest(bits, board, index):
 
     Priors are not negative, so they order like their bits: a maximum over integers is one that LLVM turns into vector code.
     """
+    area = bits.shape[2]
     largest = np.int32(-1)
-    for cell in range(bits.shape[2]):
+    for cell in range(area):
         largest = max(largest, bits[board, index, cell])
     if largest < 0:
         return -1
-    move = 0
-    while bits[board, index, move] != largest:
-        move += 1
+    move = np.int32(area)
+    for cell in range(area):
+        move = min(move, np.int32(cell) if bits[board, index, cell] == largest else np.int32(area))
     return move
 
 
@@ -286,27 +306,22 @@ def _scaled(value, turn, span, board):
 
 
 @_compiled
-def softmax(logits, cells, priors, terms, term_bits, scales, scale_bits):
-    """Turn the logits of empty cells into probabilities; all other cells get -1.
+def softmax(row, terms, term_bits, scales, scale_bits):
+    """Turn logits into probabilities in place; -inf, the mark of an occupied cell, becomes -1.
 
     Written as loops that LLVM turns into vector code, over padded scratch so that no remainder runs cell by cell, and with a sum
     that folds in a fixed order: the same bits on every processor.
 
     Args:
-        logits: float32[A].
-        cells: uint8[A], codes of the board.
-        priors: float32[A], written.
+        row: float32[A], at least one of them finite.
         terms: float32[P], scratch, with P the next multiple of `PADDING` from A up.
         term_bits: int32[P], the same memory as `terms`.
         scales: float32[P], scratch.
         scale_bits: int32[P], the same memory as `scales`.
-
-    Returns:
-        Whether the logits of the empty cells make sense: no NaN, no positive infinity, not all of them negative infinity.
     """
-    area, padded = len(cells), len(terms)
+    area, padded = len(row), len(terms)
     for cell in range(area):
-        terms[cell] = logits[cell] if cells[cell] == EMPTY else _NOTHING
+        terms[cell] = row[cell]
     for cell in range(area, padded):
         terms[cell] = _NOTHING
     # The largest logit; floats order like their bits once those of negative ones are flipped.
@@ -341,20 +356,19 @@ def softmax(logits, cells, priors, terms, term_bits, scales, scale_bits):
     total = (scales[0] + scales[1]) + (scales[2] + scales[3])
     share = _ONE / total
     for cell in range(area):
-        priors[cell] = terms[cell] * share if cells[cell] == EMPTY else -_ONE
-    return np.isfinite(total)
+        row[cell] = terms[cell] * share if row[cell] > _NOTHING else -_ONE
 
 
 @_compiled
 def back_up(tree, logits, values, prove):
-    """Expand each board's leaf with its evaluation and carry its value up to the root.
+    """Give each board's leaf its evaluation and carry its value up to the root.
+
+    The leaf keeps the logits, -inf on occupied cells. They become priors when the first move is chosen there, which is never for
+    about half of the nodes.
 
     Returns:
         -1, or the first board whose evaluation makes no sense: a logit that is not finite, or a value outside [-1, 1].
     """
-    padded = (tree.cells.shape[2] + PADDING - 1) // PADDING * PADDING
-    terms, scales = np.empty(padded, np.float32), np.empty(padded, np.float32)
-    term_bits, scale_bits = terms.view(np.int32), scales.view(np.int32)
     nodes, cells, untried, span = tree.nodes, tree.cells, tree.untried, tree.span
     for board in range(nodes.shape[0]):
         leaf = np.int64(tree.leaf[board])
@@ -365,10 +379,13 @@ def back_up(tree, logits, values, prove):
             value = -1.0
         else:
             value = np.float64(values[board])
-            finite = softmax(
-                logits[board], cells[board, leaf], untried[board, leaf], terms, term_bits, scales, scale_bits
-            )
-            if not (finite and -1.0 <= value <= 1.0):
+            wrong = np.int32(0)
+            for cell in range(cells.shape[2]):
+                logit = logits[board, cell]
+                empty = cells[board, leaf, cell] == EMPTY
+                wrong |= np.int32(empty and not abs(logit) < np.inf)
+                untried[board, leaf, cell] = logit if empty else _NOTHING
+            if wrong != 0 or not -1.0 <= value <= 1.0:
                 return board
             if leaf == 0:
                 tree.raw[board] = values[board]
@@ -407,7 +424,9 @@ def _carry_up(nodes, board, index, value, prove):
 @_compiled
 def add_noise(tree, fraction, concentration):
     """Mix Dirichlet noise into the priors of every root; to be called between the roots' evaluation and their first child."""
+    scratch = _allocate_scratch(tree.cells.shape[2])
     for board in range(tree.nodes.shape[0]):
+        _expand(tree.nodes, tree.untried, board, 0, scratch)
         untried = tree.untried[board, 0]
         legal = np.int64(tree.nodes[board, 0]["legal"])
         noise = draw_dirichlet(tree.draws, board, concentration / legal, legal)
@@ -466,8 +485,11 @@ def read(tree, rule, c, paper, prove, policy, visits, values):
         values: float32[B], written: value of the root for the side to move.
     """
     nodes, untried, span = tree.nodes, tree.untried, tree.span
+    scratch = _allocate_scratch(tree.cells.shape[2])
     for board in range(nodes.shape[0]):
         root = nodes[board, 0]
+        if root["open_move"] == _NOT_EXPANDED:
+            _expand(nodes, untried, board, 0, scratch)
         values[board] = root["value"]
         visits[board] = 0
         known_visits = 0

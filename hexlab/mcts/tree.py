@@ -8,7 +8,7 @@ So descent looks at the children alone, newest first, and at one move more: the 
 |---|---|---|
 | `nodes` | NODE[B, N] | scalars of a node, 64 bytes, one cache line: the table below |
 | `cells` | uint8[B, N, A] | board at the node, codes as in `hexlab.rules.kernels` |
-| `untried` | float32[B, N, A] | prior of each legal move that has no child; -1 for all other cells |
+| `untried` | float32[B, N, A] | prior of each legal move that has no child, -1 elsewhere; logits (-inf: occupied) until a move is chosen here |
 | `used` | int32[B] | nodes in use |
 | `leaf` | int32[B] | node that the current simulation reached; -1 where the board idles |
 | `span` | float64[B, 2] | lowest and highest value that any node of the tree was given at its first visit, seen by Black |
@@ -27,7 +27,7 @@ So descent looks at the children alone, newest first, and at one move more: the 
 | `child` | int32 | newest child, -1 for none |
 | `sibling` | int32 | the parent's next older child, -1 for none |
 | `action` | int16 | cell of the move that leads here, -1 at the root |
-| `open_move` | int16 | untried move with the largest prior, ties by the lowest cell; -1 for none, -2 for not looked up |
+| `open_move` | int16 | untried move with the largest prior, ties by the lowest cell; -1 none, -2 not looked up, -3 logits |
 | `legal` | int16 | legal moves here |
 | `refuted` | int16 | moves here that are proven to lose |
 | `turn` | int8 | color to move: 0 Black, 1 White |

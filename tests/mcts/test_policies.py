@@ -13,12 +13,12 @@ from hexlab.rules import Board, Boards
 from hexlab.rules.draws import derive_seeds
 
 
-def priors_of(logits, cells):
-    """Call the kernel and return (priors, whether the logits make sense)."""
-    padded = -(-len(cells) // PADDING) * PADDING
-    terms, scales = np.empty(padded, np.float32), np.empty(padded, np.float32)
-    priors = np.empty(len(cells), np.float32)
-    return priors, softmax(logits, cells, priors, terms, terms.view(np.int32), scales, scales.view(np.int32))
+def priors_of(logits):
+    """Call the kernel on a copy."""
+    padded = -(-len(logits) // PADDING) * PADDING
+    terms, scales, row = np.empty(padded, np.float32), np.empty(padded, np.float32), logits.copy()
+    softmax(row, terms, terms.view(np.int32), scales, scales.view(np.int32))
+    return row
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 6, 9, 11, 19])
@@ -27,27 +27,14 @@ def test_softmax_is_close_to_exact(size, spread):
     generator = np.random.default_rng(size)
     for shift in (0.0, -50.0, 40.0):
         logits = (spread * generator.standard_normal(size * size) + shift).astype(np.float32)
-        cells = generator.integers(0, 2, size * size).astype(np.uint8)
-        cells[generator.integers(size * size)] = 0
-        priors, fine = priors_of(logits, cells)
-        below = logits - logits[cells == 0].max()
-        exact = np.where(cells == 0, np.exp(below.astype(np.float64)), 0.0)
+        occupied = generator.random(size * size) < 0.5
+        occupied[generator.integers(size * size)] = False
+        logits[occupied] = -np.inf
+        priors = priors_of(logits)
+        exact = np.exp((logits - logits.max()).astype(np.float64))
         exact = np.maximum(exact, np.exp(-80.0)) / exact.sum()
-        assert fine
-        assert (priors[cells != 0] == -1).all()
-        np.testing.assert_allclose(priors[cells == 0], exact[cells == 0], rtol=1e-6)
-
-
-@pytest.mark.parametrize("wrong", [np.nan, -np.nan, np.inf])
-@pytest.mark.parametrize("area", [9, 25, 81])
-def test_softmax_notices_nonsense(wrong, area):
-    for cell in range(0, area, 4):
-        logits = np.zeros(area, np.float32)
-        logits[cell] = wrong
-        assert not priors_of(logits, np.zeros(area, np.uint8))[1]
-        occupied = np.zeros(area, np.uint8)
-        occupied[cell] = 1
-        assert priors_of(logits, occupied)[1]
+        assert (priors[occupied] == -1).all()
+        np.testing.assert_allclose(priors[~occupied], exact[~occupied], rtol=1e-6)
 
 
 @pytest.mark.parametrize("c", [0.05, 1.0, 3.0])

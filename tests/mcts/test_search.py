@@ -196,6 +196,7 @@ def test_a_tree_that_does_not_fit_is_refused(boards, simulations, size):
     [
         (np.nan, 0.0, "value 0.0 and logits from nan to nan for board 1"),
         (np.inf, 0.0, "logits from 0.0 to inf for board 1"),
+        (-np.inf, 0.0, "logits from -inf to 0.0 for board 1"),
         (0.0, 1.5, "value 1.5 and logits from 0.0 to 0.0 for board 1"),
         (0.0, np.nan, "value nan"),
     ],
