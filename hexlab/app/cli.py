@@ -262,6 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: words after ``hexlab``; those of the process if not given.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait for one another: on busy cores they cost 100 times more
     try:
         status = _parse(words).run()
         sys.stdout.flush()

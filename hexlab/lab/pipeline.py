@@ -26,7 +26,7 @@ from hexlab.store import Store, write_table
 __all__ = ["SnapshotPlayer", "reproduce"]
 
 _SEED = 0
-_ROUNDS, _NEIGHBORS = 2, 2
+_ROUNDS, _NEIGHBORS = 2, 1
 
 
 class SnapshotPlayer:
@@ -239,7 +239,7 @@ def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
         },
         "Protocol": [
             f"Each match: up to {grid.openings} uniform legal two-move openings without repetition, each played with both colors, no noise.",
-            "Every agent meets perfect play and random play, then, in two rounds, the next two below it on the ladder.",
+            "Every agent meets perfect play and random play, then, in two rounds, the next one below it on the ladder that it has not met.",
             "Elo: Bradley-Terry maximum likelihood with a weak prior, perfect play at 0; the two games of an opening count as one draw.",
             "Agents play puct with exact wins and losses backed up; 1 simulation is the raw policy.",
         ],
