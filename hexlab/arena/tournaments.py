@@ -252,7 +252,8 @@ class _Crew:
 
     def play(self, matches: Sequence[Match]) -> Iterator[list[Opening]]:
         """Yield the rows of each match, groups of matches in the order in which they end."""
-        groups = [matches[start : start + _AT_ONCE] for start in range(0, len(matches), _AT_ONCE)]
+        at_once = min(_AT_ONCE, max(1, -(-len(matches) // self._threads)))  # no thread idles beside a full group
+        groups = [matches[start : start + at_once] for start in range(0, len(matches), at_once)]
         waiting = {self._submit(group) for group in groups}
         try:
             while waiting:
