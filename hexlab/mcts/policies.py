@@ -8,8 +8,11 @@ Science 2018): descend to the move with the largest
 
     Q(a) + c_puct * P(a) * sqrt(N) / (1 + n(a)),
 
-ties to the larger prior, then to the lowest cell. A move without a visit takes `Q = V - reduction * sqrt(M)`, `V` the node's own
+ties to the larger prior, then to the lowest cell. A move without a visit takes `Q = V - fpu_reduction * sqrt(M)`, `V` the node's own
 value and `M` the sum of the priors of the moves tried there, as in KataGo (Wu, "Accelerating self-play learning in Go", 2019).
+KataGo reduces by 0.2; the default here is 0, an untried move is worth what its node is. On won positions of 4x4 and 5x5, with
+64 simulations and evaluators that are often wrong, 0 gave away as many wins or fewer (4x4: 17 % against 20 % with noisy theory, 27 %
+against 42 % with four random games a position; 5x5: no difference beyond chance).
 
 `regularized` (Grill et al., "Monte-Carlo tree search as regularized policy optimization", ICML 2020): at every node the policy is
 
@@ -60,13 +63,12 @@ class Recipe:
             raise ConfigError(f"recipe {self.name}: fpu_reduction is {self.fpu_reduction!r}: give a number from 0 up")
 
 
-def puct(c_puct: float = 1.25, *, fpu_reduction: float = 0.2, prove: bool = False) -> Recipe:
+def puct(c_puct: float = 1.25, *, fpu_reduction: float = 0.0, prove: bool = False) -> Recipe:
     """Return AlphaZero's search.
 
     Args:
         c_puct: weight of the prior; AlphaZero published 1.25 for small searches.
-        fpu_reduction: how far below its node's value an untried move starts, times the root of the prior mass tried there; KataGo
-            published 0.2.
+        fpu_reduction: how far below its node's value an untried move starts, times the root of the prior mass tried there.
         prove: back up exact wins and losses (Winands, Bjornsson and Saito, "Monte-Carlo tree search solver", 2008). A node with a
             move to a lost position is won, one whose moves all lead to won positions is lost; moves proven to lose are not entered
             and get no weight in the result unless the root is lost; a board whose root is proven idles for the rest of its budget.

@@ -12,7 +12,7 @@ from hexlab.rules.draws import derive_seeds
 
 RECIPES = {
     "puct": mcts.puct(),
-    "puct, wide": mcts.puct(4.0, fpu_reduction=0.0),
+    "puct, wide": mcts.puct(4.0, fpu_reduction=0.2),
     "puct, greedy": mcts.puct(0.3, fpu_reduction=1.0),
     "puct, proofs": mcts.puct(prove=True),
     "regularized": mcts.regularized(),
