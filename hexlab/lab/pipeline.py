@@ -238,7 +238,7 @@ def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
             "commit": machine["commit"] or "not in a git checkout",
         },
         "Protocol": [
-            f"Each match: up to {grid.openings} uniform legal two-move openings without repetition, each played with both colors, no noise.",
+            f"A match: up to {grid.openings} uniform legal two-move openings without repetition, each played with both colors, no noise.",
             "Every agent meets perfect play and random play, then, in two rounds, the next one below it on the ladder that it has not met.",
             "Elo: Bradley-Terry maximum likelihood with a weak prior, perfect play at 0; the two games of an opening count as one draw.",
             "Agents play puct with exact wins and losses backed up; 1 simulation is the raw policy.",

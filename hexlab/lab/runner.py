@@ -57,8 +57,14 @@ def make_pool(workers: int) -> Iterator[concurrent.futures.Executor]:
 
 def _follow_parent() -> None:
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    if parent is None:
+        return
+
+    def end_with(process: multiprocessing.process.BaseProcess) -> None:
+        process.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
 
 
 def predict_seconds(config: Config) -> float:

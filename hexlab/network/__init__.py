@@ -7,7 +7,7 @@ from hexlab.network.backend import prepare_backend
 
 prepare_backend()
 
-from hexlab.network import flops  # noqa: E402
+import hexlab.network.flops as flops  # noqa: E402
 from hexlab.network.checkpoints import load, load_tree, save, save_tree  # noqa: E402
 from hexlab.network.evaluator import NetworkEvaluator  # noqa: E402
 from hexlab.network.features import swap_frame, to_planes, write_planes  # noqa: E402

@@ -101,7 +101,8 @@ def play_slice(group: Group, evaluator: Evaluator, config: Config, iteration: in
         tree: scratch memory from `mcts.allocate_tree`.
     """
     size, boards = config.size, config.boards
-    recipe = {"puct": mcts.puct, "regularized": mcts.regularized}[config.recipe](config.exploration, prove=config.prove)
+    make_recipe = mcts.puct if config.recipe == "puct" else mcts.regularized
+    recipe = make_recipe(config.exploration, prove=config.prove)
     noise = mcts.RootNoise(config.noise_fraction) if config.noise_fraction > 0 else None
     going = np.full(boards, -1, np.int8)
     parts: list[tuple] = []
