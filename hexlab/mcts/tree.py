@@ -8,7 +8,7 @@ So descent looks at the children alone, newest first, and at one move more: the 
 |---|---|---|
 | `nodes` | NODE[B, N] | scalars of a node, 64 bytes, one cache line: the table below |
 | `cells` | uint8[B, N, A] | board at the node, codes as in `hexlab.rules.kernels` |
-| `untried` | float32[B, N, A] | prior of each legal move without a child, -1 elsewhere; logits (-inf: occupied) until a move is chosen here |
+| `untried` | float32[B, N, A] | prior of each legal move without a child, else -1; logits (-inf: occupied) until a move is chosen here |
 | `used` | int32[B] | nodes in use |
 | `leaf` | int32[B] | node that the current simulation reached; -1 where the board idles |
 | `span` | float64[B, 2] | lowest and highest value that any node of the tree was given at its first visit, seen by Black |
