@@ -174,9 +174,9 @@ def play_ladder(
         rounds: rounds after the matches against the anchors.
         neighbors: opponents that an agent meets below itself in a round.
         seed: any integer.
-        threads: threads that play, each its own matches.
-        executor: plays in place of threads of its own, for example worker processes; the players must be picklable then. Matches
-            under way when the generator is closed are left to its owner.
+        threads: threads that play, each its own matches; with an executor, the number of its workers.
+        executor: plays in place of threads of its own, for example worker processes; the players must be picklable
+            then. Matches under way when the generator is closed are left to its owner.
         anchors: players whom everyone meets; by default random play and, up to 5x5, perfect play. They are named by
             the size, such as ``random-5`` and ``perfect-5``, since the keys of a store that holds several sizes must
             differ.
@@ -239,7 +239,7 @@ class _Crew:
     """Those who play matches: threads, stopped before their next ply on leaving the ``with`` block, or somebody else's executor."""
 
     def __init__(self, threads: int, seed: int, executor: concurrent.futures.Executor | None) -> None:
-        self._seed, self._executor = seed, executor
+        self._threads, self._seed, self._executor = threads, seed, executor
         self._stop = threading.Event()
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="arena")
 
