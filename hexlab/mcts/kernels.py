@@ -491,47 +491,68 @@ def read(tree, rule, c, paper, prove, policy, visits, values):
         if root["open_move"] == _NOT_EXPANDED:
             _expand(nodes, untried, board, 0, scratch)
         values[board] = root["value"]
-        visits[board] = 0
-        known_visits = 0
-        child = np.int64(root["child"])
-        while child >= 0:
-            other = nodes[board, child]
-            visits[board, other["action"]] = other["visits"]
-            if not (prove and other["status"] == WON and root["status"] == OPEN):
-                known_visits += other["visits"]
-            child = np.int64(other["sibling"])
-        # A proven win takes the winning moves alone, else proven losses get nothing; in a lost root all moves count as they are.
-        winning = prove and root["status"] == WON
-        skip = prove and root["status"] == OPEN
-        by_visits = known_visits > 0 and rule == PUCT
-        weight, top, offset = 1.0, 0.0, 1.0
-        if rule == REGULARIZED and known_visits > 0:
-            weight, top, offset = _regularize(nodes, untried, span, board, 0, c, paper, skip)
-        open_share = 1.0
-        if known_visits > 0 and rule == REGULARIZED:
-            open_share = weight / (offset + (top - _scaled(root["value"], root["turn"], span, board)))
-        if winning or by_visits:
-            open_share = 0.0
-        for cell in range(policy.shape[1]):
-            policy[board, cell] = open_share * max(np.float32(0.0), untried[board, 0, cell])
-        child = np.int64(root["child"])
-        while child >= 0:
-            other = nodes[board, child]
-            cell = other["action"]
-            if winning:
-                policy[board, cell] = 1.0 if other["status"] == LOST else 0.0
-            elif skip and other["status"] == WON:
-                policy[board, cell] = 0.0
-            elif by_visits:
-                policy[board, cell] = other["visits"]
-            elif known_visits > 0:
-                gap = offset + (top - _scaled(-other["value"], root["turn"], span, board))
-                policy[board, cell] = weight * other["prior"] / gap
-            else:
-                policy[board, cell] = other["prior"]
-            child = np.int64(other["sibling"])
+        avoid = prove and root["status"] == OPEN  # moves proven to lose; in a lost root all moves count
+        tried_visits = _read_visits(nodes, board, avoid, visits)
+        if prove and root["status"] == WON:
+            _share_among_wins(nodes, board, policy)
+        elif tried_visits == 0:
+            _share_by_weight(nodes, untried, span, board, avoid, 1.0, 0.0, 0.0, policy)
+        elif rule == PUCT:
+            _share_by_visits(nodes, board, avoid, policy)
+        else:
+            weight, top, offset = _regularize(nodes, untried, span, board, 0, c, paper, avoid)
+            _share_by_weight(nodes, untried, span, board, avoid, weight, top, offset, policy)
         total = 0.0
         for cell in range(policy.shape[1]):
             total += policy[board, cell]
         for cell in range(policy.shape[1]):
             policy[board, cell] /= total
+
+
+@_compiled
+def _read_visits(nodes, board, avoid, visits):
+    """Write the visits of the root's children and return their sum, without moves to be avoided."""
+    visits[board] = 0
+    total = 0
+    child = np.int64(nodes[board, 0]["child"])
+    while child >= 0:
+        other = nodes[board, child]
+        visits[board, other["action"]] = other["visits"]
+        total += 0 if avoid and other["status"] == WON else other["visits"]
+        child = np.int64(other["sibling"])
+    return total
+
+
+@_compiled
+def _share_among_wins(nodes, board, policy):
+    policy[board] = 0.0
+    child = np.int64(nodes[board, 0]["child"])
+    while child >= 0:
+        other = nodes[board, child]
+        policy[board, other["action"]] = 1.0 if other["status"] == LOST else 0.0
+        child = np.int64(other["sibling"])
+
+
+@_compiled
+def _share_by_visits(nodes, board, avoid, policy):
+    policy[board] = 0.0
+    child = np.int64(nodes[board, 0]["child"])
+    while child >= 0:
+        other = nodes[board, child]
+        policy[board, other["action"]] = 0.0 if avoid and other["status"] == WON else other["visits"]
+        child = np.int64(other["sibling"])
+
+
+@_compiled
+def _share_by_weight(nodes, untried, span, board, avoid, weight, top, offset, policy):
+    """Write weight * P / (offset + (top - q)); an offset of 0 stands for the prior itself."""
+    root = nodes[board, 0]
+    gap = offset + (top - _scaled(root["value"], root["turn"], span, board)) if offset > 0.0 else 1.0
+    for cell in range(policy.shape[1]):
+        policy[board, cell] = weight * untried[board, 0, cell] / gap if untried[board, 0, cell] >= 0.0 else 0.0
+    child = np.int64(root["child"])
+    while child >= 0:
+        other = nodes[board, child]
+        gap = offset + (top - _scaled(-other["value"], root["turn"], span, board)) if offset > 0.0 else 1.0
+        policy[board, other["action"]] = 0.0 if avoid and other["status"] == WON else weight * other["prior"] / gap
+        child = np.int64(other["sibling"])

@@ -33,7 +33,7 @@ So descent looks at the children alone, newest first, and at one move more: the 
 | `turn` | int8 | color to move: 0 Black, 1 White |
 | `status` | int8 | for the side to move: 1 proven won, -1 proven lost (a finished game is), 0 open |
 
-A node takes 64 + 5 A bytes: 189 at 5x5, 469 at 9x9, 669 at 11x11; a board 44 bytes more.
+A node takes 64 + 5 A bytes: 189 at 5x5, 469 at 9x9, 669 at 11x11; a board 36 bytes more.
 """
 
 from typing import NamedTuple
@@ -199,7 +199,7 @@ def allocate_tree(boards: int, simulations: int, size: int) -> Tree:
         size: board size n.
 
     Returns:
-        An unused tree of about B * (N * (64 + 5 * n * n) + 44) bytes.
+        An unused tree of B * (N * (64 + 5 * n * n) + 36) bytes.
 
     Raises:
         ConfigError: fewer than one board or simulation.
