@@ -71,9 +71,10 @@ class Train:
         _check_positive("--threads", self.threads)
         from hexlab import training
         from hexlab.app.progress import show_reports
+        from hexlab.lab import health
 
         config = getattr(self, "config", None) or training.Config()
-        show_reports(training.train(config, self.out, threads=self.threads))
+        show_reports(health.watch(training.train(config, self.out, threads=self.threads), self.out))
         print(f"done: {self.out} (try `hexlab verify {self.out}` or `hexlab play --agent {self.out}`)")
 
 
@@ -91,8 +92,9 @@ class Resume:
         _check_positive("--threads", self.threads)
         from hexlab import training
         from hexlab.app.progress import show_reports
+        from hexlab.lab import health
 
-        if not show_reports(training.resume(self.out, threads=self.threads)):
+        if not show_reports(health.watch(training.resume(self.out, threads=self.threads), self.out)):
             print(f"{self.out} was finished already")
         print(f"done: {self.out}")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hexlab.lab.health import Health
     from hexlab.lab.runner import Progress
     from hexlab.training import Report
 
@@ -14,20 +15,21 @@ __all__ = ["show_progress", "show_reports"]
 _LINE_SECONDS = 10.0
 
 
-def show_reports(reports: "Iterable[Report]") -> int:
-    """Run training to its end while showing how it goes.
+def show_reports(reports: "Iterable[tuple[Report, Health | None]]") -> int:
+    """Run training to its end while showing how it goes and how well its snapshots play.
 
     Args:
-        reports: what `training.train` or `training.resume` returns.
+        reports: what `lab.health.watch` returns.
 
     Returns:
         How many reports there were; 0 for a run that was finished already.
     """
     count = 0
     with _open_display() as show:
-        for report in reports:
+        for report, health in reports:
             count += 1
-            show("train", report.iteration / report.iterations, str(report), report.timing.eta)
+            message = f"{report}; {health}" if health else str(report)
+            show("train", report.iteration / report.iterations, message, report.timing.eta)
     return count
 
 

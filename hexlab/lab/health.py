@@ -4,11 +4,13 @@ import dataclasses
 import importlib.resources
 import json
 import math
+import os
 import pathlib
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from hexlab import arena
+from hexlab import arena, mcts, network, training
 from hexlab.errors import PositionError
 from hexlab.protocols import Player
 from hexlab.rules import cell_index, sgf
@@ -16,11 +18,24 @@ from hexlab.rules.batch import Boards
 from hexlab.rules.draws import derive_seeds
 from hexlab.rules.solver import Solver
 
-__all__ = ["SOLVED_SIZES", "Share", "Suite", "convert_openings", "count_blunders", "random_suite", "selfplay_suite", "solved_suites"]
+__all__ = [
+    "SOLVED_SIZES",
+    "Conversion",
+    "Health",
+    "Share",
+    "Suite",
+    "convert_openings",
+    "count_blunders",
+    "random_suite",
+    "selfplay_suite",
+    "solved_suites",
+    "watch",
+]
 
 SOLVED_SIZES = (2, 3, 4, 5)
 """Boards that the solver covers whole."""
 _POSITIONS, _GAMES = 101, 102
+_WATCHED_OPENINGS, _WATCHED_POSITIONS = 32, 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +107,8 @@ def random_suite(size: int, count: int, seed: int, solver: Solver | None = None)
     solver = solver or Solver(size)
     generator = np.random.default_rng(np.random.SeedSequence([seed, size, _POSITIONS]))
     seen: set[bytes] = set()
-    found, masks = [], []
+    found: list[Boards] = []
+    masks = []
     for _ in range(200):
         boards = Boards.empty(size, 4 * count)
         plies = generator.integers(0, size * size, len(boards))
@@ -215,9 +231,83 @@ def convert_openings(player: Player, size: int, moves: int, seed: int, repeats: 
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Health:
+    """Strength of a snapshot, measured while the run goes on.
+
+    Attributes:
+        snapshot: its number.
+        simulations: network evaluations a move.
+        random: games won against random play.
+        blunders: random won positions given away; None on boards that the solver does not cover.
+    """
+
+    snapshot: int
+    simulations: int
+    random: Share
+    blunders: Share | None
+
+    def __str__(self) -> str:
+        """A few words for a log."""
+        text = f"snapshot {self.snapshot} at {self.simulations} simulations: wins {100 * self.random.share:.0f} % against random play"
+        return text if self.blunders is None else f"{text}, gives away {100 * self.blunders.share:.1f} % of won positions"
+
+
+def watch(
+    reports: Iterable[training.Report], out: str | os.PathLike, simulations: int = 64, seed: int = 0
+) -> Iterator[tuple[training.Report, Health | None]]:
+    """Follow a run and measure every snapshot that it leaves; training itself stays as it is.
+
+    Each measurement is also a line of ``health.jsonl`` in the run's folder; one that is there already is not repeated.
+
+    Args:
+        reports: what `training.train` or `training.resume` returns.
+        out: the run's folder.
+        simulations: network evaluations a move.
+        seed: of the positions and openings.
+
+    Yields:
+        Each report with the newest measurement, None before the first.
+    """
+    path = pathlib.Path(out) / "health.jsonl"
+    known = {}
+    if path.exists():
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        known = {row["snapshot"]: row for row in rows}
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8", newline="\n")
+    suite = None
+    newest = None
+    for report in reports:
+        if report.snapshot is not None:
+            net = network.load(pathlib.Path(out) / report.snapshot)
+            size = net.architecture.size
+            number = int(pathlib.PurePosixPath(report.snapshot).stem)
+            if size in SOLVED_SIZES and suite is None:
+                suite = random_suite(size, _WATCHED_POSITIONS, seed)
+            if number in known:
+                row = known[number]
+                blunders = None if row["blunders"] is None else Share(**row["blunders"])
+                newest = Health(number, row["simulations"], Share(**row["random"]), blunders)
+            else:
+                newest = _measure(net, number, simulations, suite, seed)
+                with path.open("a", encoding="utf-8", newline="\n") as file:
+                    print(json.dumps(dataclasses.asdict(newest)), file=file)
+        yield report, newest
+
+
+def _measure(net, number: int, simulations: int, suite: Suite | None, seed: int) -> Health:
+    size = net.architecture.size
+    agent = arena.SearchPlayer(net, simulations, recipe=mcts.puct(prove=True))
+    rows = arena.play_pairing(agent, arena.RandomPlayer(), arena.openings(size, _WATCHED_OPENINGS, seed), seed)
+    won = sum(row.first_won_as_black + row.first_won_as_white for row in rows)
+    blunders = None if suite is None else count_blunders(agent, suite, seed)
+    return Health(number, simulations, Share(won, 2 * len(rows)), blunders)
+
+
 def _check_solved(size):
     if size not in SOLVED_SIZES:
-        raise PositionError(f"size {size}: the solver decides whole games on {SOLVED_SIZES[0]}x to {SOLVED_SIZES[-1]}x boards only")
+        low, high = SOLVED_SIZES[0], SOLVED_SIZES[-1]
+        raise PositionError(f"size {size}: the solver decides whole games on {low}x{low} to {high}x{high} boards only")
 
 
 def _join(size: int, parts: list[Boards]) -> Boards:

@@ -1,0 +1,76 @@
+import pathlib
+
+import pytest
+
+from hexlab import network
+from hexlab.errors import ConfigError
+from hexlab.lab import grids
+
+SMALL = """
+[small]
+about = "a test"
+seeds = [0, 7]
+test_simulations = [1, 2]
+openings = 4
+bootstrap = 10
+settings = { groups = 1, boards = 64, slice_moves = 4, simulations = 8, buffer = 9_000 }
+
+[[small.boards]]
+size = 3
+nets = ["2x1", "64x2"]
+simulations = 100_000
+flops = 1e9
+settings = { snapshots = 3 }
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "experiment.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def test_a_scale_becomes_one_config_a_board_net_and_seed(small):
+    grid = grids.read_grid("small", small)
+    assert [(cell.size, cell.width, cell.depth, cell.seed) for cell in grid.cells] == [
+        (3, 2, 1, 0), (3, 2, 1, 7), (3, 64, 2, 0), (3, 64, 2, 7)
+    ]  # fmt: skip
+    assert all(cell.snapshots == 3 and cell.simulations == 8 for cell in grid.cells)
+
+
+def test_the_tighter_of_both_caps_binds(small):
+    narrow, _, wide, _ = grids.read_grid("small", small).cells
+    assert narrow.samples == 100_000 // 8
+    forward = network.flops.count_forward(network.Architecture(3, 64, 2))
+    assert wide.samples == int(1e9 / forward // 8) < narrow.samples
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seeds", "seed", "'seed' is unknown"),
+        ('"2x1"', '"2"', "net '2': write width x depth"),
+        ("groups = 1", "group = 1", "unknown training setting 'group'"),
+        ("openings = 4\n", "", "'openings' is missing"),
+        ("[small]", "[small", "is not TOML"),
+    ],
+)
+def test_a_malformed_experiment_names_what_is_wrong(tmp_path, old, new, message):
+    path = tmp_path / "experiment.toml"
+    path.write_text(SMALL.replace(old, new))
+    with pytest.raises(ConfigError, match=message):
+        grids.read_grid("small", path)
+
+
+def test_an_unknown_scale_names_the_known_ones(small):
+    with pytest.raises(ConfigError, match="unknown scale 'huge': choose one of tiny, laptop"):
+        grids.read_grid("huge")
+    with pytest.raises(ConfigError, match="does not exist"):
+        grids.read_grid("small", pathlib.Path("nowhere.toml"))
+
+
+def test_the_laptop_scale_stays_within_its_budget():
+    grid = grids.read_grid("laptop")
+    assert grid.simulations <= 1.2e9
+    assert {cell.size for cell in grid.cells} == {3, 4, 5}

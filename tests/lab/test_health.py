@@ -1,0 +1,99 @@
+"""Blunders and openings are counted right: perfect play makes none and wins all, and planted mistakes are found."""
+
+import math
+
+import numpy as np
+import pytest
+
+from hexlab import arena, training
+from hexlab.errors import PositionError
+from hexlab.lab import health
+from hexlab.rules import Board
+from hexlab.rules.solver import Solver
+
+
+class FirstCell:
+    """Plays the first empty cell."""
+
+    name = "first cell"
+
+    def choose_moves(self, boards, seeds):
+        return boards.legal.argmax(axis=1).astype(np.int64)
+
+
+def test_random_suites_hold_distinct_live_won_positions():
+    suite = health.random_suite(4, 200, seed=3)
+    assert len(suite.boards) == 200
+    assert len({stones.tobytes() for stones in suite.boards.stones}) == 200
+    assert not suite.boards.finished.any()
+    solver = Solver(4)
+    assert (solver.winners(suite.boards) == suite.boards.turn).all()
+    assert np.array_equal(suite.winning, solver.winning_moves(suite.boards))
+    again = health.random_suite(4, 200, seed=3)
+    assert np.array_equal(again.boards.cells, suite.boards.cells)
+
+
+def test_perfect_play_makes_no_blunder_and_a_fool_makes_those_that_are_there():
+    suite = health.random_suite(3, 150, seed=0)
+    assert health.count_blunders(arena.SolverPlayer(3), suite, seed=0).count == 0
+    fool = health.count_blunders(FirstCell(), suite, seed=0)
+    first = suite.boards.legal.argmax(axis=1)
+    assert fool.count == sum(not suite.winning[row, cell] for row, cell in enumerate(first)) > 0
+    assert fool.total == 150
+
+
+@pytest.mark.parametrize("moves", [1, 2])
+def test_perfect_play_wins_every_opening_that_theory_gives_it(moves):
+    found = health.convert_openings(arena.SolverPlayer(3, name="agent"), 3, moves, seed=0)
+    assert found.openings.count == found.openings.total == {1: 9, 2: 72}[moves]
+    assert found.games.total == 3 * found.openings.total
+    assert found.lost == ()
+
+
+def test_openings_given_away_are_named():
+    found = health.convert_openings(FirstCell(), 3, 1, seed=0)
+    assert found.lost
+    assert found.openings.count == 9 - len(found.lost)
+    board = Board.from_moves(found.lost[0], 3)
+    assert len(board.moves) == 1
+
+
+def test_solved_suites_ship_for_4x4_to_7x7():
+    for size in (4, 5, 6, 7):
+        suites = health.solved_suites(size)
+        assert [suite.name for suite in suites] == ["solved suite, hard", "solved suite, random"]
+        assert all(suite.winning.any(axis=1).all() for suite in suites)
+    assert health.solved_suites(3) == []
+
+
+def test_shipped_suites_agree_with_the_solver():
+    for suite in health.solved_suites(4):
+        assert np.array_equal(suite.winning, Solver(4).winning_moves(suite.boards))
+
+
+def test_the_wilson_interval():
+    share = health.Share(0, 100)
+    assert share.interval[0] == 0
+    assert math.isclose(share.interval[1], 0.0370, abs_tol=1e-4)
+    assert health.Share(0, 0).interval == (0.0, 1.0)
+
+
+def test_a_size_beyond_the_solver_is_refused():
+    with pytest.raises(PositionError, match="size 6: the solver decides whole games on 2x2 to 5x5 boards only"):
+        health.random_suite(6, 10, seed=0)
+
+
+def test_watching_measures_every_snapshot_and_changes_nothing(tmp_path):
+    config = training.Config(
+        size=3, width=4, depth=1, samples=64 * 4 * 6, simulations=4, groups=1, boards=64, slice_moves=4, batch=64, buffer=9_000, snapshots=3
+    )
+    list(training.train(config, tmp_path / "alone", threads=1))
+    out = tmp_path / "watched"
+    seen = list(health.watch(training.train(config, out, threads=1), out, simulations=4))
+    assert (out / "metrics.jsonl").read_bytes() == (tmp_path / "alone" / "metrics.jsonl").read_bytes()
+    measured = {row.snapshot: row for _, row in seen if row}
+    assert sorted(measured) == [1, 2, 3]
+    assert len((out / "health.jsonl").read_text().splitlines()) == 3
+    assert measured[3].random.total == 64
+    assert "against random play" in str(measured[3])
+    assert list(health.watch(training.resume(out), out)) == []

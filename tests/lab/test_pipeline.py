@@ -1,0 +1,63 @@
+"""The main job at a scale of seconds: whole, repeated, and stopped in the middle."""
+
+import pytest
+
+from hexlab.errors import ConfigError, RunError
+from hexlab.lab import pipeline
+
+EXPERIMENT = """
+[minute]
+about = "3x3, two networks"
+seeds = [0]
+test_simulations = [1, 4]
+openings = 10
+bootstrap = 20
+settings = { groups = 1, boards = 64, slice_moves = 4, simulations = 8, buffer = 9_000, snapshots = 3, batch = 128 }
+
+[[minute.boards]]
+size = 3
+nets = ["2x1", "8x1"]
+simulations = 60_000
+flops = 1e12
+settings = {}
+"""
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    path = tmp_path / "experiment.toml"
+    path.write_text(EXPERIMENT)
+    return path
+
+
+@pytest.mark.slow
+def test_a_job_stopped_and_started_again_ends_in_the_same_tables(tmp_path, experiment):
+    steps = list(pipeline.reproduce("minute", tmp_path / "whole", workers=2, experiment=experiment))
+    assert steps[-1].done == 1
+    assert (tmp_path / "whole" / "report.html").stat().st_size > 10_000
+    for stop in ("train", "rate"):
+        out = tmp_path / stop
+        job = pipeline.reproduce("minute", out, workers=1, experiment=experiment)
+        for step in job:
+            if step.stage == stop and step.done > 0:
+                break
+        job.close()
+        list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
+        for table in ("runs", "snapshots", "agents", "pairings", "ratings"):
+            name = f"tables/{table}.csv"
+            assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), (stop, table)
+
+
+def test_a_folder_that_holds_something_else_is_refused(tmp_path, experiment):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(RunError, match="is not empty and holds no reproduction"):
+        pipeline.reproduce("minute", tmp_path, experiment=experiment)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_wrong_arguments_are_refused_before_anything_is_made(tmp_path, experiment):
+    with pytest.raises(ConfigError, match="workers=0"):
+        pipeline.reproduce("minute", tmp_path / "job", workers=0, experiment=experiment)
+    with pytest.raises(ConfigError, match="unknown scale 'hour'"):
+        pipeline.reproduce("hour", tmp_path / "job", experiment=experiment)
+    assert not (tmp_path / "job").exists()
