@@ -100,8 +100,8 @@ class SolverPlayer:
     Where the side to move wins, it plays a winning move, all of them with the same chance. Where it loses, it
     resists: it plays one of the moves that leave the winner the fewest winning replies, again with the same chance.
 
-    Each thread works with a solver of its own, which remembers what it has solved: the first games take longer than
-    later ones.
+    Each thread keeps one solver of a size for all its players, and that remembers what it has solved: the first games
+    take longer than later ones.
 
     Args:
         size: board size, 1 to 6; up to 5 every position takes milliseconds.
@@ -116,8 +116,7 @@ class SolverPlayer:
 
     def __init__(self, size: int, name: str | None = None):
         """Set the player up."""
-        self._threads = threading.local()
-        self._threads.solver = Solver(size)
+        _solver(size)
         self.size = int(size)
         self.name = f"perfect-{size}" if name is None else name
 
@@ -125,25 +124,31 @@ class SolverPlayer:
         """Return the expression that makes this player."""
         return f"SolverPlayer({self.size}, name={self.name!r})"
 
-    def __reduce__(self):
-        """Make it anew in another process, with an empty memory."""
-        return SolverPlayer, (self.size, self.name)
-
     def choose_moves(self, boards: Boards, seeds: np.ndarray) -> np.ndarray:
         """Choose one legal move for each of B unfinished games; see `hexlab.protocols.Player`.
 
         Raises:
             PositionError: boards of another size.
         """
-        solver = getattr(self._threads, "solver", None)
-        if solver is None:
-            solver = self._threads.solver = Solver(self.size)
+        solver = _solver(self.size)
         distinct, places = _find_distinct(boards)
         good = solver.winning_moves(distinct)
         lost = ~good.any(axis=1)
         if lost.any():
             good[lost] = solver.stubborn_moves(distinct[lost])
         return _choose_among(good[places], np.asarray(seeds, np.uint64))
+
+
+_KEPT = threading.local()
+
+
+def _solver(size: int) -> Solver:
+    """Return this thread's solver of a size: a player that is sent to a worker process again and again finds it warm."""
+    if not hasattr(_KEPT, "solvers"):
+        _KEPT.solvers = {}
+    if size not in _KEPT.solvers:
+        _KEPT.solvers[size] = Solver(size)
+    return _KEPT.solvers[size]
 
 
 class TakenBack(Exception):

@@ -42,6 +42,7 @@ PRIOR = 4000.0
 _WINS = np.array([2.0, 1.0, 1.0, 0.0])  # of `first` in an opening, by the four counts
 _Z = 1.959963984540054  # two-sided 95 % of the Gaussian
 _NEVER_MET = (math.nan, math.nan, math.nan, 0)
+_FEW = 50  # agents, up to which dense arrays cost less than the care that sparse ones need
 _STEPS = 200
 _TOLERANCE = 1e-12  # of the Newton decrement, in units of log-likelihood
 
@@ -343,9 +344,12 @@ def _fit(pool: _Pool, precision: float):
         (theta float64[N] in nats, inverse of the information there float64[N, N]).
     """
     games, wins, differences, agents = pool.games, pool.wins, pool.differences, len(pool.agents)
-    ridge = precision * scipy.sparse.eye_array(agents)
+    few = agents <= _FEW
+    if few:
+        differences = differences.toarray()
+    ridge = precision * (np.eye(agents) if few else scipy.sparse.eye_array(agents))
     theta = np.zeros(agents)
-    sparse = True
+    sparse = not few
 
     def loss(strengths: np.ndarray) -> float:
         gap = strengths[pool.first] - strengths[pool.second]
@@ -356,14 +360,17 @@ def _fit(pool: _Pool, precision: float):
     for _ in range(_STEPS):
         chances = expit(theta[pool.first] - theta[pool.second])
         gradient = differences.T @ (wins - games * chances) - precision * theta
-        weights = scipy.sparse.diags_array(games * chances * (1 - chances))
-        information = (differences.T @ weights @ differences + ridge).tocsc()
-        if sparse:
-            factor = _factor_sparse(information)
-            solve = factor.solve
-            sparse = 8 * factor.nnz < agents**2
+        weights = games * chances * (1 - chances)
+        if few:
+            solve = _factor_dense((differences.T * weights) @ differences + ridge)
         else:
-            solve = _factor_dense(information)
+            information = (differences.T @ scipy.sparse.diags_array(weights) @ differences + ridge).tocsc()
+            if sparse:
+                factor = _factor_sparse(information)
+                solve = factor.solve
+                sparse = 8 * factor.nnz < agents**2
+            else:
+                solve = _factor_dense(information.toarray())
         step = solve(gradient)
         if gradient @ step < _TOLERANCE:
             return theta + step, solve(np.eye(agents))
@@ -381,8 +388,8 @@ def _factor_sparse(information: scipy.sparse.csc_matrix):
     return scipy.sparse.linalg.splu(information, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
 
 
-def _factor_dense(information: scipy.sparse.csc_matrix):
-    factor = scipy.linalg.cho_factor(information.toarray(), lower=True, overwrite_a=True, check_finite=False)
+def _factor_dense(information: np.ndarray):
+    factor = scipy.linalg.cho_factor(information, lower=True, overwrite_a=True, check_finite=False)
     return functools.partial(scipy.linalg.cho_solve, factor, check_finite=False)
 
 

@@ -1,7 +1,9 @@
 """Tournaments: everyone meets whom the schedule says, once, and a stopped ladder ends like an undisturbed one."""
 
+import concurrent.futures
 import itertools
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -176,6 +178,19 @@ def test_a_killed_ladder_goes_on(tmp_path, monkeypatch):
         finish(agents, 4, killed, openings_per_pair=10, rounds=1, seed=0)
         finish(agents, 4, whole, openings_per_pair=10, rounds=1, seed=0)
         assert killed.read(Opening) == whole.read(Opening)
+
+
+def test_an_executor_may_play(tmp_path):
+    """Players go to its workers as pickles, as they would to other processes."""
+
+    class Carrier(concurrent.futures.ThreadPoolExecutor):
+        def submit(self, work, *arguments):
+            return super().submit(work, *pickle.loads(pickle.dumps(arguments)))
+
+    with Store(tmp_path / "a.sqlite") as own, Store(tmp_path / "b.sqlite") as carried, Carrier(2) as executor:
+        finish(DABBLERS[:4], 3, own, openings_per_pair=5, rounds=1)
+        finish(DABBLERS[:4], 3, carried, openings_per_pair=5, rounds=1, executor=executor)
+        assert own.read(Opening) == carried.read(Opening)
 
 
 def test_anchors_may_be_chosen(store):
