@@ -76,7 +76,7 @@ def test_importing_starts_no_backend_and_calls_run_on_the_callers_thread():
     assert settings == "False 1 False -1"
     thread, process = map(float, times.split())
     assert process > 0.02
-    assert thread > 0.9 * process
+    assert thread > 0.7 * process  # a pool of threads would leave the caller idle
     assert started == "True"
 
 
