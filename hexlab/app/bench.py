@@ -57,6 +57,8 @@ class Measure:
 def measure_all(size: int = 9, net: str = "5:64x4", seconds: float = 1.0, repeats: int = 5, threads: int = 1) -> Iterator[Measure]:
     """Measure one kind of work after another and yield each rate.
 
+    Self-play counts the simulations that its searches may use, 64 a move; a search that has proved its root ends before.
+
     Args:
         size: board size of random play and of search with a free evaluator.
         net: board size, width and depth of the network, as ``5:64x4``, for self-play, evaluation and learning.
