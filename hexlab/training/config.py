@@ -142,9 +142,9 @@ def _check_range(name, value, low, high):
 
 
 _PRESETS: dict[int, dict] = {
-    3: {"width": 32, "depth": 2, "samples": 200_000},
-    4: {"width": 64, "depth": 4, "samples": 1_200_000},
-    5: {"width": 128, "depth": 4, "samples": 3_800_000, "reuse": 3.0, "groups": 12},
+    3: {"width": 32, "depth": 2, "samples": 130_000, "boards": 512, "slice_moves": 4},
+    4: {"width": 64, "depth": 4, "samples": 1_000_000, "boards": 512, "slice_moves": 4},
+    5: {"width": 128, "depth": 4, "samples": 3_200_000, "reuse": 3.0, "groups": 12},
 }
 
 
