@@ -56,7 +56,7 @@ class SearchPlayer:
     Args:
         evaluator: judges positions; one that is shared by threads must allow that.
         simulations: evaluations a move, the root's included; 1 plays the raw policy.
-        recipe: `mcts.puct()` (the default) or `mcts.regularized()`.
+        recipe: by default `mcts.puct(prove=True)`, which backs up exact wins and losses; or another one of `mcts`.
         name: key of the agent, unique in a pool. Give one where a pool holds several evaluators.
 
     Raises:
@@ -73,7 +73,7 @@ class SearchPlayer:
             raise ConfigError(f"simulations={simulations!r}: give a whole number from 1 up; 1 is the raw policy")
         self.evaluator = evaluator
         self.simulations = int(simulations)
-        self.recipe = mcts.puct() if recipe is None else recipe
+        self.recipe = mcts.puct(prove=True) if recipe is None else recipe
         self.name = f"search@{simulations}" if name is None else name
 
     def __repr__(self) -> str:

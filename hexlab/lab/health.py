@@ -1,5 +1,6 @@
 """How well an agent plays by the standard of perfect play: blunders and openings given away, measured from outside of training."""
 
+import contextlib
 import dataclasses
 import importlib.resources
 import json
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from hexlab import arena, mcts, network, training
+from hexlab import arena, network, training
 from hexlab.errors import PositionError
 from hexlab.protocols import Player
 from hexlab.rules import cell_index, sgf
@@ -60,6 +61,10 @@ class Share:
         if not self.total:
             return 0.0, 1.0
         z, n, p = 1.959964, self.total, self.share
+        if self.count == 0:
+            return 0.0, z * z / (n + z * z)
+        if self.count == n:
+            return n / (n + z * z), 1.0
         center = (p + z * z / (2 * n)) / (1 + z * z / n)
         half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
         return max(0.0, center - half), min(1.0, center + half)
@@ -105,7 +110,7 @@ def random_suite(size: int, count: int, seed: int, solver: Solver | None = None)
     """
     _check_solved(size)
     solver = solver or Solver(size)
-    generator = np.random.default_rng(np.random.SeedSequence([seed, size, _POSITIONS]))
+    generator = np.random.default_rng(np.random.SeedSequence([seed % 2**64, size, _POSITIONS]))
     seen: set[bytes] = set()
     found: list[Boards] = []
     masks = []
@@ -272,7 +277,10 @@ def watch(
     path = pathlib.Path(out) / "health.jsonl"
     known = {}
     if path.exists():
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        rows = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(json.JSONDecodeError):  # the last line of a killed process may be cut
+                rows.append(json.loads(line))
         known = {row["snapshot"]: row for row in rows}
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8", newline="\n")
     suite = None
@@ -297,7 +305,7 @@ def watch(
 
 def _measure(net, number: int, simulations: int, suite: Suite | None, seed: int) -> Health:
     size = net.architecture.size
-    agent = arena.SearchPlayer(net, simulations, recipe=mcts.puct(prove=True))
+    agent = arena.SearchPlayer(net, simulations)
     rows = arena.play_pairing(agent, arena.RandomPlayer(), arena.openings(size, _WATCHED_OPENINGS, seed), seed)
     won = sum(row.first_won_as_black + row.first_won_as_white for row in rows)
     blunders = None if suite is None else count_blunders(agent, suite, seed)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hexlab import arena, mcts, network, scaling, training
+from hexlab import arena, network, scaling, training
 from hexlab.errors import ConfigError, RunError
 from hexlab.lab.grids import Grid, read_grid
 from hexlab.lab.machine import machine_facts
@@ -53,7 +53,7 @@ def _load_evaluator(path: str) -> network.NetworkEvaluator:
 
 
 def _load_player(path: str, simulations: int) -> arena.SearchPlayer:
-    return arena.SearchPlayer(_load_evaluator(path), simulations, recipe=mcts.puct(prove=True))
+    return arena.SearchPlayer(_load_evaluator(path), simulations)
 
 
 def reproduce(
@@ -87,7 +87,7 @@ def _reproduce(grid: Grid, folder: pathlib.Path, workers: int, manifest: dict) -
     with Store(folder / "results.sqlite") as store, make_pool(workers) as pool:
         yield from _timed("train", train_cells(grid.cells, folder / "cells", pool), folder, manifest)
         agents = _register(grid, folder, store)
-        yield from _timed("rate", _rate(grid, folder, agents, store, pool), folder, manifest)
+        yield from _timed("rate", _rate(grid, workers, agents, store, pool), folder, manifest)
         started = time.monotonic()
         yield Progress("fit", 0.0, "writing tables", 0.0, None)
         _write_tables(folder / "tables", grid, store)
@@ -121,7 +121,10 @@ def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
     path = folder / "manifest.json"
     described = json.loads(json.dumps(dataclasses.asdict(grid)))
     if path.exists():
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise RunError(f"{path} is damaged ({error}): restore it, or choose another folder") from None
         if manifest.get("grid") != described:
             name = manifest.get("grid", {}).get("scale")
             raise RunError(f"{folder} holds scale {name!r} with other settings than this version's {grid.scale!r}: choose another folder")
@@ -173,7 +176,7 @@ def _register(grid: Grid, folder: pathlib.Path, store: Store) -> dict[int, list[
 
 
 def _rate(
-    grid: Grid, folder: pathlib.Path, players: dict[int, list[SnapshotPlayer]], store: Store, pool: concurrent.futures.Executor
+    grid: Grid, workers: int, players: dict[int, list[SnapshotPlayer]], store: Store, pool: concurrent.futures.Executor
 ) -> Iterator[Progress]:
     """Play the tournament of every board, the largest first, so that what is left at the end is short."""
     started = time.monotonic()
@@ -189,6 +192,7 @@ def _rate(
             rounds=_ROUNDS,
             neighbors=_NEIGHBORS,
             seed=_SEED,
+            threads=workers,
             executor=pool,
         )
         for step in ladder:

@@ -9,9 +9,9 @@ import os
 import pathlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from hexlab.errors import ConfigError, RunError
+from hexlab.errors import ConfigError, HexlabError, RunError
 from hexlab.training import Config, read_config, resume, run_key, train
 
 __all__ = ["Progress", "make_pool", "predict_seconds", "train_cells"]
@@ -82,9 +82,7 @@ def predict_seconds(config: Config) -> float:
     return simulations * (1e-6 + forward / 20e9) + learned * (2e-6 + 3 * forward / 20e9) + 5.0
 
 
-def train_cells(
-    cells: Sequence[Config], folder: pathlib.Path, pool: concurrent.futures.Executor, on_done: Callable[[Config], None] | None = None
-) -> Iterator[Progress]:
+def train_cells(cells: Sequence[Config], folder: pathlib.Path, pool: concurrent.futures.Executor) -> Iterator[Progress]:
     """Train every cell in ``folder/<its key>``, longest first, and yield progress about twice a second.
 
     Finished cells are skipped and begun ones go on, so that repeating an interrupted call finishes its work.
@@ -105,12 +103,12 @@ def train_cells(
         for future in done:
             cell = running.pop(future)
             error = future.exception()
+            if error is not None and not isinstance(error, HexlabError):
+                raise error
             if error is not None:
                 name = f"{cell.size}x{cell.size} {cell.width}x{cell.depth} seed {cell.seed}"
                 raise RunError(f"training {name} in {folder / run_key(cell)} failed: {error}") from error
             finished += 1
-            if on_done is not None:
-                on_done(cell)
         work = _work_done(cells, folder, costs)
         elapsed = time.monotonic() - started
         gained = work - at_start

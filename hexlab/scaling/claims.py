@@ -308,9 +308,9 @@ def _search_claims(analysis: Analysis) -> list[Claim]:
     law = analysis.network_size
     if law is None:
         reason = analysis.missing.get("network size", "not enough data: needs a frontier")
-        claims.append(Claim(text, 0.93, "refitted to its curves", _NAN, _NAN, _NAN, reason))
+        claims.append(Claim(text, 0.93, "refitted to its 64-node agents", _NAN, _NAN, _NAN, reason))
     else:
-        claims.append(Claim(text, 0.93, "refitted to its curves", law.exponent, law.low, law.high))
+        claims.append(Claim(text, 0.93, "refitted to its 64-node agents", law.exponent, law.low, law.high))
     return claims
 
 

@@ -94,6 +94,8 @@ class Config:
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name}={getattr(self, name)}: give a number above 0")
         _check_range("window", self.window, 0, 1)
+        if self.boards < 64 or self.boards & (self.boards - 1):
+            raise ConfigError(f"boards={self.boards}: give a power of two from 64 up, such as 256")
         if self.recipe not in _RECIPES:
             raise ConfigError(f"recipe={self.recipe!r} is unknown: choose one of {', '.join(_RECIPES)}")
         if self.buffer < self.samples_an_iteration + self.groups * self.boards * self.size**2:

@@ -337,12 +337,15 @@ def _write_checkpoint(folder, config, state) -> None:
         "games": state.games,
         "steps": learner.steps,
         "replayed": state.replay.total,
+        "run": run_key(config),
     }
     network.save_tree(folder / "checkpoint.safetensors", tree, facts)
 
 
 def _read_checkpoint(folder, config) -> _State:
     tree, facts = network.load_tree(folder / "checkpoint.safetensors")
+    if facts.get("run") != run_key(config):
+        raise RunError(f"{folder} holds a checkpoint of other settings than its config.json: restore the file, or start a new run")
     fresh = make_learner(config)
     optimizer = type(fresh.optimizer)(**tree["optimizer"])
     replay = Replay(config.size, config.buffer)
@@ -358,7 +361,10 @@ def _read_checkpoint(folder, config) -> _State:
 
 def _elapsed(folder, iteration) -> float:
     lines = (folder / "timings.jsonl").read_text(encoding="utf-8").splitlines()[:iteration]
-    return json.loads(lines[-1])["elapsed"] if lines else 0.0
+    try:
+        return json.loads(lines[-1])["elapsed"] if lines else 0.0
+    except (json.JSONDecodeError, KeyError):
+        raise RunError(f"{folder / 'timings.jsonl'} is damaged at line {len(lines)}: the run folder was changed, start a new run") from None
 
 
 def _keep_lines(path, count) -> None:

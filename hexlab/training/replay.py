@@ -10,7 +10,6 @@ from hexlab.rules.draws import bounded
 __all__ = ["Batch", "Positions", "Replay"]
 
 
-
 class Positions(NamedTuple):
     """P positions of finished games, each in its mover's own frame (the mover joins top and bottom).
 

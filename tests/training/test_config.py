@@ -33,6 +33,7 @@ def test_an_integer_may_stand_for_a_float():
         ({"learning_rate": 0.0}, "learning_rate=0.0: give a number above 0"),
         ({"learning_rate": float("nan")}, "learning_rate=nan: give a finite number"),
         ({"noise_fraction": 1.5}, "noise_fraction=1.5"),
+        ({"boards": 100}, "boards=100: give a power of two from 64 up"),
         ({"buffer": 10}, "buffer=10 is smaller than what one iteration can finish"),
     ],
 )

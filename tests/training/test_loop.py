@@ -1,9 +1,11 @@
 """A run is its config: threads, kills and resumes change nothing but the clock."""
 
+import dataclasses
 import hashlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,6 +131,15 @@ def test_an_existing_folder_is_refused_with_the_two_ways_on(tmp_path):
 def test_resume_needs_a_run(tmp_path):
     with pytest.raises(RunError, match="holds no run"):
         training.resume(tmp_path)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(finished, tmp_path):
+    out, _ = finished
+    shutil.copytree(out, tmp_path / "run")
+    other = dataclasses.replace(TINY, seed=TINY.seed + 1)
+    (tmp_path / "run" / "config.json").write_text(other.to_json())
+    with pytest.raises(RunError, match=r"checkpoint of other settings than its config\.json"):
+        training.resume(tmp_path / "run")
 
 
 def test_learning_makes_the_network_agree_with_the_search(finished):
