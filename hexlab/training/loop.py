@@ -7,6 +7,7 @@ and a run that is killed and resumed ends in the same bytes.
 
 import concurrent.futures
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -167,8 +168,6 @@ def run_key(config: Config) -> str:
     >>> run_key(Config(size=3)) == run_key(Config(size=3))
     True
     """
-    import hashlib
-
     return hashlib.sha256(config.to_json().encode()).hexdigest()[:10]
 
 
