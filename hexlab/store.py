@@ -2,8 +2,8 @@
 
 Each table holds one kind of row of `hexlab.records` and has a key. A row that is there already is skipped, so a rerun
 may append what it likes; a row with an old key and new contents is refused, so that two experiments never mix. Every
-`append` is one transaction: a killed process loses at most the match that it was appending. Many processes may read;
-only one writes.
+`append` is one transaction, kept whole or not at all: who appends each match as it ends loses, when killed, only the
+matches that were still being played. Many processes may read; only one writes.
 
 The file is in SQLite's WAL mode (https://sqlite.org/wal.html): two more files, ``-wal`` and ``-shm``, lie beside it
 while it is open, and a ``.writer`` file holds the lock of the one writer. WAL needs a local disk: it does not work on
@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 from hexlab.errors import StoreError
 from hexlab.records import Agent, Opening, Pairing, Run, Snapshot
+from hexlab.system import Lock, find_holder
 
 __all__ = ["Store", "columns", "count_pairings", "find_half", "mirror", "read_table", "to_frame", "write_table"]
 
@@ -69,7 +70,7 @@ class Store:
         """Open or create the store."""
         self.path = pathlib.Path(path)
         self.read_only = read_only
-        self._lock: sqlite3.Connection | None = None
+        self._lock: Lock | None = None
         self._connection: sqlite3.Connection | None = None
         if self.path.is_dir():
             raise StoreError(
@@ -103,9 +104,10 @@ class Store:
 
     def close(self) -> None:
         """Close the file and let another process write; closing twice does nothing."""
-        for connection in (self._connection, self._lock):
-            if connection is not None:
-                connection.close()
+        if self._connection is not None:
+            self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
         self._connection = self._lock = None
 
     def append(self, rows: Iterable[Run | Snapshot | Agent | Opening]) -> int:
@@ -181,25 +183,17 @@ class Store:
             raise StoreError(f"{self.path} is closed: open the store again")
         return self._connection
 
-    def _lock_out_writers(self) -> sqlite3.Connection:
-        # An exclusive transaction on a file of its own: portable, and the operating system ends it with its process.
-        lock = sqlite3.connect(f"{self.path}.writer", timeout=0, isolation_level=None)
+    def _lock_out_writers(self) -> Lock:
+        path = self.path.with_name(self.path.name + ".writer")
         try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            lock.close()
-            if "locked" not in str(error):
-                raise StoreError(
-                    f"{self.path} cannot be written: {error}; check the folder and its permissions"
-                ) from error
+            return Lock(path)
+        except BlockingIOError:
             raise StoreError(
-                f"{self.path} is being written by another process, and only one may write: "
+                f"{self.path} is being written by {find_holder(path)}, and only one may write: "
                 "wait until it ends, or open the store with read_only=True"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            lock.close()
-            raise StoreError(f"{self.path}.writer is not hexlab's ({error}): move it away and try again") from error
-        return lock
+            ) from None
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be written: {error}; check the folder and its permissions") from error
 
     def _connect(self) -> sqlite3.Connection:
         if self.read_only:

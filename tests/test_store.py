@@ -143,7 +143,7 @@ def test_an_opening_lies_in_the_same_half_for_all_pairs_and_halves_are_even(path
 def test_only_one_writes_and_all_may_read(path):
     with Store(path) as writer:
         writer.append([games()])
-        with pytest.raises(StoreError, match="being written by another process, and only one may write"):
+        with pytest.raises(StoreError, match=rf"being written by process {os.getpid()}, and only one may write"):
             Store(path)
         with Store(path, read_only=True) as reader:
             assert reader.read(Opening) == [games()]
@@ -184,7 +184,7 @@ def test_a_killed_writer_loses_at_most_the_match_in_flight(path):
         command[-1] = os.fspath(path_now)
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             told = [int(child.stdout.readline()) for _ in range(5 + 3 * round_number)]
-            with pytest.raises(StoreError, match="being written by another process"):
+            with pytest.raises(StoreError, match=f"being written by process {child.pid}"):
                 Store(path_now)
             child.send_signal(signal.SIGKILL)
             told += [int(line) for line in child.stdout]

@@ -1,14 +1,14 @@
 """What a result was made on: processor, cores, memory, system, versions of the libraries and of hexlab itself."""
 
 import contextlib
-import ctypes
 import importlib.metadata
-import os
 import pathlib
 import platform
 import subprocess
 import sys
 from typing import Any
+
+from hexlab.system import count_cores, memory_bytes
 
 __all__ = ["machine_facts"]
 
@@ -30,10 +30,10 @@ def machine_facts() -> dict[str, Any]:
     >>> machine_facts()["cores"] >= 1
     True
     """
-    memory = _memory_bytes()
+    memory = memory_bytes()
     return {
         "processor": _processor_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "cores": count_cores(),
         "memory_gb": None if memory is None else round(memory / 1e9, 1),
         "system": platform.platform(),
         "python": f"{platform.python_version()} ({platform.python_implementation()})",
@@ -52,34 +52,6 @@ def _processor_name() -> str:
         if name:
             return name
     return platform.processor() or platform.machine()
-
-
-def _memory_bytes() -> int | None:
-    found = []
-    if sys.platform == "win32":
-        found.append(_windows_memory_bytes())
-    else:
-        with contextlib.suppress(ValueError, OSError):
-            found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-        for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-            with contextlib.suppress(OSError, ValueError):  # "max" when there is no limit
-                found.append(int(pathlib.Path(limit).read_text(encoding="ascii")))
-    return min((number for number in found if number > 0), default=None)
-
-
-def _windows_memory_bytes() -> int:
-    class Status(ctypes.Structure):  # MEMORYSTATUSEX of the Windows API
-        _fields_ = (
-            ("length", ctypes.c_ulong),
-            ("load", ctypes.c_ulong),
-            ("total", ctypes.c_ulonglong),
-            ("others", ctypes.c_ulonglong * 6),
-        )
-
-    status = Status()
-    status.length = ctypes.sizeof(Status)
-    known = getattr(ctypes, "windll").kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # noqa: B009, absent elsewhere
-    return int(status.total) if known else 0
 
 
 def _version(name: str) -> str | None:

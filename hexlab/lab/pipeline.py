@@ -22,6 +22,7 @@ from hexlab.lab.runner import Progress, make_pool, train_cells
 from hexlab.records import Agent, Rating, Run, Snapshot
 from hexlab.rules.batch import Boards
 from hexlab.store import Store, write_table
+from hexlab.system import count_cores
 
 __all__ = ["SnapshotPlayer", "reproduce"]
 
@@ -75,7 +76,7 @@ def reproduce(
         RunError: the folder holds something else, or a network failed to train.
     """
     grid = read_grid(scale, experiment)
-    workers = training.count_cores() if workers is None else workers
+    workers = count_cores() if workers is None else workers
     if workers < 1:
         raise ConfigError(f"workers={workers}: give a whole number from 1 up")
     folder = pathlib.Path(out)

@@ -1,6 +1,6 @@
 """Expert iteration: agents that teach themselves Hex by playing against themselves."""
 
 from hexlab.training.config import Config, preset
-from hexlab.training.loop import Report, count_cores, read_config, resume, run_key, train
+from hexlab.training.loop import Report, read_config, resume, run_key, train
 
-__all__ = ["Config", "Report", "count_cores", "preset", "read_config", "resume", "run_key", "train"]
+__all__ = ["Config", "Report", "preset", "read_config", "resume", "run_key", "train"]

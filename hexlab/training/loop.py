@@ -23,12 +23,13 @@ from hexlab import mcts, network
 from hexlab.errors import RunError
 from hexlab.records import Snapshot
 from hexlab.rules import sgf
+from hexlab.system import count_cores
 from hexlab.training.config import Config
 from hexlab.training.learner import Learner, Losses, learn, make_learner
 from hexlab.training.replay import Positions, Replay
 from hexlab.training.selfplay import CALIBRATION_BINS, Group, Slice, make_group, play_slice
 
-__all__ = ["Report", "count_cores", "read_config", "resume", "run_key", "train"]
+__all__ = ["Report", "read_config", "resume", "run_key", "train"]
 
 _SAMPLED_GAMES = 4
 
@@ -231,13 +232,6 @@ def _play(workspaces, params, group, config, iteration, number):
         return play_slice(group, evaluator.with_params(params), config, iteration, number, tree)
     finally:
         workspaces.put((evaluator, tree))
-
-
-def count_cores() -> int:
-    """Return the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _fresh_state(config) -> _State:

@@ -1,0 +1,182 @@
+"""What hexlab asks of the operating system: cores, memory, files that are whole or absent, and locks that end with their process."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import sys
+from types import TracebackType
+
+from hexlab.errors import RunError
+
+__all__ = ["Lock", "count_cores", "find_holder", "lock_folder", "memory_bytes", "write_whole"]
+
+_LOCKED_BYTE = 2**30  # far behind the holder's number, which others may read while Windows keeps the locked byte from them
+
+
+def count_cores() -> int:
+    """Return the cores that this process may use.
+
+    >>> count_cores() >= 1
+    True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_bytes() -> int | None:
+    """Return the main memory in bytes, or the container's limit where that is lower; None where the system does not tell."""
+    found = []
+    if sys.platform == "win32":
+        found.append(_windows_memory_bytes())
+    else:
+        with contextlib.suppress(ValueError, OSError):
+            found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+            with contextlib.suppress(OSError, ValueError):  # "max" when there is no limit
+                found.append(int(pathlib.Path(limit).read_text(encoding="ascii")))
+    return min((number for number in found if number > 0), default=None)
+
+
+def _windows_memory_bytes() -> int:
+    class Status(ctypes.Structure):  # MEMORYSTATUSEX of the Windows API
+        _fields_ = (
+            ("length", ctypes.c_ulong),
+            ("load", ctypes.c_ulong),
+            ("total", ctypes.c_ulonglong),
+            ("others", ctypes.c_ulonglong * 6),
+        )
+
+    status = Status()
+    status.length = ctypes.sizeof(Status)
+    known = getattr(ctypes, "windll").kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # noqa: B009, absent elsewhere
+    return int(status.total) if known else 0
+
+
+def write_whole(path: pathlib.Path, text: str) -> None:
+    """Write a text file in UTF-8 with line feeds so that a reader finds the old file or the new one, whole, whenever a process ends."""
+    draft = path.with_name(path.name + ".partial")
+    with draft.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+class Lock:
+    """An exclusive hold on a file that the operating system ends with its process, however that ends.
+
+    The file holds the number of the process and is removed on release; one that a killed process left is taken over.
+
+    Args:
+        path: the file; its folder must exist.
+
+    Raises:
+        BlockingIOError: someone holds it, in this process or another one; `find_holder` tells who.
+        OSError: the file cannot be made, or its disk knows no locks.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        """Take the lock or raise."""
+        self.path = path
+        self._handle: int | None = None
+        while self._handle is None:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            try:
+                _lock(handle)
+                if _is_at(handle, path):  # its last holder may have removed it in the meantime
+                    os.ftruncate(handle, 0)
+                    os.lseek(handle, 0, os.SEEK_SET)
+                    os.write(handle, f"{os.getpid()}\n".encode("ascii"))
+                    self._handle, handle = handle, -1
+            finally:
+                if handle >= 0:
+                    os.close(handle)
+
+    def release(self) -> None:
+        """Let others take the lock; releasing twice does nothing."""
+        handle, self._handle = self._handle, None
+        if handle is None:
+            return
+        if sys.platform == "win32":  # an open file cannot be removed there; nor can one that the next holder has opened
+            os.close(handle)
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+        else:
+            with contextlib.suppress(OSError):
+                if _is_at(handle, self.path):
+                    self.path.unlink()
+            os.close(handle)
+
+    def move_folder(self, target: pathlib.Path) -> None:
+        """Rename the folder that the lock's file lies in, and hold it on under its new name."""
+        if sys.platform == "win32":  # a folder with an open file cannot be renamed there
+            self.release()
+            self.path.parent.rename(target)
+            held = Lock(target / self.path.name)
+            self._handle, held._handle = held._handle, None
+        else:
+            self.path.parent.rename(target)
+        self.path = target / self.path.name
+
+    def __enter__(self) -> "Lock":
+        """Return the lock."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Release the lock."""
+        self.release()
+
+    def __del__(self) -> None:
+        """Release a lock that nobody refers to any more."""
+        if getattr(self, "_handle", None) is not None:
+            self.release()
+
+
+def find_holder(path: pathlib.Path) -> str:
+    """Return ``process 1234``, the holder of a lock, as far as its file tells."""
+    with contextlib.suppress(OSError, ValueError):
+        return f"process {int(path.read_text(encoding='ascii'))}"
+    return "another process"
+
+
+def lock_folder(folder: pathlib.Path) -> Lock:
+    """Return the lock of a run's folder, which one process at a time changes.
+
+    Raises:
+        RunError: another process holds it, or the folder cannot be locked.
+    """
+    path = folder / "lock"
+    try:
+        return Lock(path)
+    except BlockingIOError:
+        raise RunError(
+            f"{folder} is in use by {find_holder(path)}: wait until it ends, or stop it and try again, or choose another folder"
+        ) from None
+    except OSError as error:
+        raise RunError(f"{folder} cannot be locked ({error.strerror}): choose a folder on a local disk that you may write to") from error
+
+
+def _is_at(handle: int, path: pathlib.Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> None:
+        os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:  # how Windows says that the byte is locked
+            raise BlockingIOError(*error.args) from None
+
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,106 @@
+"""Locks end with their process and name their holder; files are whole or absent."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from hexlab import system
+from hexlab.errors import RunError
+
+HOLDER = """
+import pathlib, sys, time
+from hexlab.system import Lock
+held = Lock(pathlib.Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def hold(path):
+    """Start a process that holds a lock."""
+    child = subprocess.Popen([sys.executable, "-c", HOLDER, os.fspath(path)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "held\n"
+    return child
+
+
+def test_one_at_a_time_holds_a_folder_and_leaves_nothing_behind(tmp_path):
+    with system.lock_folder(tmp_path), pytest.raises(RunError, match=rf"in use by process {os.getpid()}: wait until it ends, or stop it"):
+        system.lock_folder(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    again = system.lock_folder(tmp_path)
+    again.release()
+    again.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_holder_is_named_and_its_death_frees_the_folder(tmp_path):
+    with hold(tmp_path / "lock") as child:
+        try:
+            with pytest.raises(RunError, match=f"in use by process {child.pid}"):
+                system.lock_folder(tmp_path)
+        finally:
+            child.kill()
+    assert (tmp_path / "lock").exists(), "a killed process cannot tidy up"
+    with system.lock_folder(tmp_path):
+        assert system.find_holder(tmp_path / "lock") == f"process {os.getpid()}"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_nobody_refers_to_is_free(tmp_path):
+    held = system.Lock(tmp_path / "lock")
+    del held
+    system.Lock(tmp_path / "lock").release()
+
+
+def test_a_lock_removed_by_its_last_holder_is_not_mistaken_for_the_new_one(tmp_path, monkeypatch):
+    """Someone opens the file, and before locking it the holder lets go and another one takes a new file of that name."""
+    path = tmp_path / "lock"
+    first = system.Lock(path)
+    real, others = system._lock, []
+
+    def lock_late(handle):
+        if not others:
+            monkeypatch.setattr(system, "_lock", real)
+            first.release()
+            others.append(system.Lock(path))
+        real(handle)
+
+    monkeypatch.setattr(system, "_lock", lock_late)
+    with pytest.raises(BlockingIOError):
+        system.Lock(path)
+    assert path.exists()
+
+
+def test_a_folder_is_renamed_under_its_lock(tmp_path):
+    (tmp_path / "draft").mkdir()
+    held = system.lock_folder(tmp_path / "draft")
+    held.move_folder(tmp_path / "run")
+    with pytest.raises(RunError, match="in use"):
+        system.lock_folder(tmp_path / "run")
+    held.release()
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_locked_says_so(tmp_path):
+    with pytest.raises(RunError, match="cannot be locked"):
+        system.lock_folder(tmp_path / "absent")
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "facts.json"
+    system.write_whole(path, "one\n")
+
+    def fail(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(system.os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        system.write_whole(path, "two\n")
+    assert path.read_bytes() == b"one\n"
+
+
+def test_the_machine_is_counted():
+    assert 1 <= system.count_cores() <= 4096
+    assert system.memory_bytes() is None or 2**27 < system.memory_bytes() < 2**50
