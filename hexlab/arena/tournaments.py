@@ -20,7 +20,7 @@ __all__ = ["SOLVED_SIZE", "Progress", "Table", "draw_openings", "play_ladder", "
 
 SOLVED_SIZE = 5
 """Largest board on which perfect play takes part by default: a move takes milliseconds."""
-_AT_ONCE = 32  # matches played together: large enough for full batches, small enough to lose
+_AT_ONCE = 32  # matches of a round robin that are played together, for full batches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,8 +163,8 @@ def play_ladder(
 
     A match that the store holds is not played again, so a tournament that was stopped goes on where it was. The
     schedule follows from the arguments and the results alone: stopped and resumed or not, on any number of threads,
-    the rows are the same. A match is kept, whole, once it and those played beside it are over; at most `threads`
-    times 32 matches are lost.
+    the rows are the same. A match is kept, whole, as soon as it is over: when the process is killed, each thread or
+    worker loses at most the match that it was playing.
 
     Args:
         agents: players with different names; threads share them.
@@ -251,23 +251,25 @@ class _Crew:
         self._pool.shutdown(cancel_futures=True)
 
     def play(self, matches: Sequence[Match]) -> Iterator[list[Opening]]:
-        """Yield the rows of each match, groups of matches in the order in which they end."""
-        at_once = min(_AT_ONCE, max(1, -(-len(matches) // self._threads)))  # no thread idles beside a full group
-        groups = [matches[start : start + at_once] for start in range(0, len(matches), at_once)]
-        waiting = {self._submit(group) for group in groups}
+        """Yield the rows of each match as it ends."""
+        left = iter(matches)
+        waiting: set[concurrent.futures.Future] = set()
         try:
-            while waiting:
+            while True:
+                waiting |= {self._submit(match) for match in itertools.islice(left, 4 * self._threads - len(waiting))}
+                if not waiting:
+                    return
                 ready, waiting = concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
-                for group in ready:
-                    yield from group.result()
+                for match in sorted(ready, key=lambda match: match.exception() is not None):  # a failure loses no other match
+                    yield from match.result()
         finally:
-            for group in waiting:
-                group.cancel()
+            for match in waiting:
+                match.cancel()
 
-    def _submit(self, group: Sequence[Match]) -> concurrent.futures.Future:
+    def _submit(self, match: Match) -> concurrent.futures.Future:
         if self._executor is None:
-            return self._pool.submit(play_until, group, self._seed, self._stop)
-        return self._executor.submit(play_matches, group, self._seed)
+            return self._pool.submit(play_until, [match], self._seed, self._stop)
+        return self._executor.submit(play_matches, [match], self._seed)
 
 
 def _check_pool(players: Sequence[Player]) -> list[Player]:

@@ -134,8 +134,7 @@ def test_more_openings_are_added_to_those_played(store):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_stopped_and_resumed_on_any_number_of_threads_the_rows_are_the_same(tmp_path, monkeypatch, threads):
-    monkeypatch.setattr("hexlab.arena.tournaments._AT_ONCE", 3)
+def test_stopped_and_resumed_on_any_number_of_threads_the_rows_are_the_same(tmp_path, threads):
     options = {"openings_per_pair": 8, "rounds": 2, "neighbors": 1, "seed": 4}
     with Store(tmp_path / "whole.sqlite") as whole, Store(tmp_path / "parts.sqlite") as parts:
         finish(DABBLERS, 3, whole, **options)
@@ -230,3 +229,18 @@ def test_a_player_that_fails_ends_the_ladder(store):
 
     with pytest.raises(StoreError, match="no moves today"):
         finish([Broken(), *DABBLERS[:2]], 3, store, openings_per_pair=2)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_failure_loses_the_matches_being_played_and_no_other(store, threads):
+    class Mortal:
+        name = "mortal"
+
+        def choose_moves(self, boards, seeds):
+            raise StoreError("no more")
+
+    with pytest.raises(StoreError, match="no more"):
+        finish([*DABBLERS[:6], Mortal()], 3, store, openings_per_pair=4, rounds=0, threads=threads)
+    rows = store.read(Opening)
+    assert len(rows) >= 4 * (12 - (threads - 1)), "six dabblers met two anchors before"
+    assert len(rows) % 4 == 0, "a match is whole or absent"
