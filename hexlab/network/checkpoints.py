@@ -181,7 +181,10 @@ def _write(path: Path, tree: Any, kind: str, facts: dict[str, Any]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         try:
+            temporary.touch()
+            mode = temporary.stat().st_mode  # what the user's settings give a new file; safetensors lets nobody else read it
             safetensors.numpy.save_file(named, temporary, metadata={_KEY: header})
+            temporary.chmod(mode)
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, path)

@@ -312,6 +312,16 @@ class TestAtomicWriting:
         save_tree(tmp_path / "state", {"a": np.ones(3, int)})
         assert steps[:2] == ["sync", "replace"]
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+    @pytest.mark.parametrize("mask", [0o022, 0o077])
+    def test_files_are_as_readable_as_any_other_of_their_user(self, tmp_path, mask):
+        before = os.umask(mask)
+        try:
+            save_tree(tmp_path / "state", {"a": np.ones(3)})
+        finally:
+            os.umask(before)
+        assert (tmp_path / "state").stat().st_mode & 0o777 == 0o666 & ~mask
+
     def test_a_folder_that_is_missing_is_told(self, tmp_path):
         with pytest.raises(CheckpointError, match=r"cannot write .*check that its folder exists"):
             save_tree(tmp_path / "no" / "state", {"a": np.zeros(1)})
