@@ -5,8 +5,9 @@
 
 from hexlab.mcts.batched import Found, SearchResult, run_search, search
 from hexlab.mcts.evaluators import check_evaluator, rollouts, solved, tabulated, uniform
-from hexlab.mcts.policies import Recipe, RootNoise, pick_moves, puct, regularized
+from hexlab.mcts.policies import Recipe, RootNoise, gumbel, pick_moves, puct, regularized
 from hexlab.mcts.reference import trace
+from hexlab.mcts.reuse import advance
 from hexlab.mcts.tree import Child, Tree, allocate_tree
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "RootNoise",
     "SearchResult",
     "Tree",
+    "advance",
     "allocate_tree",
     "check_evaluator",
+    "gumbel",
     "pick_moves",
     "puct",
     "regularized",

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 
 from hexlab.errors import ConfigError, HexlabError, PositionError
-from hexlab.mcts import kernels
+from hexlab.mcts import halving, kernels, regularizing
 from hexlab.mcts.policies import Recipe, RootNoise, checked_seeds, puct
+from hexlab.mcts.reuse import find_position, mix_noise, move_subtrees, plant_rest
 from hexlab.mcts.tree import Tree, allocate_tree
 from hexlab.protocols import Evaluation, Evaluator
 from hexlab.rules.batch import Boards
@@ -22,15 +23,19 @@ class SearchResult:
     """What a search found.
 
     Attributes:
-        policy: float32[B, A], the improved policy: shares of the visits for `puct`, pi-bar for `regularized`; the prior after one
-            simulation. Sums to 1, 0 for illegal moves.
-        visits: int32[B, A], visits of the root's children. They add up to simulations - 1, less where a proof ended the search.
+        policy: float32[B, A], the improved policy, to learn: shares of the visits for `puct`, pi-bar for `regularized`, pi' for
+            `gumbel`; the prior after one simulation. Sums to 1, 0 for illegal moves.
+        best: int64[B], the move to play: the move that is left after sequential halving for `gumbel`, noise and all; the largest
+            share of the policy for the others. Ties by the lowest cell.
+        visits: int32[B, A], visits of the root's children. They add up to simulations - 1, less where a proof ended the search; with
+            a tree that was kept, to simulations and the visits that the root's children had before.
         values: float32[B] in [-1, 1], the root's value after the search, for the side to move.
         raw_values: float32[B] in [-1, 1], the evaluator's own answer for the root.
         tree: the trees, in the memory that was handed in; the next search there overwrites them.
     """
 
     policy: np.ndarray
+    best: np.ndarray
     visits: np.ndarray
     values: np.ndarray
     raw_values: np.ndarray
@@ -46,6 +51,7 @@ def run_search(
     seeds: np.ndarray,
     noise: RootNoise | None = None,
     tree: Tree | None = None,
+    reuse: bool = False,
 ) -> SearchResult:
     """Search B positions of one size side by side.
 
@@ -58,14 +64,18 @@ def run_search(
         evaluator: judges the leaves. It gets the same B rows in every step; rows of boards that idle, or whose leaf ends the game,
             hold an old or a finished position, and what is answered for them is ignored.
         simulations: evaluations a search, the root's included, from 1 up: one number, or int[B]. 1 gives the raw policy.
-        recipe: `puct` (the default) or `regularized`.
-        seeds: uint64[B], the only source of randomness: for root noise, and for the draws of `regularized`.
-        noise: noise on the root's prior.
+        recipe: `puct` (the default), `regularized` or `gumbel`.
+        seeds: uint64[B], the only source of randomness: for root noise, for the draws of `regularized`, for the noise of `gumbel`.
+        noise: noise on the root's prior; not with `gumbel`, which has its own.
         tree: memory from `allocate_tree` to use again, for at least B boards and the largest number of simulations.
+        reuse: go on from what `tree` holds of a position already, after `advance` by the moves that were played. A budget counts new
+            evaluations alone. A board whose tree has another root, or no room for the budget beside what it holds, starts
+            afresh; so give the tree room for two or three budgets. Noise is mixed into the prior of a kept root too. Use one recipe
+            throughout. Not with `gumbel`, whose halving shares out a root's first visits.
 
     Raises:
         PositionError: a finished game among the boards, or no board.
-        ConfigError: simulations, seeds or a tree that do not fit.
+        ConfigError: simulations, seeds or a tree that do not fit, noise or reuse with `gumbel`, reuse without a tree.
         HexlabError: an evaluator that answers in a wrong shape, or with numbers that are not finite or out of range.
 
     >>> from hexlab import mcts
@@ -84,31 +94,63 @@ def run_search(
     budgets = _checked_budgets(simulations, count)
     draws = checked_seeds(seeds, count)
     steps = int(budgets.max())
+    gumbel = recipe.name == "gumbel"
+    if gumbel and (noise is not None or reuse):
+        raise ConfigError(
+            "gumbel explores by its own noise, set by gumbel_scale: leave out root noise"
+            if noise is not None
+            else "gumbel halves its moves from a root without visits: search without reuse, or by puct or regularized"
+        )
+    if reuse and tree is None:
+        raise ConfigError("reuse without a tree: give the tree of the search before")
     tree = allocate_tree(count, steps, size) if tree is None else _fitting(tree, count, steps, size)
 
-    rule = kernels.PUCT if recipe.name == "puct" else kernels.REGULARIZED
     c, reduction = float(recipe.c), float(recipe.fpu_reduction)
     leaves = boards.copy()
-    neighbors = neighbor_table(size)
-    kernels.plant(tree, leaves.cells, leaves.turn, draws)
+    where = budgets, leaves.cells, leaves.turn, leaves.winner, size, neighbor_table(size)
+    scratch = kernels.allocate_scratch(size)
+    sigma = float(recipe.c_visit), c, recipe.rescale
+    scores = np.empty((count, size * size)) if gumbel else None
+    evaluation = Evaluation(np.zeros(leaves.cells.shape, np.float32), np.zeros(count, np.float32))
+    if reuse:
+        kept = plant_rest(tree, leaves, budgets, draws, recipe.prove)
+        if noise is not None:
+            mix_noise(tree, scratch, kept, float(noise.fraction), float(noise.concentration))
+    else:
+        kernels.plant(tree, leaves.cells, leaves.turn, draws)
     for step in range(steps):
-        wanted = kernels.walk_down(
-            tree, step, budgets, leaves.cells, leaves.turn, leaves.winner, size, neighbors, rule, c, reduction, recipe.paper_lambda,
-            recipe.prove,
-        )  # fmt: skip
+        if gumbel:
+            wanted = halving.walk_down(tree, step, *where, scratch, scores, int(recipe.max_considered), *sigma, recipe.prove)
+        elif recipe.name == "puct":
+            wanted = kernels.walk_down(tree, step, *where, scratch, c, reduction, recipe.prove)
+        else:
+            wanted = regularizing.walk_down(tree, step, *where, scratch, c, recipe.paper_lambda, recipe.prove)
         if wanted:
             evaluation = _checked_evaluation(evaluator(leaves), leaves)
         wrong = kernels.back_up(tree, *evaluation, recipe.prove)
         if wrong >= 0:
             raise HexlabError(_describe(wrong, *evaluation))
+        if step == 0 and gumbel:
+            halving.draw_scores(tree, float(recipe.gumbel_scale), scores)
         if step == 0 and noise is not None:
-            kernels.add_noise(tree, float(noise.fraction), float(noise.concentration))
+            if reuse:
+                mix_noise(tree, scratch, ~kept, float(noise.fraction), float(noise.concentration))
+            else:
+                kernels.add_noise(tree, scratch, float(noise.fraction), float(noise.concentration))
 
     policy = np.empty((count, size * size), np.float32)
     visits = np.empty((count, size * size), np.int32)
     searched = np.empty(count, np.float32)
-    kernels.read(tree, rule, c, recipe.paper_lambda, recipe.prove, policy, visits, searched)
-    return SearchResult(policy, visits, searched, tree.raw.copy(), tree)
+    if gumbel:
+        best = np.empty(count, np.int64)
+        halving.read(tree, scratch, scores, *sigma, recipe.prove, policy, visits, searched, best)
+    elif recipe.name == "puct":
+        kernels.read(tree, scratch, recipe.prove, policy, visits, searched)
+        best = policy.argmax(axis=1)
+    else:
+        regularizing.read(tree, scratch, c, recipe.paper_lambda, recipe.prove, policy, visits, searched)
+        best = policy.argmax(axis=1)
+    return SearchResult(policy, best, visits, searched, tree.raw.copy(), tree)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +158,7 @@ class Found:
     """What a search of one board found.
 
     Attributes:
-        best: name of the move with the largest share of the policy, ties by the lowest cell.
+        best: name of the move to play, as in `SearchResult`.
         value: the position's value after the search, in [-1, 1] for the side to move.
         visits: visits of each move that was tried, by name, most visited first.
         policy: share of each legal move in the improved policy, by name, in the order of cells.
@@ -137,6 +179,7 @@ def search(
     *,
     recipe: Recipe | None = None,
     seed: int = 0,
+    tree: Tree | None = None,
 ) -> Found:
     """Search one position.
 
@@ -144,28 +187,42 @@ def search(
         board: an unfinished game.
         evaluator: judges the positions of the tree: a network, `rollouts`, `uniform`.
         simulations: evaluations, the root's included.
-        recipe: `puct` (the default) or `regularized`.
-        seed: any integer; `regularized` draws its moves from it.
+        recipe: `puct` (the default), `regularized` or `gumbel`.
+        seed: any integer; `regularized` draws its moves from it, `gumbel` its noise.
+        tree: `Found.tree` of a search before. What it knows of this position, wherever it met it, is kept, and the simulations come
+            on top; the tree itself stays as it is. Not with `gumbel`.
 
     Raises:
-        PositionError: a finished game.
-        ConfigError: fewer than one simulation.
+        PositionError: a finished game, or a tree of another board size.
+        ConfigError: fewer than one simulation, or a tree for `gumbel`.
 
     >>> from hexlab import mcts
     >>> found = mcts.search(Board.from_moves("b2 a1", size=3), mcts.rollouts(games=32), simulations=200)
     >>> found.value > 0.5
     True
     """
-    result = run_search(Boards.from_board(board), evaluator, simulations, recipe=recipe, seeds=derive_seeds(seed, count=1))
+    boards, seeds = Boards.from_board(board), derive_seeds(seed, count=1)
+    memory = None if tree is None else _copy_known(tree, boards, int(_checked_budgets(simulations, 1)[0]))
+    result = run_search(boards, evaluator, simulations, recipe=recipe, seeds=seeds, tree=memory, reuse=memory is not None)
     policy = result.policy[0]
     names = {cell: cell_name(cell, board.size) for cell in board.legal_moves.cells}
     return Found(
-        best=names[int(policy.argmax())],
+        best=names[int(result.best[0])],
         value=float(result.values[0]),
         visits={child.move: child.visits for child in result.tree.children()},
         policy={name: float(policy[cell]) for cell, name in names.items()},
         tree=result.tree,
     )
+
+
+def _copy_known(tree: Tree, boards: Boards, simulations: int) -> Tree:
+    """Return what a tree knows of a position in memory of its own, with room for more simulations."""
+    if tree.size != boards.size:
+        raise PositionError(f"a tree of size {tree.size} for a board of size {boards.size}: give the tree of a search of this game")
+    node = find_position(tree, boards)
+    memory = allocate_tree(1, int(tree.used[0, 0]) + simulations, boards.size)
+    move_subtrees(tree.rows(0, 1), np.array([node]), memory)
+    return memory
 
 
 def _checked_budgets(simulations, count: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Recipes: how a search picks moves inside the tree, with the constants of the publications.
 
-Both work on a node with visits `N` (its own evaluation included), prior `P(a)` and children with visits `n(a)` and mean value
+They work on a node with visits `N` (its own evaluation included), prior `P(a)` and children with visits `n(a)` and mean value
 `Q(a)`, seen by the side to move at the node.
 
 `puct`, AlphaZero (Silver et al., "A general reinforcement learning algorithm that masters chess, shogi, and Go through self-play",
@@ -21,6 +21,22 @@ against 42 % with four random games a position; 5x5: no difference beyond chance
 with n the visits of all children and A the number of legal moves. Descent samples from pi_bar, and pi_bar at the root is the
 result: the paper's "ALL". q is Q scaled to [0, 1] by the lowest and the highest value that any node of this tree got at its first
 visit. A move without a visit takes the node's own value for Q. Before the first visit of a child pi_bar is the prior.
+
+`gumbel` (Danihelka et al., "Policy improvement by planning with Gumbel", ICLR 2022): at every node Q is completed, a move without a
+visit takes
+
+    v_mix = (V + n * sum P(b) Q(b) / sum P(b)) / (1 + n),    sums over the moves b with visits, n all their visits,
+
+V the evaluator's value of the node, and
+
+    sigma(q) = (c_visit + max n(b)) * c_scale * q,    pi'(a) proportional to P(a) * exp(sigma(Q(a))).
+
+Q enters sigma scaled to [0, 1] by the lowest and the highest completed value of the node, as in the library mctx (its range is taken
+to be at least 1e-8), or as it is, in [-1, 1]. Below the root descent takes the move with the largest pi'(a) - n(a) / (1 + n), ties to
+the lowest cell; no draw. At the root every move gets Gumbel noise g(a); the `max_considered` moves with the largest g(a) + log P(a)
+are a draw from the prior without replacement, and share the visits by sequential halving: all get some, the half with the largest
+g(a) + log P(a) + sigma(Q(a)) gets more, and so on down to two. The best of the most visited moves is the one to play, and pi' at the
+root, an improvement of the policy in expectation whatever the number of simulations, is the one to learn.
 """
 
 import dataclasses
@@ -32,19 +48,23 @@ import numpy as np
 from hexlab.errors import ConfigError
 from hexlab.rules.draws import uniform as draw_uniform
 
-__all__ = ["Recipe", "RootNoise", "pick_moves", "puct", "regularized"]
+__all__ = ["Recipe", "RootNoise", "gumbel", "pick_moves", "puct", "regularized"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How to search. Made by `puct` and `regularized`.
+    """How to search. Made by `puct`, `regularized` and `gumbel`.
 
     Attributes:
-        name: "puct" or "regularized".
-        c: weight of the prior against the values.
+        name: "puct", "regularized" or "gumbel".
+        c: puct, regularized: weight of the prior against the values; gumbel: `c_scale`, weight of the values against the prior.
         fpu_reduction: puct: how far below its node an untried move starts, times the root of the prior mass tried there.
         paper_lambda: regularized: take lambda = c * n / (n + A), as the code of Jones (2021) has it, in place of Grill's.
         prove: back up exact wins and losses.
+        c_visit: gumbel: visits that are added to those of the most visited move.
+        max_considered: gumbel: moves that enter the first round at the root.
+        gumbel_scale: gumbel: factor of the noise at the root; 0 plays without.
+        rescale: gumbel: scale the values of a node to [0, 1].
     """
 
     name: str
@@ -52,15 +72,25 @@ class Recipe:
     fpu_reduction: float = 0.0
     paper_lambda: bool = False
     prove: bool = False
+    c_visit: float = 50.0
+    max_considered: int = 16
+    gumbel_scale: float = 1.0
+    rescale: bool = True
 
     def __post_init__(self):
         """Check the ranges."""
-        if self.name not in ("puct", "regularized"):
-            raise ConfigError(f"unknown recipe {self.name!r}: there are 'puct' and 'regularized'")
+        if self.name not in ("puct", "regularized", "gumbel"):
+            raise ConfigError(f"unknown recipe {self.name!r}: there are 'puct', 'regularized' and 'gumbel'")
         if not (isinstance(self.c, (int, float)) and math.isfinite(self.c) and self.c > 0):
-            raise ConfigError(f"recipe {self.name}: the weight of the prior is {self.c!r}: give a number above 0")
+            weight = "c_scale" if self.name == "gumbel" else "the weight of the prior"
+            raise ConfigError(f"recipe {self.name}: {weight} is {self.c!r}: give a number above 0")
         if not (isinstance(self.fpu_reduction, (int, float)) and math.isfinite(self.fpu_reduction) and self.fpu_reduction >= 0):
             raise ConfigError(f"recipe {self.name}: fpu_reduction is {self.fpu_reduction!r}: give a number from 0 up")
+        for name, number in (("c_visit", self.c_visit), ("gumbel_scale", self.gumbel_scale)):
+            if isinstance(number, bool) or not (isinstance(number, (int, float)) and math.isfinite(number) and number >= 0):
+                raise ConfigError(f"recipe {self.name}: {name} is {number!r}: give a number from 0 up")
+        if isinstance(self.max_considered, bool) or not isinstance(self.max_considered, int) or self.max_considered < 1:
+            raise ConfigError(f"recipe {self.name}: max_considered is {self.max_considered!r}: give a whole number from 1 up")
 
 
 def puct(c_puct: float = 1.25, *, fpu_reduction: float = 0.0, prove: bool = False) -> Recipe:
@@ -92,6 +122,45 @@ def regularized(c: float = 1.0, *, paper_lambda: bool = False, prove: bool = Fal
         ConfigError: a number out of its range.
     """
     return Recipe("regularized", c, paper_lambda=paper_lambda, prove=prove)
+
+
+def gumbel(
+    *,
+    max_considered: int = 16,
+    gumbel_scale: float = 1.0,
+    c_visit: float = 50.0,
+    c_scale: float = 0.1,
+    rescale: bool = True,
+    prove: bool = False,
+) -> Recipe:
+    """Return the search of Danihelka et al. (2022), which improves on the prior with few simulations.
+
+    Play `SearchResult.best`, learn `SearchResult.policy`. The noise takes the place of `RootNoise`, and comes from the seeds.
+
+    Args:
+        max_considered: moves that enter the first round at the root, drawn from the prior without replacement.
+        gumbel_scale: factor of the noise at the root. With 0 nothing is drawn and the search plays its strongest, as for evaluation.
+        c_visit: constant of sigma; the paper's is 50.
+        c_scale: weight of the values in sigma. 0.1 is published for rescaled values, 1 for board games and values as they are.
+        rescale: scale the values of a node to [0, 1] by their own range. Differences grow large where all moves are worth about the
+            same; without, values count as they are, in [-1, 1].
+        prove: as in `puct`. A move that is proven to lose leaves the halving, and the best of those dropped before takes its place.
+
+    Raises:
+        ConfigError: a number out of its range.
+
+    >>> gumbel(gumbel_scale=0).name
+    'gumbel'
+    """
+    return Recipe(
+        "gumbel",
+        c_scale,
+        prove=prove,
+        c_visit=c_visit,
+        max_considered=max_considered,
+        gumbel_scale=gumbel_scale,
+        rescale=rescale,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,6 +41,7 @@ class Node:
         children: nodes by cell, in the order of their first visits.
         visits: visits, the node's own evaluation included.
         total: sum of the values of the visits, for the side to move here.
+        raw: value of the first visit, for the side to move here: the evaluator's, or -1 in a finished game.
         status: for the side to move: 1 proven won, -1 proven lost, 0 open.
     """
 
@@ -50,6 +51,7 @@ class Node:
     children: "dict[int, Node]" = dataclasses.field(default_factory=dict)
     visits: int = 0
     total: float = 0.0
+    raw: float = 0.0
     status: int = 0
 
 
@@ -94,14 +96,14 @@ def trace(
         board: an unfinished game.
         evaluator: judges positions.
         simulations: evaluations, the root's included.
-        recipe: `puct` (the default) or `regularized`.
+        recipe: `puct` (the default), `regularized` or `gumbel`.
         seed: state of the random generator, below 2**64: the same number in `seeds` of `run_search` gives the same search.
         noise: noise on the root's prior.
 
     Raises:
         PositionError: a finished game.
     """
-    search = Search(board, evaluator, recipe, seed, noise)
+    search = Search(board, evaluator, recipe, seed, noise, simulations)
     for _ in range(simulations):
         step = search.simulate()
         if step is None:
@@ -111,7 +113,7 @@ def trace(
 
 def search_slowly(board: Board, evaluator: Evaluator, simulations: int, **options) -> "Search":
     """Run a whole search as `trace` does, with the same arguments, and return it for its results."""
-    search = Search(board, evaluator, **options)
+    search = Search(board, evaluator, budget=simulations, **options)
     for _ in range(simulations):
         search.simulate()
     return search
@@ -127,8 +129,9 @@ class Search:
         recipe: Recipe | None = None,
         seed: int = 0,
         noise: RootNoise | None = None,
+        budget: int = 1,
     ):
-        """Make the position the root."""
+        """Make the position the root; `gumbel` shares out a budget of this many simulations."""
         if board.winner is not None:
             raise PositionError(f"the game on {board!r} is over: search takes unfinished games only")
         self.root = Node(board.copy())
@@ -138,6 +141,17 @@ class Search:
         self.noise = noise
         self.low, self.high = math.inf, -math.inf  # of the values at first visits, seen by Black
         self.simulations = 0
+        self.budget = budget
+        self.scores: dict[int, float] = {}  # gumbel: logit and noise of the root's moves
+
+    def advance(self, move: int, seed: int = 0) -> None:
+        """Make the subtree under a move of the root the tree, and forget the rest. The move must have been tried."""
+        self.root = self.root.children[move]
+        self.draws = np.array([seed], np.uint64)
+        values = [node.raw if node.board.turn == 0 else -node.raw for node in _walk(self.root)]
+        self.low, self.high = min(values), max(values)
+        if self.noise is not None:
+            self.add_noise(self.noise)
 
     def simulate(self) -> Step | None:
         """Run one simulation; None once the root is proven."""
@@ -160,13 +174,21 @@ class Search:
         path = [self.root]
         while path[-1].visits > 0 and path[-1].board.winner is None:
             node = path[-1]
-            move = self.pick_largest(node) if self.recipe.name == "puct" else self.draw(node)
+            move = self.choose(node)
             if move not in node.children:
                 board = node.board.copy()
                 board.push(move)
                 node.children[move] = Node(board, node.priors[move])
             path.append(node.children[move])
         return path
+
+    def choose(self, node: Node) -> int:
+        """Return the move that the recipe descends to."""
+        if self.recipe.name == "puct":
+            return self.pick_largest(node)
+        if self.recipe.name == "regularized":
+            return self.draw(node)
+        return self.pick_by_halving() if node is self.root else self.pick_most_missed(node)
 
     def evaluate(self, leaf: Node) -> float:
         """Return the value of a leaf for the side to move, and fill in its priors at the first visit."""
@@ -175,7 +197,11 @@ class Search:
         else:
             logits, values = self.evaluator(Boards.from_board(leaf.board))
             value = float(values[0])
-            leaf.priors = softmax({cell: float(logits[0, cell]) for cell in leaf.board.legal_moves.cells})
+            moves = {cell: float(logits[0, cell]) for cell in leaf.board.legal_moves.cells}
+            leaf.priors = softmax(moves)
+            if leaf is self.root and self.recipe.name == "gumbel":
+                self.scores = {cell: logit + self.draw_gumbel() for cell, logit in moves.items()}
+        leaf.raw = value
         black_value = value if leaf.board.turn == 0 else -value
         self.low, self.high = min(self.low, black_value), max(self.high, black_value)
         return value
@@ -246,6 +272,55 @@ class Search:
             low, high = (middle, high) if sum(share / (middle + gap) for share, gap in terms) > 1 else (low, middle)
         return {move: share / (high + gap) for move, (share, gap) in zip(moves, terms, strict=True)}
 
+    def draw_gumbel(self) -> float:
+        """Draw Gumbel noise for a move of the root."""
+        if self.recipe.gumbel_scale == 0:
+            return 0.0
+        return self.recipe.gumbel_scale * -math.log(-math.log(draw_uniform(self.draws, 0)))
+
+    def sigma(self, node: Node, moves: list[int]) -> dict[int, float]:
+        """Return sigma(Q) of some moves of a node, 0 for the best; a move without a visit takes v_mix for Q."""
+        tried = {move: child for move, child in node.children.items() if move in moves}
+        visits = sum(child.visits for child in tried.values())
+        q = {move: -self.value(child) for move, child in tried.items()}
+        mixed = node.raw
+        if visits > 0:
+            mean = sum(child.prior * q[move] for move, child in tried.items()) / sum(child.prior for child in tried.values())
+            mixed = (node.raw + visits * mean) / (visits + 1)
+        completed = {move: q.get(move, mixed) for move in moves}
+        lowest, highest = min(completed.values()), max(completed.values())
+        weight = (self.recipe.c_visit + max((child.visits for child in tried.values()), default=0)) * self.recipe.c
+        if self.recipe.rescale:
+            weight /= max(highest - lowest, 1e-8)
+        return {move: weight * (value - highest) for move, value in completed.items()}
+
+    def pick_by_halving(self) -> int:
+        """Return the move of the root that is next in sequential halving."""
+        schedule = halving_schedule(min(self.recipe.max_considered, len(self.root.priors)), self.budget - 1)
+        scheduled = schedule[self.root.visits - 1]
+        counts = {move: self.root.children[move].visits if move in self.root.children else 0 for move in self.candidates(self.root)}
+        below = [count for count in counts.values() if count <= scheduled]
+        wanted = max(below) if below else min(counts.values())
+        return self.find_best([move for move, count in counts.items() if count == wanted], list(counts))
+
+    def find_best(self, among: list[int], candidates: list[int]) -> int:
+        """Return the move of the root with the largest logit + noise + sigma among some, ties to the lowest cell."""
+        sigma = self.sigma(self.root, candidates)
+        return max(among, key=lambda move: (self.scores[move] + sigma[move], -move))
+
+    def improved_policy(self, node: Node, moves: list[int]) -> dict[int, float]:
+        """Return pi' over some moves of a node: the prior times exp(sigma(Q))."""
+        weights = {move: node.priors[move] * math.exp(sigma) for move, sigma in self.sigma(node, moves).items()}
+        total = sum(weights.values())
+        return {move: weight / total for move, weight in weights.items()}
+
+    def pick_most_missed(self, node: Node) -> int:
+        """Return the move whose share of the visits is farthest below its share of pi', ties to the lowest cell."""
+        policy = self.improved_policy(node, self.candidates(node))
+        visits = {move: node.children[move].visits if move in node.children else 0 for move in policy}
+        total = sum(visits.values())
+        return max(policy, key=lambda move: (policy[move] - visits[move] / (1 + total), -move))
+
     def scale(self, value: float, node: Node) -> float:
         """Scale a value, seen by the side to move at a node, to [0, 1] by the range of the tree."""
         if self.high <= self.low:
@@ -253,12 +328,14 @@ class Search:
         return (value - self.low if node.board.turn == 0 else value + self.high) / (self.high - self.low)
 
     def add_noise(self, noise: RootNoise) -> None:
-        """Mix Dirichlet noise into the root's priors."""
+        """Mix Dirichlet noise into the root's priors, of moves that were tried too."""
         priors = self.root.priors
         drawn = draw_dirichlet(self.draws, 0, noise.concentration / len(priors), len(priors))
         for move, extra in zip(priors, drawn, strict=True):
             mixed = np.float32((1.0 - noise.fraction) * priors[move] + noise.fraction * extra)
             priors[move] = float(max(mixed, np.float32(1e-38)))
+        for move, child in self.root.children.items():
+            child.prior = priors[move]
 
     def policy(self) -> np.ndarray:
         """Return float64[A], the improved policy."""
@@ -269,6 +346,8 @@ class Search:
         visits = {move: root.children[move].visits for move in moves if move in root.children}
         if self.recipe.prove and wins:
             weights = dict.fromkeys(wins, 1.0)
+        elif self.recipe.name == "gumbel":
+            weights = self.improved_policy(root, moves)
         elif not visits:
             weights = {move: root.priors[move] for move in moves}
         elif self.recipe.name == "puct":
@@ -278,6 +357,15 @@ class Search:
         for move, weight in weights.items():
             found[move] = weight
         return found / found.sum()
+
+    def best(self) -> int:
+        """Return the move to play: for `gumbel` the one that halving leaves, else the largest of the policy, ties to the lowest cell."""
+        if self.recipe.name != "gumbel" or self.root.status == 1:
+            return int(self.policy().argmax())
+        moves = self.candidates(self.root) if self.root.status == 0 else list(self.root.priors)
+        counts = {move: self.root.children[move].visits if move in self.root.children else 0 for move in moves}
+        most = max(counts.values())
+        return self.find_best([move for move, count in counts.items() if count == most], moves)
 
     def visits(self) -> np.ndarray:
         """Return int64[A], the visits of the root's children."""
@@ -293,6 +381,31 @@ def softmax(logits: dict[int, float]) -> dict[int, float]:
     terms = {cell: math.exp(logit - largest) for cell, logit in logits.items()}
     total = sum(terms.values())
     return {cell: float(np.float32(term / total)) for cell, term in terms.items()}
+
+
+def halving_schedule(considered: int, visits: int) -> list[int]:
+    """Return, for each visit that sequential halving has to give, how many visits the move that gets it must have.
+
+    >>> halving_schedule(considered=4, visits=12)
+    [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    """
+    if considered == 1:
+        return list(range(visits))
+    rounds = math.ceil(math.log2(considered))
+    schedule: list[int] = []
+    width, before = considered, 0
+    while len(schedule) < visits:
+        for _ in range(max(1, visits // (rounds * width))):
+            schedule += [before] * width
+            before += 1
+        width = max(2, width // 2)
+    return schedule[:visits]
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children.values():
+        yield from _walk(child)
 
 
 def _move_between(above: Node, below: Node) -> int:

@@ -1,15 +1,20 @@
 """The memory of a search: B trees of up to N nodes in a handful of arrays.
 
 Node 0 is the root. A node's first visit is its evaluation, so a tree holds at most as many nodes as it ran simulations. A node
-carries its board, and the prior of the moves that nobody has tried there; the prior of a move that was tried moves into the child.
-So descent looks at the children alone, newest first, and at one move more: the untried one with the largest prior.
+carries its board, and the prior of the moves that nobody has tried there; the prior of a move that was tried moves into its edge.
+So descent looks at the edges alone, and at one move more: the untried one with the largest prior.
+
+The edges of a node lie side by side, oldest first, with all that a choice among them needs, so that descent reads memory in
+order. They start in a block of two; a full block moves to one twice as large at the end of the pool. All blocks that k edges ever
+had hold fewer than 4 k, and a tree has fewer edges than nodes, so 4 N slots suffice.
 
 | array | type | meaning |
 |---|---|---|
 | `nodes` | NODE[B, N] | scalars of a node, 64 bytes, one cache line: the table below |
+| `edges` | EDGE[B, 4 N] | moves that were tried, 24 bytes each: the second table below |
 | `cells` | uint8[B, N, A] | board at the node, codes as in `hexlab.rules.kernels` |
 | `untried` | float32[B, N, A] | prior of each legal move without a child, else -1; logits (-inf: occupied) until a move is chosen here |
-| `used` | int32[B] | nodes in use |
+| `used` | int32[B, 2] | nodes and slots for edges in use |
 | `leaf` | int32[B] | node that the current simulation reached; -1 where the board idles |
 | `span` | float64[B, 2] | lowest and highest value that any node of the tree was given at its first visit, seen by Black |
 | `raw` | float32[B] | the evaluator's value of the root, for the side to move |
@@ -21,19 +26,29 @@ So descent looks at the children alone, newest first, and at one move more: the 
 | `value` | float64 | `total` / `visits`; exactly -1 or 1 once `status` says so and the recipe asks for proofs |
 | `tried` | float64 | sum of the priors of the moves that have a child |
 | `open_mass` | float64 | sum of the priors of the untried moves; -2 for not looked up |
-| `prior` | float32 | prior of the move that leads here |
+| `open_prior` | float32 | prior of `open_move`; not set where that is below 0 |
+| `raw` | float32 | value at the first visit, for the side to move here: the evaluator's, or -1 in a finished game |
 | `visits` | int32 | visits, the node's own evaluation included |
 | `parent` | int32 | -1 at the root |
-| `child` | int32 | newest child, -1 for none |
-| `sibling` | int32 | the parent's next older child, -1 for none |
-| `action` | int16 | cell of the move that leads here, -1 at the root |
+| `first` | int32 | slot of the oldest edge; not set where there is none |
+| `slot` | int16 | number of the edge that leads here among the parent's, from 0; -1 at the root |
+| `count` | int16 | edges |
 | `open_move` | int16 | untried move with the largest prior, ties by the lowest cell; -1 none, -2 not looked up, -3 logits |
 | `legal` | int16 | legal moves here |
 | `refuted` | int16 | moves here that are proven to lose |
 | `turn` | int8 | color to move: 0 Black, 1 White |
 | `status` | int8 | for the side to move: 1 proven won, -1 proven lost (a finished game is), 0 open |
 
-A node takes 64 + 5 A bytes: 189 at 5x5, 469 at 9x9, 669 at 11x11; a board 36 bytes more.
+| field of an edge | type | meaning |
+|---|---|---|
+| `value` | float64 | `value` of the node it leads to |
+| `prior` | float32 | prior of the move, root noise included |
+| `visits` | int32 | `visits` of the node it leads to |
+| `node` | int32 | index of that node |
+| `move` | int16 | cell of the move |
+| `status` | int8 | `status` of that node |
+
+A node takes 160 + 5 A bytes, its share of the edges included: 285 at 5x5, 565 at 9x9, 765 at 11x11; a board 40 bytes more.
 """
 
 from typing import NamedTuple
@@ -43,7 +58,7 @@ import numpy as np
 from hexlab.errors import ConfigError, PositionError
 from hexlab.rules.cells import cell_name, check_size
 
-__all__ = ["NODE", "Child", "Tree", "allocate_tree"]
+__all__ = ["EDGE", "NODE", "Child", "Tree", "allocate_tree"]
 
 NODE = np.dtype(
     [
@@ -51,16 +66,28 @@ NODE = np.dtype(
         ("value", np.float64),
         ("tried", np.float64),
         ("open_mass", np.float64),
-        ("prior", np.float32),
+        ("open_prior", np.float32),
+        ("raw", np.float32),
         ("visits", np.int32),
         ("parent", np.int32),
-        ("child", np.int32),
-        ("sibling", np.int32),
-        ("action", np.int16),
+        ("first", np.int32),
+        ("slot", np.int16),
+        ("count", np.int16),
         ("open_move", np.int16),
         ("legal", np.int16),
         ("refuted", np.int16),
         ("turn", np.int8),
+        ("status", np.int8),
+    ],
+    align=True,
+)
+EDGE = np.dtype(
+    [
+        ("value", np.float64),
+        ("prior", np.float32),
+        ("visits", np.int32),
+        ("node", np.int32),
+        ("move", np.int16),
         ("status", np.int8),
     ],
     align=True,
@@ -92,6 +119,7 @@ class Tree(NamedTuple):
     """The trees of B boards. The arrays are described in `hexlab.mcts.tree`; the methods are for people."""
 
     nodes: np.ndarray
+    edges: np.ndarray
     cells: np.ndarray
     untried: np.ndarray
     used: np.ndarray
@@ -135,13 +163,19 @@ class Tree(NamedTuple):
             PositionError: no such board or node.
         """
         self._check(board, node)
-        nodes, found = self.nodes[board], []
-        index = int(nodes["child"][node])
-        while index >= 0:
-            child = nodes[index]
-            found.append((-int(child["visits"]), int(child["action"]), index))
-            index = int(child["sibling"])
-        return [self._child(board, index) for _, _, index in sorted(found)]
+        edges = self.list_edges(board, node)
+        order = np.lexsort((edges["move"], -edges["visits"]))
+        return [self._child(edge) for edge in edges[order]]
+
+    def list_edges(self, board: int, node: int) -> np.ndarray:
+        """Return the edges of a node, EDGE[count], oldest first; a view.
+
+        Args:
+            board: row of the batch.
+            node: index of the node, 0 for the root.
+        """
+        first, count = int(self.nodes[board, node]["first"]), int(self.nodes[board, node]["count"])
+        return self.edges[board, first : first + count] if count else self.edges[board, :0]
 
     def to_text(self, depth: int = 2, width: int = 5, board: int = 0) -> str:
         """Draw the most visited part of a tree.
@@ -178,16 +212,17 @@ class Tree(NamedTuple):
             rest = children[width:]
             lines.append(f"{indent}  ... {len(rest)} more with {sum(child.visits for child in rest)} visits")
 
-    def _child(self, board: int, index: int) -> Child:
-        node = self.nodes[board, index]
-        name = cell_name(int(node["action"]), self.size)
-        return Child(index, name, int(node["visits"]), 0.0 - float(node["value"]), float(node["prior"]), -int(node["status"]))
+    def _child(self, edge: np.void) -> Child:
+        name = cell_name(int(edge["move"]), self.size)
+        return Child(
+            int(edge["node"]), name, int(edge["visits"]), 0.0 - float(edge["value"]), float(edge["prior"]), -int(edge["status"])
+        )
 
     def _check(self, board: int, node: int) -> None:
         if not 0 <= board < self.boards:
             raise PositionError(f"no board {board!r} in a tree of {self.boards} boards: give a row from 0 to {self.boards - 1}")
-        if not 0 <= node < self.used[board]:
-            raise PositionError(f"no node {node!r} in the tree of board {board}: it has nodes 0 to {self.used[board] - 1}")
+        if not 0 <= node < self.used[board, 0]:
+            raise PositionError(f"no node {node!r} in the tree of board {board}: it has nodes 0 to {self.used[board, 0] - 1}")
 
 
 def allocate_tree(boards: int, simulations: int, size: int) -> Tree:
@@ -199,7 +234,7 @@ def allocate_tree(boards: int, simulations: int, size: int) -> Tree:
         size: board size n.
 
     Returns:
-        An unused tree of B * (N * (64 + 5 * n * n) + 36) bytes.
+        An unused tree of B * (N * (160 + 5 * n * n) + 40) bytes.
 
     Raises:
         ConfigError: fewer than one board or simulation.
@@ -207,7 +242,7 @@ def allocate_tree(boards: int, simulations: int, size: int) -> Tree:
 
     >>> tree = allocate_tree(boards=256, simulations=64, size=9)
     >>> round(tree.bytes / 2**20, 1)
-    7.3
+    8.8
     """
     area = check_size(size) ** 2
     for name, number in (("boards", boards), ("simulations", simulations)):
@@ -216,9 +251,10 @@ def allocate_tree(boards: int, simulations: int, size: int) -> Tree:
     shape = (int(boards), int(simulations))
     return Tree(
         nodes=np.empty(shape, NODE),
+        edges=np.empty((shape[0], 4 * shape[1]), EDGE),
         cells=np.empty((*shape, area), np.uint8),
         untried=np.empty((*shape, area), np.float32),
-        used=np.zeros(boards, np.int32),
+        used=np.zeros((boards, 2), np.int32),
         leaf=np.full(boards, -1, np.int32),
         span=np.empty((boards, 2), np.float64),
         raw=np.empty(boards, np.float32),

@@ -50,8 +50,7 @@ def test_pi_bar_solves_its_equation(c, paper_lambda):
         legal = np.flatnonzero(boards.legal[row])
         prior = np.exp(logits[row, legal])
         prior /= prior.sum()
-        nodes = found.tree.nodes[row, : found.tree.used[row]]
-        root, children = nodes[0], {int(node["action"]): node for node in nodes[1:] if node["parent"] == 0}
+        root, children = found.tree.nodes[row, 0], {int(edge["move"]): edge for edge in found.tree.list_edges(row, 0)}
         value = [-children[cell]["value"] if cell in children else root["value"] for cell in legal]
         low, high = found.tree.span[row]
         q = (np.array(value) - low) / (high - low) if root["turn"] == 0 else (np.array(value) + high) / (high - low)
@@ -197,7 +196,7 @@ def test_picking_refuses_what_makes_no_sense():
         (lambda: mcts.puct("1"), "the weight of the prior is '1'"),
         (lambda: mcts.puct(fpu_reduction=-0.1), "fpu_reduction is -0.1: give a number from 0 up"),
         (lambda: mcts.regularized(math.inf), "recipe regularized: the weight of the prior is inf"),
-        (lambda: mcts.Recipe("gumbel", 1.0), "unknown recipe 'gumbel': there are 'puct' and 'regularized'"),
+        (lambda: mcts.Recipe("minimax", 1.0), "unknown recipe 'minimax': there are 'puct', 'regularized' and 'gumbel'"),
         (lambda: mcts.RootNoise(1.5), "noise fraction 1.5 is out of range: give a number from 0 to 1"),
         (lambda: mcts.RootNoise(0.25, 0.0), "noise concentration 0.0 is out of range"),
     ],

@@ -11,7 +11,8 @@ from hexlab.rules import Board, Boards
 from hexlab.rules.draws import derive_seeds
 from hexlab.rules.solver import Solver
 
-RECIPES = [mcts.puct(), mcts.puct(prove=True), mcts.regularized(), mcts.regularized(prove=True)]
+QUIET = functools.partial(mcts.gumbel, gumbel_scale=0)
+RECIPES = [make(prove=prove) for make in (mcts.puct, mcts.regularized, QUIET) for prove in (False, True)]
 recipes = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.name}{', proofs' * recipe.prove}")
 
 
@@ -37,8 +38,8 @@ def test_search_with_theory_as_evaluator_is_never_wrong(recipe, simulations):
         seeds = derive_seeds(simulations, int(rows[0]), count=226)
         found = mcts.run_search(boards[rows], known, simulations, recipe=recipe, seeds=seeds, tree=tree)
         assert ((found.values > 0) == won[rows]).all()
-        moves = mcts.pick_moves(found.policy, 0.0, seeds)
-        assert winning[rows[won[rows]], moves[won[rows]]].all()
+        for moves in (found.best, mcts.pick_moves(found.policy, 0.0, seeds)):
+            assert winning[rows[won[rows]], moves[won[rows]]].all()
 
 
 @functools.cache
@@ -57,7 +58,7 @@ def table_of_theory():
     return look_up
 
 
-@pytest.mark.parametrize("recipe", [mcts.puct(prove=True), mcts.regularized(prove=True)], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", [mcts.puct(prove=True), mcts.regularized(prove=True), mcts.gumbel(prove=True)], ids=lambda recipe: recipe.name)
 def test_proofs_are_true(recipe):
     """With answers that mean nothing, whatever is proven anywhere in the trees agrees with theory."""
     boards, winning = positions_and_theory()
@@ -70,7 +71,8 @@ def test_proofs_are_true(recipe):
     assert np.count_nonzero(status) > 3000
     proven_wins = status == 1
     assert winning[proven_wins][found.policy[proven_wins] > 0].all()
-    used = np.arange(100) < found.tree.used[:, None]
+    assert winning[proven_wins, found.best[proven_wins]].all()
+    used = np.arange(100) < found.tree.used[:, :1]
     row, node = np.nonzero(used & (found.tree.nodes["status"] != 0))
     inner = Boards(3, *parts_of_nodes(found.tree, row, node))
     theory = Solver(3).winners(inner)
@@ -96,7 +98,7 @@ def test_a_move_that_is_proven_to_lose_gets_no_weight():
     """White threatens to win by b1 on 3x3; Black's quiet moves lose at once, and the evaluator praises them."""
     board = Board.from_moves("c3 a1 c2 b1", size=3)  # White needs c1
     evaluator = mcts.tabulated(lambda board: ({"a3": 9.0} if "a3" in board.legal_moves else {}, 0.0))
-    for recipe in (mcts.puct(prove=True), mcts.regularized(prove=True)):
+    for recipe in (mcts.puct(prove=True), mcts.regularized(prove=True), mcts.gumbel(prove=True)):
         found = mcts.search(board, evaluator, 60, recipe=recipe)
         assert found.best == "c1"
         assert found.policy.get("a3", 0.0) == 0.0
@@ -105,14 +107,14 @@ def test_a_move_that_is_proven_to_lose_gets_no_weight():
 def test_a_lost_root_still_has_a_policy():
     """White to move on 2x2 after b1: both of a1 and a2 stop nothing, and every move is proven to lose."""
     board = Board.from_moves("b1", size=2)
-    for recipe in (mcts.puct(prove=True), mcts.regularized(prove=True)):
+    for recipe in (mcts.puct(prove=True), mcts.regularized(prove=True), mcts.gumbel(prove=True)):
         found = mcts.search(board, mcts.uniform(), 500, recipe=recipe)
         assert found.value == -1.0
         assert sum(found.policy.values()) == pytest.approx(1.0)
         assert min(found.policy.values()) > 0
 
 
-@pytest.mark.parametrize("make", [mcts.puct, mcts.regularized])
+@pytest.mark.parametrize("make", [mcts.puct, mcts.regularized, QUIET])
 def test_proofs_help_against_misleading_answers(make):
     """With an evaluator whose answers mean nothing, 64 simulations give away a fifth of the won positions; proofs save most."""
     boards, winning = positions_and_theory()
@@ -120,7 +122,6 @@ def test_proofs_help_against_misleading_answers(make):
     seeds, blunders = derive_seeds(0, count=len(boards)), {}
     for prove in (False, True):
         found = mcts.run_search(boards, Planted(0), 64, recipe=make(prove=prove), seeds=seeds)
-        moves = mcts.pick_moves(found.policy, 0.0, seeds)
-        blunders[prove] = (~winning[won, moves[won]]).mean()
+        blunders[prove] = (~winning[won, found.best[won]]).mean()
     assert blunders[False] > 0.15
     assert blunders[True] < 0.05

@@ -19,6 +19,12 @@ RECIPES = {
     "regularized, sharp": mcts.regularized(0.05),
     "regularized, paper's lambda": mcts.regularized(1 / 16, paper_lambda=True),
     "regularized, proofs": mcts.regularized(prove=True),
+    "gumbel": mcts.gumbel(),
+    "gumbel, proofs": mcts.gumbel(prove=True),
+    "gumbel, no noise": mcts.gumbel(gumbel_scale=0),
+    "gumbel, narrow": mcts.gumbel(max_considered=3, gumbel_scale=2.0, c_visit=10.0),
+    "gumbel, one move": mcts.gumbel(max_considered=1, prove=True),
+    "gumbel, plain values": mcts.gumbel(c_scale=0.03, rescale=False),
 }
 SEARCHES = [(1, 3), (2, 1), (2, 2), (2, 40), (3, 60), (5, 24), (9, 12)]  # size, simulations
 
@@ -27,6 +33,7 @@ SEARCHES = [(1, 3), (2, 1), (2, 2), (2, 40), (3, 60), (5, 24), (9, 12)]  # size,
 @pytest.mark.parametrize("name", RECIPES)
 def test_both_searches_agree_visit_for_visit(name, noise):
     recipe = RECIPES[name]
+    noise = None if recipe.name == "gumbel" else noise
     for size, simulations in SEARCHES:
         boards = unfinished_positions(size, 3, seed=simulations)
         evaluator, seeds = Planted(seed=size), derive_seeds(simulations, count=len(boards))
@@ -34,12 +41,13 @@ def test_both_searches_agree_visit_for_visit(name, noise):
         for row in range(len(boards)):
             slow = search_slowly(boards.board(row), evaluator, simulations, recipe=recipe, seed=int(seeds[row]), noise=noise)
             assert found.visits[row].tolist() == slow.visits().tolist()
+            assert found.best[row] == slow.best()
             np.testing.assert_allclose(found.policy[row], slow.policy(), atol=2e-6)
             np.testing.assert_allclose(found.values[row], slow.value(slow.root), atol=1e-6)
 
 
 @pytest.mark.parametrize("evaluator", [mcts.uniform(), mcts.rollouts(games=3)], ids=repr)
-@pytest.mark.parametrize("recipe", [mcts.puct(), mcts.puct(prove=True), mcts.regularized()], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", [mcts.puct(), mcts.puct(prove=True), mcts.regularized(), mcts.gumbel()], ids=lambda recipe: recipe.name)
 def test_both_searches_break_ties_alike(evaluator, recipe):
     """Equal priors and few distinct values: nearly every choice is a tie."""
     boards, simulations = unfinished_positions(3, 6), 60

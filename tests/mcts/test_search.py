@@ -12,13 +12,13 @@ from hexlab.protocols import Evaluation
 from hexlab.rules import Board, Boards
 from hexlab.rules.draws import derive_seeds
 
-RECIPES = [mcts.puct(), mcts.puct(prove=True), mcts.regularized(), mcts.regularized(prove=True)]
+RECIPES = [make(prove=prove) for make in (mcts.puct, mcts.regularized, mcts.gumbel) for prove in (False, True)]
 recipes = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.name}{', proofs' * recipe.prove}")
-NOISE = mcts.RootNoise(0.25)
+NOISE = {"puct": mcts.RootNoise(0.25), "regularized": mcts.RootNoise(0.25), "gumbel": None}  # gumbel has noise of its own
 
 
 def parts(found, row):
-    return [getattr(found, part)[row].tobytes() for part in ("policy", "visits", "values", "raw_values")]
+    return [getattr(found, part)[row].tobytes() for part in ("policy", "best", "visits", "values", "raw_values")]
 
 
 @recipes
@@ -26,11 +26,11 @@ def test_the_batch_does_not_matter(recipe):
     """Alone, among others, and in another order: the same bytes."""
     boards = unfinished_positions(5, 16)
     evaluator, seeds = Planted(1), derive_seeds(3, count=len(boards))
-    together = mcts.run_search(boards, evaluator, 40, recipe=recipe, seeds=seeds, noise=NOISE)
+    together = mcts.run_search(boards, evaluator, 40, recipe=recipe, seeds=seeds, noise=NOISE[recipe.name])
     order = np.random.default_rng(0).permutation(len(boards))
-    shuffled = mcts.run_search(boards[order], evaluator, 40, recipe=recipe, seeds=seeds[order], noise=NOISE)
+    shuffled = mcts.run_search(boards[order], evaluator, 40, recipe=recipe, seeds=seeds[order], noise=NOISE[recipe.name])
     for place, row in enumerate(order):
-        alone = mcts.run_search(boards[[row]], evaluator, 40, recipe=recipe, seeds=seeds[[row]], noise=NOISE)
+        alone = mcts.run_search(boards[[row]], evaluator, 40, recipe=recipe, seeds=seeds[[row]], noise=NOISE[recipe.name])
         assert parts(together, row) == parts(shuffled, place) == parts(alone, 0)
 
 
@@ -41,7 +41,7 @@ def test_threads_do_not_matter(recipe):
 
     def search(group):
         seeds = derive_seeds(7, count=len(group))
-        return mcts.run_search(group, Planted(2), 48, recipe=recipe, seeds=seeds, noise=NOISE)
+        return mcts.run_search(group, Planted(2), 48, recipe=recipe, seeds=seeds, noise=NOISE[recipe.name])
 
     serial = [search(group) for group in groups]
     threaded = [None] * len(groups)
@@ -63,9 +63,9 @@ def test_budgets_equal_separate_runs(recipe):
     boards = unfinished_positions(4, 8)
     budgets = np.array([1, 2, 3, 5, 8, 40, 64, 17])[: len(boards)]
     seeds = derive_seeds(4, count=len(boards))
-    together = mcts.run_search(boards, Planted(3), budgets, recipe=recipe, seeds=seeds, noise=NOISE)
+    together = mcts.run_search(boards, Planted(3), budgets, recipe=recipe, seeds=seeds, noise=NOISE[recipe.name])
     for row, budget in enumerate(budgets):
-        alone = mcts.run_search(boards[[row]], Planted(3), int(budget), recipe=recipe, seeds=seeds[[row]], noise=NOISE)
+        alone = mcts.run_search(boards[[row]], Planted(3), int(budget), recipe=recipe, seeds=seeds[[row]], noise=NOISE[recipe.name])
         assert parts(together, row) == parts(alone, 0)
 
 
@@ -84,7 +84,7 @@ def test_one_simulation_is_the_raw_policy(recipe):
 @recipes
 def test_results_make_sense_on_every_size(recipe, size):
     boards = unfinished_positions(size, 5)
-    found = mcts.run_search(boards, Planted(size), 20, recipe=recipe, seeds=derive_seeds(size, count=len(boards)), noise=NOISE)
+    found = mcts.run_search(boards, Planted(size), 20, recipe=recipe, seeds=derive_seeds(size, count=len(boards)), noise=NOISE[recipe.name])
     np.testing.assert_allclose(found.policy.sum(axis=1), 1.0, rtol=1e-6)
     assert not found.policy[~boards.legal].any()
     assert not found.visits[~boards.legal].any()
