@@ -14,12 +14,14 @@ import contextlib
 import csv
 import dataclasses
 import functools
+import gzip
 import hashlib
 import io
 import math
 import os
 import pathlib
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -170,12 +172,13 @@ class Store:
         """Write every table and the pairings as CSV files; equal contents give equal bytes.
 
         Returns:
-            The files: ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``openings.csv``, ``pairings.csv``.
+            The files: ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``openings.csv.gz``, ``pairings.csv``.
         """
         folder = pathlib.Path(folder)
         tables: list[tuple[str, type, list]] = [(name, kind, self.read(kind)) for kind, name in _TABLES.items()]
         tables.append(("pairings", Pairing, self.pairings()))
-        return [write_table(folder / f"{name}.csv", rows, kind) for name, kind, rows in tables]
+        # The games of an experiment are megabytes of text, and a tenth of that packed.
+        return [write_table(folder / f"{name}.csv{'.gz' * (kind is Opening)}", rows, kind) for name, kind, rows in tables]
 
     @property
     def _open(self) -> sqlite3.Connection:
@@ -344,7 +347,8 @@ def write_table(path: str | os.PathLike, rows: Iterable, kind: type | None = Non
     """Write rows of one kind as a CSV file, atomically.
 
     Rows are sorted by their fields in order, lines end in a line feed, and floats are written by `repr`, so that nothing
-    is lost: equal rows give equal bytes on every machine.
+    is lost: equal rows give equal bytes on every machine. A file whose name ends in ``.gz`` holds them
+    packed, without name or time.
 
     Args:
         path: the file; its folder is created.
@@ -366,10 +370,16 @@ def write_table(path: str | os.PathLike, rows: Iterable, kind: type | None = Non
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_field_names(kind))
     writer.writerows([repr(value) if isinstance(value, float) else value for value in line] for line in lines)
+    data = text.getvalue().encode()
+    if path.suffix == ".gz":
+        packed = io.BytesIO()
+        with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as file:
+            file.write(data)
+        data = packed.getvalue()
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(text.getvalue().encode())
+        partial.write_bytes(data)
         os.replace(partial, path)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error}; check the folder and its permissions") from error
@@ -382,7 +392,7 @@ def _sort_key(values: list) -> list:
 
 
 def read_table(path: str | os.PathLike, kind: type[Row]) -> list[Row]:
-    """Read a CSV file that `write_table` wrote.
+    """Read a CSV file that `write_table` wrote; one whose name ends in ``.gz`` is unpacked.
 
     Raises:
         StoreError: the file is missing, its columns are not those of `kind`, or a value cannot be read.
@@ -391,22 +401,26 @@ def read_table(path: str | os.PathLike, kind: type[Row]) -> list[Row]:
     fields = dataclasses.fields(kind)  # type: ignore[arg-type]
     names = [field.name for field in fields]
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+        lines = list(csv.reader(io.StringIO(text, newline="")))
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise StoreError(f"{path} cannot be read as a table of {kind.__name__} rows: {error}") from error
     if not lines or lines[0] != names:
-        found = ",".join(lines[0]) if lines else "nothing"
+        found = ",".join(lines[0])[:200] if lines else "nothing"
         raise StoreError(f"{path} starts with {found!r}: expected the columns {','.join(names)!r} of {kind.__name__}")
     rows = []
     for number, line in enumerate(lines[1:], start=2):
-        try:
-            values = [field.type(text) for field, text in zip(fields, line, strict=True)]  # type: ignore[operator]
-            rows.append(kind(*values))
-        except ValueError as error:
-            raise StoreError(
-                f"line {number} of {path} is {','.join(line)!r}, not a {kind.__name__} row: {error}"
-            ) from error
+        if len(line) != len(names):
+            raise StoreError(f"row {number} of {path} has {len(line)} cells, not the {len(names)} of {kind.__name__}: is the file cut off?")
+        values = []
+        for field, cell in zip(fields, line, strict=True):
+            try:
+                values.append(field.type(cell))  # type: ignore[operator]
+            except ValueError:
+                expected = getattr(field.type, "__name__", field.type)
+                raise StoreError(f"row {number} of {path}: {field.name} is {cell!r}, not {expected} as in a {kind.__name__} row") from None
+        rows.append(kind(*values))
     return rows
 
 

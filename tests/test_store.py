@@ -1,6 +1,7 @@
 """The result store: what is appended comes back, once, whole, whatever happens to the process."""
 
 import dataclasses
+import gzip
 import os
 import signal
 import sqlite3
@@ -253,10 +254,22 @@ def test_tables_have_stable_bytes_and_come_back(tmp_path):
     with pytest.raises(StoreError, match=r"starts with 'agent,size,elo.*expected the columns 'run,snapshot"):
         read_table(path, Snapshot)
     path.write_text(path.read_text().replace("10", "ten"))
-    with pytest.raises(StoreError, match=r"line 2 of .*ratings.csv is 'a,3,-0.1,-1.0,1.0,ten.*not a Rating row"):
+    with pytest.raises(StoreError, match=r"row 2 of .*ratings.csv: games is 'ten', not int as in a Rating row"):
         read_table(path, Rating)
     with pytest.raises(StoreError, match="cannot be read as a table of Rating rows"):
         read_table(tmp_path / "absent.csv", Rating)
+
+
+def test_packed_tables_have_stable_bytes_and_come_back(tmp_path):
+    rows = [games("a", "b", opening) for opening in OPENINGS]
+    packed = write_table(tmp_path / "openings.csv.gz", rows)
+    assert gzip.decompress(packed.read_bytes()) == write_table(tmp_path / "openings.csv", rows).read_bytes()
+    assert packed.read_bytes()[4:8] == bytes(4), "the time is not kept"
+    assert write_table(tmp_path / "other.csv.gz", rows).read_bytes() == packed.read_bytes(), "nor is the name"
+    assert read_table(packed, Opening) == sorted(rows, key=dataclasses.astuple)
+    packed.write_bytes(packed.read_bytes()[:-9])
+    with pytest.raises(StoreError, match="cannot be read as a table of Opening rows"):
+        read_table(packed, Opening)
 
 
 def test_an_empty_table_keeps_its_columns(tmp_path):
