@@ -58,7 +58,7 @@ import numpy as np
 from hexlab.errors import ConfigError, PositionError
 from hexlab.rules.cells import cell_name, check_size
 
-__all__ = ["EDGE", "NODE", "Child", "Tree", "allocate_tree"]
+__all__ = ["EDGE", "NODE", "Child", "Tree", "allocate_tree", "count_bytes"]
 
 NODE = np.dtype(
     [
@@ -260,3 +260,20 @@ def allocate_tree(boards: int, simulations: int, size: int) -> Tree:
         raw=np.empty(boards, np.float32),
         draws=np.empty(boards, np.uint64),
     )
+
+
+def count_bytes(boards: int, simulations: int, size: int) -> int:
+    """Return the bytes of a tree that `allocate_tree` would make, and allocate next to nothing.
+
+    What a board and a node take is read off the smallest trees.
+
+    Args:
+        boards: B, how many boards are searched at once.
+        simulations: N, the largest number of simulations of any of them.
+        size: board size n.
+
+    >>> count_bytes(boards=256, simulations=64, size=9) == allocate_tree(boards=256, simulations=64, size=9).bytes
+    True
+    """
+    one, two = (allocate_tree(1, nodes, size).bytes for nodes in (1, 2))
+    return boards * (one + (simulations - 1) * (two - one))

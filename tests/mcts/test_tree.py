@@ -5,7 +5,7 @@ import pytest
 
 from hexlab import mcts
 from hexlab.errors import ConfigError, PositionError
-from hexlab.mcts.tree import NODE
+from hexlab.mcts.tree import NODE, count_bytes
 from hexlab.rules import Board, Boards
 from hexlab.rules.draws import derive_seeds
 
@@ -16,6 +16,12 @@ def test_a_node_takes_what_the_table_says(size, node_bytes):
     one, more = mcts.allocate_tree(7, 1, size), mcts.allocate_tree(7, 101, size)
     assert (more.bytes - one.bytes) / 700 == node_bytes
     assert one.bytes / 7 - node_bytes == 40  # what a board takes besides
+
+
+@pytest.mark.parametrize(("boards", "simulations", "size"), [(1, 1, 2), (64, 7, 3), (256, 64, 5), (17, 800, 9), (512, 33, 19)])
+def test_bytes_are_told_without_setting_them_aside(boards, simulations, size):
+    tree = mcts.allocate_tree(boards, simulations, size)
+    assert count_bytes(boards, simulations, size) == pytest.approx(sum(array.nbytes for array in tree), rel=0.1)
 
 
 def test_the_tree_is_whole():
