@@ -1,4 +1,4 @@
-"""The policy-value network in JAX: features, model, evaluator, checkpoints and the count of its arithmetic.
+"""The policy-value networks in JAX: features, models, evaluator, checkpoints and the count of its arithmetic.
 
 Importing it asks JAX for one thread a caller on a CPU (`hexlab.network.backend`) and starts nothing.
 """

@@ -50,7 +50,7 @@ def save(path: str | os.PathLike, architecture: Architecture, params: dict[str, 
 
     Args:
         path: the file, usually ``*.safetensors``; replaced if it exists. Its folder must exist.
-        architecture: board, width and depth.
+        architecture: board, width, depth and kind.
         params: a tree as `hexlab.network.init_params` returns it.
         metadata: anything JSON can hold, given back by `load`.
 
@@ -59,8 +59,10 @@ def save(path: str | os.PathLike, architecture: Architecture, params: dict[str, 
     """
     if mismatch := describe_mismatch(architecture, params):
         raise CheckpointError(f"cannot save {path} as a {architecture} network: {mismatch}")
-    size, width, depth = architecture.size, architecture.width, architecture.depth
-    facts = {"architecture": {"size": size, "width": width, "depth": depth}, "metadata": metadata or {}}
+    shape: dict[str, Any] = {"size": architecture.size, "width": architecture.width, "depth": architecture.depth}
+    if architecture.kind != "dense":  # files that do not say their kind are dense
+        shape["kind"] = architecture.kind
+    facts = {"architecture": shape, "metadata": metadata or {}}
     _write(Path(path), params, _NETWORK, facts)
 
 

@@ -2,8 +2,12 @@
 
 The true count takes 2 for a multiply-add and 1 for any other operation on one number (addition, comparison, scaling);
 exponentials and the like are not counted, which is what XLA's cost analysis does too. Functions named ``paper`` count
-as Jones 2021 did: 1 for a multiply-add, the forward passes of self-play only. Letters: A cells, W width, D depth, P
-parameters.
+as Jones 2021 did: 1 for a multiply-add, the forward passes of self-play only. Letters: n board size, A cells, W width,
+D depth, P parameters.
+
+A hex net's convolutions run as 3x3 kernels whose two corners that are no neighbors hold zeros; those products are made, and
+counted. Products with what lies beyond the border are not, as in XLA's analysis, so that of the 9A taps of a residual layer
+(3n - 2)^2 count: 169 on 5x5, against the 147 that have a neighbor to look at.
 """
 
 from hexlab.network.model import Architecture
@@ -30,13 +34,21 @@ PAPER_SIMULATIONS = 64
 def count_forward(architecture: Architecture) -> float:
     """Return the FLOPs of judging one position.
 
-    Matrix products 2 (2AW + D W^2 + WA + W), biases W + D W + A + 1, and in each residual layer the ReLU, the scaling
+    Dense: matrix products 2 (2AW + D W^2 + WA + W), biases W + D W + A + 1, and in each residual layer the ReLU, the scaling
     and the addition, 3 D W.
+
+    Hex: products 2 (18 A W + D (3n - 2)^2 W^2 + AW + 2W), biases A W + D A W + A + 1, in each residual layer 3 A W, and the mean
+    and the maximum of the value head 2 A W.
 
     >>> count_forward(Architecture(size=3, width=2, depth=4))
     188.0
+    >>> count_forward(Architecture(size=3, width=2, depth=4, kind="hex"))
+    2612.0
     """
     cells, width, depth = architecture.cells, architecture.width, architecture.depth
+    if architecture.kind == "hex":
+        biases = cells * width + depth * cells * width + cells + 1
+        return float(2 * _count_hex_products(architecture) + biases + 3 * depth * cells * width + 2 * cells * width)
     products = 2 * (2 * cells * width + depth * width**2 + width * cells + width)
     biases = width + depth * width + cells + 1
     return float(products + biases + 3 * depth * width)
@@ -50,8 +62,14 @@ def count_gradient(architecture: Architecture) -> float:
     adds up the gradients of its bias (1) and of its scale (2), scales (1), cuts off with the ReLU (1) and adds to the
     stream (1): 6 D W; the intake's and the heads' biases add W + A + 1, and the loss (softmax cross-entropy and squared
     error) about 12 A.
+
+    Hex: products twice less those for the inputs of the intake, 2 (18 A W). Elementwise work as XLA compiles it, which repeats
+    some of it rather than store it: about 10 D A W in the residual layers, 26 A W in the intake and the value head's maximum.
     """
     cells, width, depth = architecture.cells, architecture.width, architecture.depth
+    if architecture.kind == "hex":
+        products = 4 * _count_hex_products(architecture) - 36 * cells * width
+        return count_forward(architecture) + products + 10 * depth * cells * width + 26 * cells * width + 13 * cells + 1
     products = 2 * (2 * cells * width) + 4 * (depth * width**2 + width * cells + width)
     elementwise = 6 * depth * width + width + cells + 1 + 12 * cells
     return count_forward(architecture) + products + elementwise
@@ -87,12 +105,13 @@ def count_paper_training(architecture: Architecture, simulations: float) -> floa
     """Return the paper's training compute after so many simulations in self-play: simulations * P.
 
     With the paper's 64 simulations a sample that is 64 * P * samples (Jones 2021, ``storage.flops_per_sample``): a
-    multiply-add is 1, the learner is left out. About half of `count_selfplay`.
+    multiply-add is 1, the learner is left out. About half of `count_selfplay`. The paper trained no convolutions; in place of P
+    they count their multiply-adds and biases, which for a fully connected net are P.
 
     >>> count_paper_training(Architecture(size=3, width=2, depth=4), simulations=64)
     5888.0
     """
-    return float(simulations * architecture.parameters)
+    return float(simulations * _count_paper_forward(architecture))
 
 
 def count_paper_move(architecture: Architecture, simulations: int) -> float:
@@ -102,4 +121,18 @@ def count_paper_move(architecture: Architecture, simulations: int) -> float:
     simulations already, so that its test-time axis is 64 times that of one forward pass a simulation (Jones 2021,
     figures 8 and 9).
     """
-    return float(simulations * PAPER_SIMULATIONS * architecture.parameters)
+    return float(simulations * PAPER_SIMULATIONS * _count_paper_forward(architecture))
+
+
+def _count_paper_forward(architecture):
+    """Multiply-adds and biases of one forward pass: P of a fully connected net, where every weight is used once."""
+    if architecture.kind == "dense":
+        return architecture.parameters
+    cells, width, depth = architecture.cells, architecture.width, architecture.depth
+    return _count_hex_products(architecture) + (1 + depth) * cells * width + cells + 1
+
+
+def _count_hex_products(architecture):
+    """Multiply-adds of a hex net's forward pass: the intake sees its ring and 2 planes, a residual layer nothing beyond the border."""
+    cells, width, depth = architecture.cells, architecture.width, architecture.depth
+    return 9 * cells * 2 * width + depth * (3 * architecture.size - 2) ** 2 * width**2 + cells * width + 2 * width

@@ -1,10 +1,13 @@
-"""The policy-value network: a fully connected residual net in the mover's own frame (`hexlab.network.features`).
+"""The policy-value networks in the mover's own frame (`hexlab.network.features`): what an architecture is, and how it judges.
 
-`ReZeroNet` says what the network is; it is built once, by `init_params`, and taken apart into a plain tree of arrays.
-All that trains or plays calls the pure function `apply` on such a tree, which JAX compiles without a module around it.
+There are two kinds, both residual nets: the fully connected one of the paper, here, and that of hexagonal convolutions, in
+`hexlab.network.hexagonal`. Both share one interface: `init_params` draws a plain tree of arrays, and all that trains or plays calls
+the pure function `apply` on it. The tree itself tells the kind: kernels of matrices have 2 axes, those of convolutions 3.
+
+`ReZeroNet` says what the fully connected network is; it is built once, by `init_params`, and taken apart.
 
 Sources: Jones 2021, "Scaling Scaling Laws with Board Games", arXiv 2104.03113; Bachlechner et al. 2020, "ReZero is all
-you need", arXiv 2003.04887; Saxe et al. 2014, arXiv 1312.6120, for orthogonal weights.
+you need", arXiv 2003.04887.
 """
 
 import dataclasses
@@ -14,32 +17,40 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numba
 import numpy as np
 from flax import nnx
 
 from hexlab.errors import ConfigError
+from hexlab.network.hexagonal import apply_hexagonal, draw_hexagonal, hexagonal_shapes
+from hexlab.network.weights import draw_orthogonal, draw_uniform
 from hexlab.rules.cells import MAX_SIZE
 
-__all__ = ["Architecture", "ReZeroNet", "apply", "describe_mismatch", "draw_orthogonal", "draw_uniform", "init_params", "parameter_shapes"]
+__all__ = ["KINDS", "Architecture", "ReZeroNet", "apply", "describe_mismatch", "init_params", "parameter_shapes"]
+
+KINDS = ("dense", "hex")
+"""Kinds of networks: fully connected, and of hexagonal convolutions."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """Board, width and depth: all that tells one network's shape from another's.
+    """Board, width, depth and kind: all that tells one network's shape from another's.
 
     Attributes:
         size: board size n, 1 to 19; A = n * n cells.
-        width: units of the residual stream, W.
+        width: units of the residual stream, W; of a hex net, channels of each cell.
         depth: residual layers, D.
+        kind: "dense", fully connected, or "hex", of hexagonal convolutions.
 
     >>> Architecture(size=9, width=512, depth=4).parameters
     1176146
+    >>> print(Architecture(size=9, width=32, depth=4, kind="hex"))
+    9x9 hex 32x4
     """
 
     size: int
     width: int
     depth: int
+    kind: str = "dense"
 
     def __post_init__(self):
         """Check the ranges."""
@@ -49,6 +60,8 @@ class Architecture:
                 allowed = f"from {least} to {most}" if most else f"of at least {least}"
                 raise ConfigError(f"{name} {value!r} of a network is not supported: give a whole number {allowed}")
             object.__setattr__(self, name, int(value))
+        if self.kind not in KINDS:
+            raise ConfigError(f"kind {self.kind!r} of a network is unknown: choose one of {', '.join(KINDS)}")
 
     @property
     def cells(self) -> int:
@@ -57,12 +70,16 @@ class Architecture:
 
     @property
     def parameters(self) -> int:
-        """Weights and biases: 2AW + W + D(W^2 + W) + WA + A + W + 1, the D ReZero scalars not counted."""
+        """Weights and biases, the D ReZero scalars not counted.
+
+        Dense: 2AW + W + D(W^2 + W) + WA + A + W + 1. Hex: 14W + W + D(7W^2 + W) + W + 1 + 2W + 1, whatever the board.
+        """
         return sum(math.prod(shape) for name, shape in parameter_shapes(self).items() if not name.endswith(".scale"))
 
     def __str__(self) -> str:
-        """Return for example ``5x5 64x4``: board, then width x depth."""
-        return f"{self.size}x{self.size} {self.width}x{self.depth}"
+        """Return for example ``5x5 64x4``, or ``5x5 hex 32x4``: board, kind unless it is dense, width x depth."""
+        kind = "" if self.kind == "dense" else f"{self.kind} "
+        return f"{self.size}x{self.size} {kind}{self.width}x{self.depth}"
 
 
 class _Linear(nnx.Module):
@@ -80,7 +97,7 @@ class _ReZeroLayer(_Linear):
     """x + scale * Linear(ReLU(x)), with orthogonal weights of gain sqrt(2) and a scale that starts at 0."""
 
     def __init__(self, width: int, random: np.random.Generator):
-        super().__init__(width, width, random, draw_orthogonal(width, math.sqrt(2), random))
+        super().__init__(width, width, random, draw_orthogonal(width, width, math.sqrt(2), random))
         self.scale = nnx.Param(np.zeros((), np.float32))
 
     def __call__(self, stream):
@@ -88,7 +105,7 @@ class _ReZeroLayer(_Linear):
 
 
 class ReZeroNet(nnx.Module):
-    """The network as a module: an intake, D residual layers, and two heads on the raw residual stream."""
+    """The fully connected network as a module: an intake, D residual layers, and two heads on the raw residual stream."""
 
     def __init__(self, architecture: Architecture, random: np.random.Generator):
         """Draw the network's parameters from `random`."""
@@ -113,53 +130,18 @@ def init_params(architecture: Architecture, seed: int) -> dict[str, Any]:
 
     Returns:
         Nested dict of float32 NumPy arrays: ``intake``, ``policy`` and ``value`` hold ``kernel`` [inputs, outputs] and ``bias``
-        [outputs]; ``blocks`` holds, under ``"0"``, ``"1"``, ..., the residual layers, each with a ``scale`` [] besides.
+        [outputs]; ``blocks`` holds, under ``"0"``, ``"1"``, ..., the residual layers, each with a ``scale`` [] besides. The
+        kernels of convolutions, a hex net's intake and residual layers, are [7, inputs, outputs].
 
     >>> params = init_params(Architecture(size=3, width=2, depth=4), seed=0)
     >>> sorted(params), params["intake"]["kernel"].shape, float(params["blocks"]["3"]["scale"])
     (['blocks', 'intake', 'policy', 'value'], (18, 2), 0.0)
     """
-    module = ReZeroNet(architecture, np.random.default_rng(int(seed) & 0xFFFFFFFFFFFFFFFF))
+    random = np.random.default_rng(int(seed) & 0xFFFFFFFFFFFFFFFF)
+    if architecture.kind == "hex":
+        return draw_hexagonal(architecture.width, architecture.depth, random)
+    module = ReZeroNet(architecture, random)
     return _name_keys(nnx.to_pure_dict(nnx.state(module, nnx.Param)))
-
-
-def draw_uniform(shape: tuple[int, ...], inputs: int, random: np.random.Generator) -> np.ndarray:
-    """Return float32 numbers from +-1 / sqrt(inputs), PyTorch's default for linear layers."""
-    bound = 1 / math.sqrt(inputs)
-    return random.uniform(-bound, bound, shape).astype(np.float32)
-
-
-def draw_orthogonal(width: int, gain: float, random: np.random.Generator) -> np.ndarray:
-    """Return `gain` times an orthogonal matrix, uniform over the orthogonal group: float32[width, width].
-
-    The Q of a Gaussian matrix by Gram-Schmidt. Libraries that factor matrices bring a pool of threads of their own, which on
-    busy cores takes seconds where this takes a fraction of one.
-    """
-    columns = random.standard_normal((width, width))
-    for _ in range(2):  # the second pass removes what rounding left of the first
-        _make_orthonormal(columns)
-    return (gain * columns).astype(np.float32)
-
-
-@numba.njit(cache=True, nogil=True)
-def _make_orthonormal(columns):
-    """Gram-Schmidt, in place: each column in turn is scaled to length 1 and taken out of those to its right."""
-    width = len(columns)
-    overlap = np.empty(width)
-    for done in range(width):
-        overlap[:] = 0.0
-        for row in range(width):
-            here = columns[row, done]
-            for column in range(done, width):
-                overlap[column] += here * columns[row, column]
-        length = math.sqrt(overlap[done])
-        for column in range(done, width):
-            overlap[column] /= length
-        for row in range(width):
-            columns[row, done] /= length
-            here = columns[row, done]
-            for column in range(done + 1, width):
-                columns[row, column] -= here * overlap[column]
 
 
 def _name_keys(tree):
@@ -183,6 +165,8 @@ def apply(params: dict[str, Any], planes) -> tuple[jax.Array, jax.Array]:
     >>> logits.shape, values.shape
     ((2, 9), (2,))
     """
+    if params["intake"]["kernel"].ndim == 3:
+        return apply_hexagonal(params, planes)
     stream = _linear(params["intake"], jnp.asarray(planes, jnp.float32))
     for index in range(len(params["blocks"])):
         block = params["blocks"][str(index)]
@@ -201,6 +185,8 @@ def parameter_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     >>> parameter_shapes(Architecture(size=3, width=2, depth=1))["blocks.0.kernel"]
     (2, 2)
     """
+    if architecture.kind == "hex":
+        return hexagonal_shapes(architecture.width, architecture.depth)
     cells, width = architecture.cells, architecture.width
     shapes: dict[str, tuple[int, ...]] = {"intake.kernel": (2 * cells, width), "intake.bias": (width,)}
     for index in range(architecture.depth):

@@ -60,7 +60,7 @@ def same(left, right):
 
 def test_it_is_an_evaluator_and_says_what_it_is(judge, boards):
     assert isinstance(judge, Evaluator)
-    assert repr(judge) == "NetworkEvaluator(Architecture(size=5, width=64, depth=2), batch=256)"
+    assert repr(judge) == "NetworkEvaluator(Architecture(size=5, width=64, depth=2, kind='dense'), batch=256)"
     logits, values = judge(boards)
     assert logits.shape == (300, 25)
     assert values.shape == (300,)

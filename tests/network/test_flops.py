@@ -8,7 +8,7 @@ import pytest
 from hexlab.network import flops
 from hexlab.network.model import Architecture, apply, parameter_shapes
 
-NETWORKS = [(3, 64, 1), (5, 64, 4), (9, 256, 1)]
+NETWORKS = [(3, 64, 1), (5, 64, 4), (9, 256, 1), (5, 8, 1, "hex"), (9, 32, 2, "hex")]
 
 
 def shaped_params(architecture):
@@ -68,8 +68,17 @@ def test_forward_by_hand():
     assert flops.count_forward(Architecture(3, 2, 1)) == 140
 
 
-def test_costs_add_up():
-    architecture = Architecture(5, 64, 4)
+def test_forward_of_a_hex_net_by_hand():
+    # 2x2, 3 channels, 1 layer. Intake 4 cells * 9 taps * 2 planes * 3 = 216; layer: the board holds 4 taps of each cell's square, so
+    # 16 * 3 * 3 = 144; policy 4 * 3, value 6. Biases 12 + 12 + 4 + 1; ReLU, scaling and addition 3 * 12; mean and maximum 2 * 12.
+    architecture = Architecture(2, 3, 1, "hex")
+    assert flops.count_forward(architecture) == 2 * (216 + 144 + 12 + 6) + 29 + 36 + 24
+    assert flops.count_paper_training(architecture, 10) == 10 * (216 + 144 + 12 + 6 + 29)
+
+
+@pytest.mark.parametrize("kind", ["dense", "hex"])
+def test_costs_add_up(kind):
+    architecture = Architecture(5, 64, 4, kind)
     forward = flops.count_forward(architecture)
     assert flops.count_selfplay(architecture, 1000) == flops.count_move(architecture, 1000) == 1000 * forward
     assert flops.count_move(architecture, 1) == forward

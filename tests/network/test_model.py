@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from hexlab.errors import ConfigError, HexlabError
-from hexlab.network.model import Architecture, ReZeroNet, apply, describe_mismatch, draw_orthogonal, init_params, parameter_shapes
+from hexlab.network.model import Architecture, ReZeroNet, apply, describe_mismatch, init_params, parameter_shapes
+from hexlab.network.weights import draw_orthogonal
 
 
 def scaled(params, random):
@@ -66,11 +67,12 @@ def test_orthogonal_matrices_are_the_q_of_a_gaussian_matrix():
     gaussian = np.random.default_rng(3).standard_normal((40, 40))
     q, r = np.linalg.qr(gaussian)
     expected = q * np.sign(np.diag(r))
-    np.testing.assert_allclose(draw_orthogonal(40, 1.0, np.random.default_rng(3)), expected, atol=1e-6)
+    np.testing.assert_allclose(draw_orthogonal(40, 40, 1.0, np.random.default_rng(3)), expected, atol=1e-6)
 
 
-def test_seeds_repeat_and_differ():
-    architecture = Architecture(3, 8, 2)
+@pytest.mark.parametrize("kind", ["dense", "hex"])
+def test_seeds_repeat_and_differ(kind):
+    architecture = Architecture(3, 8, 2, kind)
     first, again, other = (init_params(architecture, seed) for seed in (5, 5, 6))
     assert all(jax.tree.leaves(jax.tree.map(np.array_equal, first, again)))
     assert not np.array_equal(first["intake"]["kernel"], other["intake"]["kernel"])
@@ -122,6 +124,7 @@ def test_bytes_and_floats_are_judged_alike():
         ((5, 8, 0), "depth 0"),
         ((5, 8.0, 1), "width 8.0"),
         ((5, True, 1), "width True"),
+        ((5, 8, 1, "conv"), "kind 'conv' of a network is unknown: choose one of dense, hex"),
     ],
 )
 def test_impossible_architectures_are_refused(shape, message):
