@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "main"]
 
 _ABOUT = "Agents that teach themselves Hex, a tournament anchored to perfect play, and the scaling laws of both."
-_DIALS = "lower the number of boards (--boards), simulations (--simulations), the learner's batch (--batch) or the network (--width)"
 
 
 class _Command(Protocol):
+    dials: ClassVar[str]
+    """What to turn when memory runs out, in words that follow "out of memory: "."""
+
     def run(self) -> int | None: ...
 
 
@@ -39,6 +41,8 @@ class Reproduce:
 
     Started again after an interruption, it goes on where it was.
     """
+
+    dials: ClassVar[str] = "use fewer workers (--workers) or a smaller scale (--scale)"
 
     scale: str = "laptop"
     """What to run: 'tiny' (3x3, about a minute on 2 cores) or 'laptop' (3x3 to 5x5, at most 15 minutes on 4 cores)."""
@@ -61,6 +65,8 @@ class Reproduce:
 class Train:
     """Train an agent by self-play alone; the defaults are the preset of the board size."""
 
+    dials: ClassVar[str] = "lower --boards, --simulations, --buffer, --batch, --width or --threads"
+
     out: Path
     """Folder to create for the run."""
     threads: int | None = None
@@ -81,6 +87,8 @@ class Train:
 @dataclasses.dataclass(frozen=True)
 class Resume:
     """Go on with a run that was interrupted; it ends in the same bytes as an uninterrupted one."""
+
+    dials: ClassVar[str] = "use fewer threads (--threads), or a machine with more memory"
 
     out: Positional[Path]
     """Folder of the run."""
@@ -105,6 +113,8 @@ class Verify:
 
     It is asked about positions of its own games, random ones and the solved suites, and plays out the openings that theory gives it.
     """
+
+    dials: ClassVar[str] = "lower --simulations or --positions"
 
     agent: Positional[Path]
     """Folder of a run, or a file of parameters."""
@@ -133,6 +143,8 @@ class Verify:
 class Play:
     """Play against an agent at the terminal: type a move such as c3, or help."""
 
+    dials: ClassVar[str] = "lower --simulations or --size"
+
     agent: str = "random"
     """Opponent: the folder of a run, a file of parameters, 'random', 'perfect' (up to 5x5) or 'rollouts' (search without a network)."""
     size: int | None = None
@@ -159,6 +171,8 @@ class Play:
 @dataclasses.dataclass(frozen=True)
 class Solve:
     """Tell who wins a position on boards up to 6x6, and by which moves."""
+
+    dials: ClassVar[str] = "lower --size"
 
     size: int = 5
     """Board size."""
@@ -187,38 +201,56 @@ class Solve:
 
 @dataclasses.dataclass(frozen=True)
 class Bench:
-    """Measure the speed of this machine: random moves, search, self-play, network and learner."""
+    """Measure the speed of this machine: random moves, search, self-play, network and learner, and search's share of the network's."""
+
+    dials: ClassVar[str] = "lower --size, --threads or the network (--net)"
 
     size: int = 9
     """Board size of random play and of search with a free evaluator."""
-    net: str = "5:64x4"
-    """Board size and network of self-play, network and learner: size:widthxdepth."""
+    net: tuple[str, ...] = ("5:64x4",)
+    """Networks of search, self-play, evaluation and learner: size:widthxdepth, one or several."""
     seconds: float = 1.0
     """Wall-clock seconds of one repetition of a measurement."""
     repeats: int = 5
     """Repetitions; their median, least and most are given."""
     threads: int = 1
     """Threads that share the work of self-play and of search, each with a group of boards of its own."""
+    boards: int = 256
+    """Boards of a group: the batch of a network call."""
     json: bool = False
     """Print JSON with facts about the machine."""
+    compare: Path | None = None
+    """A stored run, written with --json on the same machine: print ratios, flag what fell by more than a tenth, and end with 1 if any."""
 
     def run(self) -> None:
         """Measure and print."""
         from hexlab.app import bench
 
-        measures = bench.measure_all(
-            size=self.size, net=self.net, seconds=self.seconds, repeats=self.repeats, threads=self.threads
-        )
+        settings: dict[str, Any] = {
+            "size": self.size, "nets": self.net, "seconds": self.seconds, "repeats": self.repeats, "threads": self.threads,
+            "boards": self.boards,
+        }  # fmt: skip
+        if self.compare:
+            bench.read_run(self.compare)
+        measures = []
+        for measure in bench.measure_all(**settings):
+            measures.append(measure)
+            if not self.json:
+                print(measure, flush=True)
+        changes, remarks = bench.compare(measures, self.compare, **settings) if self.compare else ([], [])
         if self.json:
-            print(bench.to_json(list(measures)))
-            return
-        for measure in measures:
-            print(measure, flush=True)
+            print(bench.to_json(measures, **settings))
+        for line in [*changes, *remarks]:
+            print(line, file=sys.stderr if self.json else sys.stdout)
+        if any(change.fell for change in changes):
+            raise SystemExit(1)
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
     """Draw the figures from an experiment's tables, without weights and without a GPU."""
+
+    dials: ClassVar[str] = "lower --bootstrap"
 
     tables: Path = Path("experiments/01_frontier/tables")
     """Folder of the tables."""
@@ -265,8 +297,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait for one another: on busy cores they cost 100 times more
+    dials = "use smaller numbers"
     try:
-        status = _parse(words).run()
+        command = _parse(words)
+        dials = command.dials
+        status = command.run()
         sys.stdout.flush()
         return status or 0
     except HexlabError as error:
@@ -275,7 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain("interrupted; `hexlab reproduce` and `hexlab resume` go on where they were")
         return 130
     except MemoryError:
-        return _complain(f"out of memory: {_DIALS}")
+        return _complain(f"out of memory: {dials}")
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -283,7 +318,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else error)
     except RuntimeError as error:
-        return _complain(_explain(error))
+        return _complain(_explain(error, dials))
 
 
 def _complain(message: object) -> int:
@@ -291,14 +326,14 @@ def _complain(message: object) -> int:
     return 2
 
 
-def _explain(error: RuntimeError) -> str:
+def _explain(error: RuntimeError, dials: str) -> str:
     """Say what to do about failures of the runtime that a user can cause; anything else is a defect and is raised again."""
     from concurrent.futures import BrokenExecutor
 
     if "RESOURCE_EXHAUSTED" in str(error):  # how JAX reports that memory ran out
-        return f"out of memory on the device: {_DIALS}"
+        return f"out of memory on the device: {dials}"
     if isinstance(error, BrokenExecutor):
-        return f"a worker process was killed, most often for want of memory: lower --workers, or {_DIALS}"
+        return f"a worker process was killed, most often for want of memory: {dials}"
     raise error
 
 

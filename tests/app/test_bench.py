@@ -17,28 +17,85 @@ def test_rates_count_all_threads_and_leave_the_first_call_out():
         time.sleep(0.1 if first else 0.01)
         return 10
 
-    measure = bench._time("naps", "naps", [work, work], seconds=0.05, repeats=3)
+    (measure,) = bench._take_turns([bench._Work("naps", "naps", [work, work])], seconds=0.05, repeats=3)
     assert calls.count(True) == 2, "each piece of work is called once before the clock starts"
     assert measure.first_seconds >= 0.2
     assert measure.repeats == 3
     assert 0 < measure.least <= measure.median <= measure.most <= 2 * 10 / 0.01, "two threads, ten naps in 10 ms at best"
 
 
-def test_every_kind_of_work_is_measured(capsys):
-    words = ["bench", "--size", "3", "--net", "3:4x1", "--seconds", "0.01", "--repeats", "2", "--threads", "2", "--json"]
-    assert cli.main(words) == 0
-    answer = json.loads(capsys.readouterr().out)
+def test_works_take_turns_and_ratios_are_taken_within_a_turn():
+    order, pace = [], iter([1, 2, 4])
+
+    def alone():
+        order.append("alone")
+        alone.pace = next(pace) if len(order) > 2 else 1
+        time.sleep(0.01)
+        return 10 * alone.pace
+
+    def search():
+        order.append("search")
+        time.sleep(0.01)
+        return 5 * alone.pace
+
+    works = [bench._Work("evaluation, 3x3", "positions", [alone]), bench._Work("search, 3x3", "simulations", [search], "evaluation, 3x3")]
+    measures = list(bench._take_turns(works, seconds=0.001, repeats=3))
+    assert order == ["alone", "search"] * 4
+    assert [measure.name for measure in measures] == ["evaluation, 3x3", "search, 3x3", "search / evaluation, 3x3"]
+    assert measures[0].most > 2.5 * measures[0].least, "the machine became faster from turn to turn"
+    assert measures[2].unit == "ratio"
+    assert 0.35 < measures[2].median < 0.7, "the ratio did not"
+
+
+def test_every_kind_of_work_is_measured_and_can_be_compared(capsys, tmp_path):
+    words = ["bench", "--size", "3", "--net", "3:4x1", "3:8x1", "--seconds", "0.01", "--repeats", "2", "--threads", "2", "--boards", "64"]
+    assert cli.main([*words, "--json"]) == 0
+    text = capsys.readouterr().out
+    answer = json.loads(text)
     assert answer["machine"]["cores"] >= 1
-    assert [(measure["name"].split(",")[0], measure["unit"]) for measure in answer["measures"]] == [
-        ("random play", "moves"),
-        ("search", "simulations"),
-        ("self-play", "simulations"),
-        ("evaluation", "positions"),
-        ("learner", "samples"),
+    assert answer["settings"]["nets"] == ["3:4x1", "3:8x1"]
+    kinds = ["evaluation", "search", "deep search", "self-play", "learner"]
+    ratios = [f"{kind} / evaluation" for kind in kinds[1:4]]
+    assert [measure["name"] for measure in answer["measures"]] == [
+        "random play, 3x3",
+        "search, 3x3, free evaluator",
+        *(f"{kind}, 3x3 {net}" for net in ("4x1", "8x1") for kind in kinds + ratios),
     ]
     for measure in answer["measures"]:
         assert 0 < measure["least"] <= measure["median"] <= measure["most"]
         assert measure["repeats"] == 2
+
+    for measure in answer["measures"]:
+        measure["median"] *= 100 if measure["name"].startswith("learner") else 0.01
+    (tmp_path / "run.json").write_text(json.dumps(answer))
+    with pytest.raises(SystemExit) as leaving:
+        cli.main([*words, "--compare", str(tmp_path / "run.json")])
+    assert leaving.value.code == 1
+    flagged = [line for line in capsys.readouterr().out.splitlines() if "FELL" in line]
+    assert [line.split("  ")[0] for line in flagged] == ["learner, 3x3 4x1", "learner, 3x3 8x1"]
+
+
+def test_what_differs_between_two_runs_is_said(tmp_path):
+    measures = [bench.Measure("naps", "naps", 95.0, 90.0, 99.0, 3, 0.1)]
+    stored = json.loads(bench.to_json([bench.Measure("naps", "naps", 100.0, 90.0, 110.0, 3, 0.1)], threads=1))
+    stored["machine"]["processor"] = "abacus"
+    (tmp_path / "run.json").write_text(json.dumps(stored))
+    changes, remarks = bench.compare(measures, tmp_path / "run.json", threads=2)
+    assert [(change.ratio, change.fell) for change in changes] == [(0.95, False)]
+    assert len(remarks) == 2
+    assert remarks[0].startswith("processor: 'abacus' then")
+    assert remarks[1].startswith("threads: 1 then, 2 now")
+    with pytest.raises(ConfigError, match="shares no measure with this run: it has naps"):
+        bench.compare([bench.Measure("walks", "walks", 1.0, 1.0, 1.0, 1, 0.0)], tmp_path / "run.json")
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", '{"machine": {}, "settings": {}}'])
+def test_a_file_that_holds_no_run_is_refused_before_anything_runs(text, tmp_path, capsys):
+    path = tmp_path / "run.json"
+    if text is not None:
+        path.write_text(text)
+    assert cli.main(["bench", "--seconds", "1000", "--compare", str(path)]) == 2
+    assert "holds no run of hexlab bench" in capsys.readouterr().err
 
 
 def test_random_play_counts_moves():
@@ -47,9 +104,9 @@ def test_random_play_counts_moves():
 
 
 def test_scattered_positions_are_unfinished_and_of_many_lengths():
-    boards = bench._scattered_boards(5, 0)
+    boards = bench._scattered_boards(5, 256, 0)
     assert not boards.finished.any()
-    assert len(boards) > 200
+    assert len(boards) == 256
     assert len(set(boards.move_count.tolist())) > 8
 
 
