@@ -9,7 +9,7 @@ from types import TracebackType
 
 from hexlab.errors import RunError
 
-__all__ = ["Lock", "count_cores", "find_holder", "lock_folder", "memory_bytes", "write_whole"]
+__all__ = ["Lock", "count_cores", "find_holder", "lock_folder", "memory_bytes", "remove_drafts", "write_whole"]
 
 _LOCKED_BYTE = 2**30  # far behind the holder's number, which others may read while Windows keeps the locked byte from them
 
@@ -56,12 +56,24 @@ def _windows_memory_bytes() -> int:
 
 def write_whole(path: pathlib.Path, text: str) -> None:
     """Write a text file in UTF-8 with line feeds so that a reader finds the old file or the new one, whole, whenever a process ends."""
-    draft = path.with_name(path.name + ".partial")
+    draft = path.with_name(path.name + ".partial")  # a name that `remove_drafts` knows
     with draft.open("w", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+def remove_drafts(*folders: pathlib.Path) -> None:
+    """Remove the half-written files of processes that were killed; the caller makes sure that nobody writes there.
+
+    Args:
+        folders: whose files are looked at, not those of folders within.
+    """
+    for folder in folders:
+        for pattern in ("*.partial", ".tmp*"):  # the second are drafts that safetensors makes of its own accord
+            for path in folder.glob(pattern):
+                path.unlink()
 
 
 class Lock:

@@ -6,6 +6,7 @@ and a run that is killed and resumed ends in the same bytes.
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -14,18 +15,19 @@ import pathlib
 import queue
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from hexlab import mcts, network
-from hexlab.errors import RunError
+from hexlab.errors import ConfigError, RunError
 from hexlab.records import Snapshot
 from hexlab.rules import sgf
-from hexlab.system import count_cores
+from hexlab.system import Lock, count_cores, lock_folder, remove_drafts, write_whole
 from hexlab.training.config import Config
 from hexlab.training.learner import Learner, Losses, learn, make_learner
+from hexlab.training.memory import check_memory
 from hexlab.training.replay import Positions, Replay
 from hexlab.training.selfplay import CALIBRATION_BINS, Group, Slice, make_group, play_slice
 
@@ -82,12 +84,19 @@ class Timing:
     """Seconds and rates of an iteration, written to ``timings.jsonl``: they differ from run to run."""
 
     seconds: float
-    """Wall-clock of this iteration."""
+    """Wall-clock of this iteration, its writing included."""
     elapsed: float
-    """Wall-clock of the run so far, all its sittings together."""
+    """Wall-clock of the run so far, all its sittings together, the caller's time between reports included."""
     games_per_second: float
     simulations_per_second: float
+    selfplay_seconds: float
+    """Time that threads spent in self-play, added up."""
     learner_seconds: float
+    """Time that a thread spent in the learner, beside self-play."""
+    other_seconds: float
+    """Wall-clock in which neither self-play nor the learner ran: records, snapshots, checkpoints."""
+    caller_seconds: float
+    """Wall-clock for which the caller kept the run waiting before this iteration."""
     eta: float
     """Seconds left at the pace so far."""
 
@@ -115,27 +124,24 @@ def train(config: Config, out: str | os.PathLike, *, threads: int | None = None,
         checkpoint_seconds: wall-clock between checkpoints: how much work a killed run repeats.
 
     Raises:
-        RunError: the folder exists.
+        RunError: the folder exists, or another process is making it.
+        ConfigError: fewer than one thread, or a run that does not fit into this machine's memory; no folder is made.
     """
     folder = pathlib.Path(out)
     if folder.exists():
-        raise RunError(f"{folder} exists already: go on with `hexlab resume {folder}`, or choose another folder")
+        raise _exists(folder)
+    threads = _count_threads(threads)
+    check_memory(config, threads)
     state = _fresh_state(config)
-    building = folder.with_name(folder.name + ".new")
-    shutil.rmtree(building, ignore_errors=True)
-    for part in ("snapshots", "games"):
-        (building / part).mkdir(parents=True)
-    _write_text(building / "config.json", config.to_json() + "\n")
-    for part in ("metrics.jsonl", "timings.jsonl", "snapshots.jsonl"):
-        _write_text(building / part, "")
-    _keep_snapshot(building, config, state, 0)
-    _write_checkpoint(building, config, state)
-    building.replace(folder)
-    return _iterate(folder, config, state, threads, checkpoint_seconds)
+    workspaces = _allocate_workspaces(config, state, threads)
+    lock = _make_folder(folder, config, state)
+    return _iterate(folder, config, state, workspaces, lock, threads, checkpoint_seconds)
 
 
 def resume(out: str | os.PathLike, *, threads: int | None = None, checkpoint_seconds: float = 60.0) -> Iterator[Report]:
     """Go on with a run from its last checkpoint; the finished run equals an uninterrupted one byte for byte.
+
+    The folder is locked from this call until the reports end or the iterator is closed or given up.
 
     Args:
         out: the run's folder. A finished run yields no report.
@@ -143,16 +149,25 @@ def resume(out: str | os.PathLike, *, threads: int | None = None, checkpoint_sec
         checkpoint_seconds: as for `train`.
 
     Raises:
-        RunError: there is no run in the folder, or parts of it are missing.
+        RunError: there is no run in the folder, parts of it are missing, or another process is at work on it.
+        ConfigError: fewer than one thread, or a run that does not fit into this machine's memory.
     """
     folder = pathlib.Path(out)
     config = read_config(folder)
-    state = _read_checkpoint(folder, config)
-    for name in ("metrics.jsonl", "timings.jsonl"):
-        _keep_lines(folder / name, state.iteration)
-    done = sum(1 for mark in _snapshot_marks(config) if mark <= state.iteration)
-    _keep_lines(folder / "snapshots.jsonl", 1 + done)
-    return _iterate(folder, config, state, threads, checkpoint_seconds)
+    threads = _count_threads(threads)
+    check_memory(config, threads, begun=True)
+    lock = lock_folder(folder)
+    try:
+        remove_drafts(folder, folder / "snapshots", folder / "games")
+        state = _read_checkpoint(folder, config)
+        _keep_lines(folder / "metrics.jsonl", state.iteration)
+        done = sum(1 for mark in _snapshot_marks(config, state) if mark <= state.iteration)
+        _keep_lines(folder / "snapshots.jsonl", 1 + done)
+        workspaces = _allocate_workspaces(config, state, threads)
+    except BaseException:
+        lock.release()
+        raise
+    return _iterate(folder, config, state, workspaces, lock, threads, checkpoint_seconds)
 
 
 def read_config(out: str | os.PathLike) -> Config:
@@ -172,16 +187,68 @@ def run_key(config: Config) -> str:
     return hashlib.sha256(config.to_json().encode()).hexdigest()[:10]
 
 
-def _iterate(folder, config, state, threads, checkpoint_seconds):
-    threads = threads or count_cores()
+def _count_threads(threads: int | None) -> int:
+    if threads is None:
+        return count_cores()
+    if threads < 1:
+        raise ConfigError(f"threads={threads}: give a whole number from 1 up")
+    return threads
+
+
+def _exists(folder: pathlib.Path) -> RunError:
+    return RunError(f"{folder} exists already: go on with `hexlab resume {folder}`, or choose another folder")
+
+
+def _make_folder(folder: pathlib.Path, config: Config, state: _State) -> Lock:
+    """Make the run's folder, whole or not at all, and return its lock."""
+    building = folder.with_name(folder.name + ".new")
+    building.mkdir(parents=True, exist_ok=True)
+    lock = lock_folder(building)
+    try:
+        for left in building.iterdir():  # by a process that was killed while making it
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left != lock.path:
+                left.unlink()
+        for part in ("snapshots", "games"):
+            (building / part).mkdir()
+        for name in ("metrics.jsonl", "timings.jsonl", "snapshots.jsonl"):
+            write_whole(building / name, "")
+        _keep_snapshot(building, config, state, 0)
+        _write_checkpoint(building, config, state)
+        write_whole(building / "config.json", config.to_json() + "\n")
+        if folder.exists():
+            raise _exists(folder)
+        lock.move_folder(folder)
+    except BaseException:
+        lock.release()
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    return lock
+
+
+def _allocate_workspaces(config: Config, state: _State, threads: int) -> queue.SimpleQueue:
     architecture = network.Architecture(config.size, config.width, config.depth)
     workspaces: queue.SimpleQueue = queue.SimpleQueue()
     for _ in range(min(threads, config.groups)):
         tree = mcts.allocate_tree(config.boards, config.simulations, config.size)
         workspaces.put((network.NetworkEvaluator(architecture, state.learner.average, batch=config.boards), tree))
-    marks = _snapshot_marks(config)
-    written = time.monotonic()
+    return workspaces
+
+
+def _iterate(
+    folder: pathlib.Path,
+    config: Config,
+    state: _State,
+    workspaces: queue.SimpleQueue,
+    lock: Lock,
+    threads: int,
+    checkpoint_seconds: float,
+) -> Iterator[Report]:
+    _keep_timings(folder / "timings.jsonl", state.iteration)
+    written = ended = time.monotonic()
     with (
+        lock,
         concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="hexlab") as pool,
         (folder / "metrics.jsonl").open("a", encoding="utf-8", newline="\n") as metrics,
         (folder / "timings.jsonl").open("a", encoding="utf-8", newline="\n") as timings,
@@ -194,30 +261,43 @@ def _iterate(folder, config, state, threads, checkpoint_seconds):
                 pool.submit(_play, workspaces, state.learner.average, state.groups[number], config, iteration, number)
                 for number in range(config.groups)
             ]
-            slices = [future.result() for future in playing]
+            slices, played_seconds = zip(*(future.result() for future in playing), strict=True)
             losses, learner_seconds = None, 0.0
             if learning is not None:
                 state.learner, losses, learner_seconds = learning.result()
+            worked = time.monotonic() - started
             for part in slices:
                 state.replay.append(part.positions)
                 state.games += part.games
             state.iteration = iteration
             snapshot = None
+            marks = _snapshot_marks(config, state)
             if iteration in marks:
                 snapshot = _keep_snapshot(folder, config, state, 1 + marks.index(iteration))
                 _write_games(folder, config, slices, 1 + marks.index(iteration))
-            seconds = time.monotonic() - started
-            state.elapsed += seconds
-            report = _report(config, state, slices, losses, snapshot, seconds, learner_seconds)
-            facts = dataclasses.asdict(report)
-            timing = facts.pop("timing")
+            facts = _describe(config, state, slices, losses, snapshot)
             print(json.dumps(facts), file=metrics, flush=True)
-            print(json.dumps({"iteration": iteration, **timing}), file=timings, flush=True)
-            finished = iteration == config.iterations
-            if finished or time.monotonic() - written > checkpoint_seconds:
+            if iteration == config.iterations or time.monotonic() - written > checkpoint_seconds:
+                os.fsync(metrics.fileno())  # what the checkpoint counts on lasts as long as it does
                 _write_checkpoint(folder, config, state)
                 written = time.monotonic()
-            yield report
+            now = time.monotonic()
+            seconds = now - started
+            state.elapsed += now - ended
+            timing = Timing(
+                seconds=seconds,
+                elapsed=state.elapsed,
+                games_per_second=sum(part.games for part in slices) / seconds,
+                simulations_per_second=config.samples_an_iteration * config.simulations / seconds,
+                selfplay_seconds=sum(played_seconds),
+                learner_seconds=learner_seconds,
+                other_seconds=seconds - worked,
+                caller_seconds=started - ended,
+                eta=state.elapsed / iteration * (config.iterations - iteration),
+            )
+            ended = now
+            print(json.dumps({"iteration": iteration, **dataclasses.asdict(timing)}), file=timings, flush=True)
+            yield Report(**facts, timing=timing)
 
 
 def _learn(state, config, iteration):
@@ -228,8 +308,9 @@ def _learn(state, config, iteration):
 
 def _play(workspaces, params, group, config, iteration, number):
     evaluator, tree = workspaces.get()
+    started = time.monotonic()
     try:
-        return play_slice(group, evaluator.with_params(params), config, iteration, number, tree)
+        return play_slice(group, evaluator.with_params(params), config, iteration, number, tree), time.monotonic() - started
     finally:
         workspaces.put((evaluator, tree))
 
@@ -239,9 +320,12 @@ def _fresh_state(config) -> _State:
     return _State(make_learner(config), Replay(config.size, config.buffer), groups)
 
 
-def _snapshot_marks(config) -> list[int]:
-    """Iterations that leave a snapshot: log-spaced up to the last one; cost is proportional to the iteration."""
-    marks = np.geomspace(1, config.iterations, config.snapshots).round().astype(int)
+def _snapshot_marks(config: Config, state: _State) -> list[int]:
+    """Iterations that leave a snapshot: log-spaced from the first that learns to the last; cost is proportional to the iteration."""
+    if state.learner.steps == 0:
+        return [config.iterations]
+    first = state.iteration - state.learner.steps // config.updates_an_iteration + 1
+    marks = np.geomspace(first, config.iterations, config.snapshots).round().astype(int)
     return sorted({int(mark) for mark in marks} | {config.iterations})
 
 
@@ -261,39 +345,31 @@ def _costs(config, state) -> dict[str, Any]:
     }
 
 
-def _report(config, state, slices: list[Slice], losses: Losses | None, snapshot, seconds, learner_seconds) -> Report:
+def _describe(config, state, slices: Sequence[Slice], losses: Losses | None, snapshot) -> dict[str, Any]:
+    """Return the fields of `Report` that are the same in every repetition."""
     costs = _costs(config, state)
     games = sum(part.games for part in slices)
     count, values, outcomes = np.sum([part.calibration for part in slices], axis=0).reshape(3, CALIBRATION_BINS)
     calibration = float(np.abs(values - outcomes).sum() / count.sum()) if count.sum() else None
-    timing = Timing(
-        seconds=seconds,
-        elapsed=state.elapsed,
-        games_per_second=games / seconds,
-        simulations_per_second=config.samples_an_iteration * config.simulations / seconds,
-        learner_seconds=learner_seconds,
-        eta=state.elapsed / state.iteration * (config.iterations - state.iteration),
-    )
-    return Report(
-        iteration=state.iteration,
-        iterations=config.iterations,
-        samples=costs["samples"],
-        games=state.games,
-        simulations=costs["simulations"],
-        train_flops=costs["train_flops"],
-        paper_flops=costs["paper_flops"],
-        policy_loss=losses.policy if losses else None,
-        value_loss=losses.value if losses else None,
-        policy_entropy=losses.policy_entropy if losses else None,
-        target_entropy=losses.target_entropy if losses else None,
-        search_kl=losses.policy - losses.target_entropy if losses else None,
-        value_explained=1 - losses.value / losses.value_variance if losses and losses.value_variance else None,
-        calibration_error=calibration,
-        game_length=sum(part.moves for part in slices) / games if games else None,
-        black_wins=sum(part.black_wins for part in slices) / games if games else None,
-        snapshot=snapshot,
-        timing=timing,
-    )
+    return {
+        "iteration": state.iteration,
+        "iterations": config.iterations,
+        "samples": costs["samples"],
+        "games": state.games,
+        "simulations": costs["simulations"],
+        "train_flops": costs["train_flops"],
+        "paper_flops": costs["paper_flops"],
+        "policy_loss": losses.policy if losses else None,
+        "value_loss": losses.value if losses else None,
+        "policy_entropy": losses.policy_entropy if losses else None,
+        "target_entropy": losses.target_entropy if losses else None,
+        "search_kl": losses.policy - losses.target_entropy if losses else None,
+        "value_explained": 1 - losses.value / losses.value_variance if losses and losses.value_variance else None,
+        "calibration_error": calibration,
+        "game_length": sum(part.moves for part in slices) / games if games else None,
+        "black_wins": sum(part.black_wins for part in slices) / games if games else None,
+        "snapshot": snapshot,
+    }
 
 
 def _keep_snapshot(folder, config, state, index) -> str:
@@ -302,15 +378,16 @@ def _keep_snapshot(folder, config, state, index) -> str:
     architecture = network.Architecture(config.size, config.width, config.depth)
     network.save(folder / name, architecture, state.learner.average, dataclasses.asdict(row))
     with (folder / "snapshots.jsonl").open("a", encoding="utf-8", newline="\n") as lines:
-        print(json.dumps(dataclasses.asdict(row)), file=lines)
+        print(json.dumps(dataclasses.asdict(row)), file=lines, flush=True)
+        os.fsync(lines.fileno())
     return name
 
 
-def _write_games(folder, config, slices: list[Slice], index) -> None:
+def _write_games(folder, config, slices: Sequence[Slice], index) -> None:
     records = np.concatenate([part.records for part in slices])[:_SAMPLED_GAMES]
     if len(records):
         games = [sgf.Game(config.size, tuple(int(cell) for cell in record if cell >= 0)) for record in records]
-        _write_text(folder / "games" / f"{index:03d}.sgf", "".join(sgf.write(game) for game in games))
+        write_whole(folder / "games" / f"{index:03d}.sgf", "".join(sgf.write(game) for game in games))
 
 
 def _write_checkpoint(folder, config, state) -> None:
@@ -353,25 +430,26 @@ def _read_checkpoint(folder, config) -> _State:
 
 
 def _elapsed(folder, iteration) -> float:
-    lines = (folder / "timings.jsonl").read_text(encoding="utf-8").splitlines()[:iteration]
-    try:
-        return json.loads(lines[-1])["elapsed"] if lines else 0.0
-    except (json.JSONDecodeError, KeyError):
-        raise RunError(f"{folder / 'timings.jsonl'} is damaged at line {len(lines)}: the run folder was changed, start a new run") from None
+    rows = _read_timings(folder / "timings.jsonl", iteration)
+    return rows[-1]["elapsed"] if rows else 0.0
+
+
+def _read_timings(path, iteration) -> list[dict[str, Any]]:
+    """Return the timings up to an iteration; a line that was cut off or is missing costs nothing but its reading of the clock."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            rows.append(json.loads(line))
+    return [row for row in rows if row["iteration"] <= iteration]
+
+
+def _keep_timings(path, iteration) -> None:
+    rows = _read_timings(path, iteration)
+    write_whole(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _keep_lines(path, count) -> None:
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     if len(lines) < count:
         raise RunError(f"{path} has {len(lines)} lines, the checkpoint needs {count}: the run folder was changed, start a new run")
-    _write_text(path, "".join(lines[:count]))
-
-
-def _write_text(path, text) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(path.name + ".part")
-    with draft.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_whole(path, "".join(lines[:count]))

@@ -11,10 +11,13 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
-from hexlab import training
-from hexlab.errors import RunError
+from hexlab import network, training
+from hexlab.errors import ConfigError, RunError
+from hexlab.system import lock_folder
+from hexlab.training import loop, memory
 
 TINY = training.Config(
     size=3,
@@ -64,6 +67,24 @@ def test_a_run_reports_every_iteration_and_leaves_its_files(finished):
     assert sorted(path.name for path in (out / "snapshots").iterdir()) == [f"{index:03d}.safetensors" for index in range(5)]
 
 
+def test_snapshots_follow_the_untrained_net_from_the_first_that_has_learned(finished):
+    out, reports = finished
+    learned = [report.iteration for report in reports if report.policy_loss is not None]
+    kept = [report.iteration for report in reports if report.snapshot is not None]
+    assert learned[0] > 2, "no game ends within two iterations: marks that began with the run would repeat the untrained net"
+    assert kept[0] == learned[0]
+    assert kept[-1] == TINY.iterations
+    seen = [network.load(out, number).params["intake"]["kernel"] for number in range(5)]
+    assert all(not np.array_equal(seen[number], seen[number + 1]) for number in range(4))
+
+
+def test_a_run_that_never_learns_keeps_its_last_net(tmp_path):
+    short = dataclasses.replace(TINY, samples=256)
+    list(training.train(short, tmp_path / "run", threads=1))
+    rows = [json.loads(line) for line in (tmp_path / "run" / "snapshots.jsonl").read_text().splitlines()]
+    assert [row["samples"] for row in rows] == [0, 256]
+
+
 def test_sampled_games_are_legal_and_finished(finished):
     from hexlab.rules import Board, sgf
 
@@ -100,6 +121,99 @@ def test_a_finished_run_resumes_to_nothing(finished):
     before = fingerprint(out)
     assert list(training.resume(out)) == []
     assert fingerprint(out) == before
+
+
+def test_one_process_at_a_time_is_at_work_on_a_run(finished, tmp_path):
+    out, _ = finished
+    run = tmp_path / "run"
+    reports = training.train(TINY, run, threads=1, checkpoint_seconds=0.0)
+    next(reports)
+    with pytest.raises(RunError, match=rf"run is in use by process {os.getpid()}: wait until it ends, or stop it"):
+        training.resume(run)
+    reports.close()
+    unused = training.resume(run, threads=1)
+    with pytest.raises(RunError, match="in use"):
+        training.resume(run)
+    del unused
+    (run / "lock").write_text("1\n")  # what a killed process leaves
+    list(training.resume(run, threads=1))
+    assert fingerprint(run) == fingerprint(out)
+
+
+def test_two_processes_that_start_a_run_do_not_mix(tmp_path):
+    (tmp_path / "run.new").mkdir()
+    with lock_folder(tmp_path / "run.new"), pytest.raises(RunError, match=r"run\.new is in use"):
+        training.train(TINY, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_killed_start_left_is_taken_over(finished, tmp_path):
+    out, _ = finished
+    (tmp_path / "run.new" / "snapshots").mkdir(parents=True)
+    (tmp_path / "run.new" / "snapshots" / "000.safetensors").write_bytes(b"half")
+    (tmp_path / "run.new" / "lock").write_text("1\n")
+    (tmp_path / "run.new" / "snapshots.jsonl").write_text("{}\n")
+    list(training.train(TINY, tmp_path / "run", threads=1))
+    assert fingerprint(tmp_path / "run") == fingerprint(out)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_half_written_files_of_a_killed_process_are_removed(finished, tmp_path):
+    out, _ = finished
+    run = tmp_path / "run"
+    shutil.copytree(out, run)
+    for name in (".checkpoint.safetensors.77.partial", "metrics.jsonl.partial", "snapshots/.002.safetensors.77.partial", ".tmpAb1"):
+        (run / name).write_bytes(b"half")
+    assert list(training.resume(run)) == []
+    assert fingerprint(run) == fingerprint(out)
+
+
+def test_a_start_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(loop, "_write_checkpoint", fail)
+    with pytest.raises(OSError, match="No space left"):
+        training.train(TINY, tmp_path / "run")
+    with pytest.raises(ConfigError, match="threads=0"):
+        training.train(TINY, tmp_path / "run", threads=0)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 10**8)
+    with pytest.raises(ConfigError, match=r"this run needs about 0\.5 GB .* and there are 0\.1 GB: lower "):
+        training.train(TINY, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_clock_counts_checkpoints_and_the_callers_time(tmp_path, monkeypatch):
+    real = loop._write_checkpoint
+
+    def write_slowly(*arguments):
+        time.sleep(0.2)
+        real(*arguments)
+
+    reports = training.train(TINY, tmp_path / "run", threads=1, checkpoint_seconds=0.0)
+    monkeypatch.setattr(loop, "_write_checkpoint", write_slowly)
+    first = next(reports).timing
+    time.sleep(0.1)
+    second = next(reports).timing
+    reports.close()
+    assert second.other_seconds >= 0.2
+    assert second.caller_seconds >= 0.1
+    assert second.seconds == pytest.approx(second.selfplay_seconds + second.learner_seconds + second.other_seconds, abs=0.02)
+    assert second.elapsed == pytest.approx(first.elapsed + second.seconds + second.caller_seconds)
+    third = next(training.resume(tmp_path / "run", threads=1)).timing
+    assert third.elapsed == pytest.approx(second.elapsed + third.seconds + third.caller_seconds)
+
+
+def test_lost_readings_of_the_clock_cost_no_run(finished, tmp_path):
+    out, _ = finished
+    run = tmp_path / "run"
+    for _ in zip(range(4), reports := training.train(TINY, run, threads=1, checkpoint_seconds=0.0), strict=False):
+        pass
+    reports.close()
+    lines = (run / "timings.jsonl").read_text().splitlines(keepends=True)
+    (run / "timings.jsonl").write_text("".join(lines[:2]) + lines[2][:20])
+    list(training.resume(run, threads=1))
+    assert fingerprint(run) == fingerprint(out)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
