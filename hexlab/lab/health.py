@@ -18,6 +18,7 @@ from hexlab.rules import cell_index, sgf
 from hexlab.rules.batch import Boards
 from hexlab.rules.draws import derive_seeds
 from hexlab.rules.solver import Solver
+from hexlab.system import write_whole
 
 __all__ = [
     "SOLVED_SIZES",
@@ -263,7 +264,8 @@ def watch(
 ) -> Iterator[tuple[training.Report, Health | None]]:
     """Follow a run and measure every snapshot that it leaves; training itself stays as it is.
 
-    Each measurement is also a line of ``health.jsonl`` in the run's folder; one that is there already is not repeated.
+    Each measurement is also a line of ``health.jsonl`` in the run's folder; one that is there already is not repeated, and one that a
+    killed process owes for a snapshot is made before the run goes on.
 
     Args:
         reports: what `training.train` or `training.resume` returns.
@@ -274,33 +276,53 @@ def watch(
     Yields:
         Each report with the newest measurement, None before the first.
     """
-    path = pathlib.Path(out) / "health.jsonl"
-    known = {}
-    if path.exists():
-        rows = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(json.JSONDecodeError):  # the last line of a killed process may be cut
-                rows.append(json.loads(line))
-        known = {row["snapshot"]: row for row in rows}
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8", newline="\n")
-    suite = None
+    monitor = _Monitor(pathlib.Path(out), simulations, seed)
     newest = None
+    for snapshot in monitor.list_kept():
+        newest = monitor.measure(snapshot)
     for report in reports:
         if report.snapshot is not None:
-            net = network.load(pathlib.Path(out) / report.snapshot)
-            size = net.architecture.size
-            number = int(pathlib.PurePosixPath(report.snapshot).stem)
-            if size in SOLVED_SIZES and suite is None:
-                suite = random_suite(size, _WATCHED_POSITIONS, seed)
-            if number in known:
-                row = known[number]
-                blunders = None if row["blunders"] is None else Share(**row["blunders"])
-                newest = Health(number, row["simulations"], Share(**row["random"]), blunders)
-            else:
-                newest = _measure(net, number, simulations, suite, seed)
-                with path.open("a", encoding="utf-8", newline="\n") as file:
-                    print(json.dumps(dataclasses.asdict(newest)), file=file)
+            newest = monitor.measure(int(pathlib.PurePosixPath(report.snapshot).stem))
         yield report, newest
+
+
+class _Monitor:
+    """Measures the snapshots of a run, each once."""
+
+    def __init__(self, folder: pathlib.Path, simulations: int, seed: int) -> None:
+        self._folder, self._simulations, self._seed = folder, simulations, seed
+        self._path = folder / "health.jsonl"
+        self._suite: Suite | None = None
+        rows = []
+        if self._path.exists():
+            for line in self._path.read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(json.JSONDecodeError):  # the last line of a killed process may be cut
+                    rows.append(json.loads(line))
+            write_whole(self._path, "".join(json.dumps(row) + "\n" for row in rows))
+        self._known = {row["snapshot"]: _read_health(row) for row in rows}
+
+    def list_kept(self) -> list[int]:
+        """Return the snapshots that the run has left so far, but for the untrained net."""
+        lines = (self._folder / "snapshots.jsonl").read_text(encoding="utf-8").splitlines()
+        return [number for number in (json.loads(line)["snapshot"] for line in lines) if number > 0]
+
+    def measure(self, snapshot: int) -> Health:
+        """Return the measurement of a snapshot, made now if it has not been made before."""
+        if snapshot not in self._known:
+            net = network.load(self._folder, snapshot)
+            size = net.architecture.size
+            if size in SOLVED_SIZES and self._suite is None:
+                self._suite = random_suite(size, _WATCHED_POSITIONS, self._seed)
+            health = _measure(net, snapshot, self._simulations, self._suite, self._seed)
+            with self._path.open("a", encoding="utf-8", newline="\n") as file:
+                print(json.dumps(dataclasses.asdict(health)), file=file)
+            self._known[snapshot] = health
+        return self._known[snapshot]
+
+
+def _read_health(row: dict) -> Health:
+    blunders = None if row["blunders"] is None else Share(**row["blunders"])
+    return Health(row["snapshot"], row["simulations"], Share(**row["random"]), blunders)
 
 
 def _measure(net, number: int, simulations: int, suite: Suite | None, seed: int) -> Health:

@@ -97,3 +97,25 @@ def test_watching_measures_every_snapshot_and_changes_nothing(tmp_path):
     assert measured[3].random.total == 64
     assert "against random play" in str(measured[3])
     assert list(health.watch(training.resume(out), out)) == []
+
+
+def test_a_measurement_that_a_killed_process_owes_is_made_once(tmp_path):
+    config = training.Config(
+        size=3, width=4, depth=1, samples=64 * 4 * 6, simulations=4, groups=1, boards=64, slice_moves=4, batch=64, buffer=9_000, snapshots=3
+    )
+    whole = tmp_path / "whole"
+    list(health.watch(training.train(config, whole, threads=1), whole, simulations=4))
+    out = tmp_path / "killed"
+    reports = training.train(config, out, threads=1, checkpoint_seconds=0.0)
+    while next(reports).snapshot != "snapshots/002.safetensors":
+        pass
+    reports.close()  # after the checkpoint, before the measurement
+    newest = [row for _, row in health.watch(training.resume(out, threads=1), out, simulations=4)]
+    assert newest[0].snapshot == 2, "known from the first report on"
+    expected = (whole / "health.jsonl").read_bytes()
+    assert len(expected.splitlines()) == 3
+    assert (out / "health.jsonl").read_bytes() == expected
+    for left in (expected[:-30], expected[: expected.rindex(b"\n", 0, -1) + 1]):
+        (out / "health.jsonl").write_bytes(left)
+        assert list(health.watch(training.resume(out), out, simulations=4)) == []
+        assert (out / "health.jsonl").read_bytes() == expected
