@@ -18,11 +18,11 @@ from hexlab import arena, network, scaling, training
 from hexlab.errors import ConfigError, RunError
 from hexlab.lab.grids import Grid, read_grid
 from hexlab.lab.machine import machine_facts
-from hexlab.lab.runner import Progress, make_pool, train_cells
+from hexlab.lab.runner import Progress, check_workers_memory, make_pool, train_cells
 from hexlab.records import Agent, Rating, Run, Snapshot
 from hexlab.rules.batch import Boards
 from hexlab.store import Store, write_table
-from hexlab.system import count_cores
+from hexlab.system import Lock, count_cores, lock_folder, remove_drafts, write_whole
 
 __all__ = ["SnapshotPlayer", "reproduce"]
 
@@ -72,19 +72,33 @@ def reproduce(
         experiment: another experiment file than the one that ships with the package.
 
     Raises:
-        ConfigError: an unknown scale, or a malformed experiment file.
-        RunError: the folder holds something else, or a network failed to train.
+        ConfigError: an unknown scale, a malformed experiment file, or more workers than the memory holds.
+        RunError: the folder holds something else, another process is at work on it, or a network failed to train.
     """
     grid = read_grid(scale, experiment)
     workers = count_cores() if workers is None else workers
     if workers < 1:
         raise ConfigError(f"workers={workers}: give a whole number from 1 up")
+    check_workers_memory(grid.cells, workers)
     folder = pathlib.Path(out)
-    manifest = _open_manifest(folder, grid)
-    return _reproduce(grid, folder, workers, manifest)
+    _check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = lock_folder(folder)
+    try:
+        remove_drafts(folder, folder / "tables")
+        manifest = _open_manifest(folder, grid)
+    except BaseException:
+        lock.release()
+        raise
+    return _reproduce(grid, folder, workers, manifest, lock)
 
 
-def _reproduce(grid: Grid, folder: pathlib.Path, workers: int, manifest: dict) -> Iterator[Progress]:
+def _reproduce(grid: Grid, folder: pathlib.Path, workers: int, manifest: dict, lock: Lock) -> Iterator[Progress]:
+    with lock:
+        yield from _run_stages(grid, folder, workers, manifest)
+
+
+def _run_stages(grid: Grid, folder: pathlib.Path, workers: int, manifest: dict) -> Iterator[Progress]:
     with Store(folder / "results.sqlite") as store, make_pool(workers) as pool:
         yield from _timed("train", train_cells(grid.cells, folder / "cells", pool), folder, manifest)
         agents = _register(grid, folder, store)
@@ -117,6 +131,15 @@ def _timed(stage: str, steps: Iterator[Progress], folder: pathlib.Path, manifest
         yield step
 
 
+def _check_folder(folder: pathlib.Path) -> None:
+    """Refuse a folder of something else; one that a killed job had only just made holds no more than its lock."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file: choose another folder")
+    found = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if found - {"lock", "manifest.json.partial"} and "manifest.json" not in found:
+        raise RunError(f"{folder} is not empty and holds no reproduction: choose another folder")
+
+
 def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
     """Return the manifest of an interrupted job, or start a new one."""
     path = folder / "manifest.json"
@@ -130,9 +153,6 @@ def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
             name = manifest.get("grid", {}).get("scale")
             raise RunError(f"{folder} holds scale {name!r} with other settings than this version's {grid.scale!r}: choose another folder")
         return manifest
-    if folder.exists() and any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty and holds no reproduction: choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
     manifest = {
         "command": f"hexlab reproduce --scale {grid.scale}",
         "seed": _SEED,
@@ -146,9 +166,7 @@ def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
 
 
 def _write_manifest(folder: pathlib.Path, manifest: dict) -> None:
-    draft = folder / "manifest.json.part"
-    draft.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
-    draft.replace(folder / "manifest.json")
+    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
 def _register(grid: Grid, folder: pathlib.Path, store: Store) -> dict[int, list[SnapshotPlayer]]:

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import dataclasses
+import itertools
 import json
 import multiprocessing
 import os
@@ -12,9 +13,10 @@ import time
 from collections.abc import Iterator, Sequence
 
 from hexlab.errors import ConfigError, HexlabError, RunError
-from hexlab.training import Config, read_config, resume, run_key, train
+from hexlab.system import memory_bytes
+from hexlab.training import Config, estimate_bytes, read_config, resume, run_key, train
 
-__all__ = ["Progress", "make_pool", "predict_seconds", "train_cells"]
+__all__ = ["Progress", "check_workers_memory", "make_pool", "predict_seconds", "train_cells"]
 
 _POLL_SECONDS = 0.5
 _CHECKPOINT_SECONDS = 20.0
@@ -65,6 +67,21 @@ def _follow_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+
+
+def check_workers_memory(cells: Sequence[Config], workers: int) -> None:
+    """Refuse more workers than the memory holds if those cells that take most of it are trained side by side.
+
+    Raises:
+        ConfigError: it says how many workers fit.
+    """
+    available = memory_bytes()
+    needed = sorted((sum(estimate_bytes(cell, threads=1).values()) for cell in cells), reverse=True)[:workers]
+    if available is None or sum(needed) <= available:
+        return
+    fit = sum(total <= available for total in itertools.accumulate(needed))
+    dial = f"give at most {fit} (--workers {fit})" if fit else "choose a smaller scale"
+    raise ConfigError(f"{len(needed)} workers need about {sum(needed) / 1e9:.1f} GB, and there are {available / 1e9:.1f} GB: {dial}")
 
 
 def predict_seconds(config: Config) -> float:

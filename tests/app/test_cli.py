@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -98,13 +99,37 @@ def test_mistakes_end_in_one_line_and_exit_code_2(words, said, capsys, monkeypat
     assert not list(tmp_path.iterdir()), "a refused command leaves nothing behind"
 
 
+@pytest.mark.parametrize("name", [*cli.COMMANDS])
+def test_when_memory_runs_out_flags_are_named_that_the_command_has(name):
+    from hexlab.training import Config
+
+    command = cli.COMMANDS[name]
+    fields = [*dataclasses.fields(command), *(dataclasses.fields(Config) if name == "train" else ())]
+    named = re.findall(r"--([a-z-]+)", command.dials)
+    assert named
+    assert set(named) <= {field.name.replace("_", "-") for field in fields}
+
+
+def test_a_run_that_is_in_use_is_refused(capsys, tmp_path):
+    from hexlab import training
+    from hexlab.system import lock_folder
+
+    config = training.Config(size=3, width=2, depth=1, samples=64, simulations=2, groups=1, boards=64, slice_moves=1, batch=64)
+    training.train(config, tmp_path / "run").close()
+    with lock_folder(tmp_path / "run"):
+        assert cli.main(["resume", str(tmp_path / "run")]) == 2
+    heard = capsys.readouterr().err
+    assert_one_line(heard)
+    assert "in use by process" in heard
+
+
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
         (RunError("first\n  second"), 2, "first second"),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (MemoryError(), 2, "--boards"),
-        (RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"), 2, "--simulations"),
+        (MemoryError(), 2, "out of memory: lower --size"),
+        (RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"), 2, "out of memory on the device: lower --size"),
         (FileNotFoundError(2, "No such file or directory", "tables.csv"), 2, "tables.csv: No such file or directory"),
         (PermissionError(13, "Permission denied", "run"), 2, "run: Permission denied"),
         (OSError(28, "No space left on device"), 2, "No space left on device"),
@@ -128,8 +153,8 @@ def test_a_killed_worker_names_the_dials(capsys, monkeypatch):
     def fail(self):
         raise BrokenProcessPool("A process in the process pool was terminated abruptly")
 
-    monkeypatch.setattr(cli.Solve, "run", fail)
-    assert cli.main(["solve"]) == 2
+    monkeypatch.setattr(cli.Reproduce, "run", fail)
+    assert cli.main(["reproduce"]) == 2
     heard = capsys.readouterr().err
     assert "--workers" in heard
     assert_one_line(heard)

@@ -1,9 +1,12 @@
 """The main job at a scale of seconds: whole, repeated, and stopped in the middle."""
 
+import os
+
 import pytest
 
 from hexlab.errors import ConfigError, RunError
-from hexlab.lab import pipeline
+from hexlab.lab import pipeline, runner
+from hexlab.system import lock_folder
 
 EXPERIMENT = """
 [minute]
@@ -61,3 +64,26 @@ def test_wrong_arguments_are_refused_before_anything_is_made(tmp_path, experimen
     with pytest.raises(ConfigError, match="unknown scale 'hour'"):
         pipeline.reproduce("hour", tmp_path / "job", experiment=experiment)
     assert not (tmp_path / "job").exists()
+
+
+def test_one_process_at_a_time_is_at_work_on_a_job(tmp_path, experiment):
+    out = tmp_path / "job"
+    out.mkdir()
+    with lock_folder(out), pytest.raises(RunError, match=rf"job is in use by process {os.getpid()}"):
+        pipeline.reproduce("minute", out, experiment=experiment)
+    assert list(out.iterdir()) == []
+    (out / "lock").write_text("1\n")  # what a killed process leaves
+    job = pipeline.reproduce("minute", out, experiment=experiment)
+    with pytest.raises(RunError, match="in use"):
+        pipeline.reproduce("minute", out, experiment=experiment)
+    job.close()
+    del job
+    pipeline.reproduce("minute", out, experiment=experiment)
+
+
+def test_more_workers_than_the_memory_holds_are_refused(tmp_path, experiment, monkeypatch):
+    monkeypatch.setattr(runner, "memory_bytes", lambda: 700_000_000)
+    with pytest.raises(ConfigError, match=r"2 workers need about 1\.0 GB, and there are 0\.7 GB: give at most 1 \(--workers 1\)"):
+        pipeline.reproduce("minute", tmp_path / "job", workers=9, experiment=experiment)
+    assert not (tmp_path / "job").exists()
+    pipeline.reproduce("minute", tmp_path / "job", workers=1, experiment=experiment)
