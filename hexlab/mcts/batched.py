@@ -29,7 +29,8 @@ class SearchResult:
             share of the policy for the others. Ties by the lowest cell.
         visits: int32[B, A], visits of the root's children. They add up to simulations - 1, less where a proof ended the search; with
             a tree that was kept, to simulations and the visits that the root's children had before.
-        values: float32[B] in [-1, 1], the root's value after the search, for the side to move.
+        values: float32[B] in [-1, 1], the root's value after the search, for the side to move: the mean over its visits, which for
+            `gumbel` would count moves that had to be tried as much as good ones; there it is the value of the policy pi'.
         raw_values: float32[B] in [-1, 1], the evaluator's own answer for the root.
         tree: the trees, in the memory that was handed in; the next search there overwrites them.
     """

@@ -122,11 +122,10 @@ def walk_down(
             if nodes[board, index]["open_move"] == NOT_EXPANDED:
                 expand(nodes, untried, board, index, scratch)
             _look_up(nodes, untried, bits, board, index)
-            most, mixed, highest, weight = _weigh(nodes, edges, board, index, c_visit, c_scale, rescale, prove)
+            _, mixed, highest, weight = _weigh(nodes, edges, board, index, c_visit, c_scale, rescale, prove)
             if index == 0:
-                child, move = _pick_by_halving(
-                    nodes, edges, untried, board, scores, budgets[board] - 1, considered, highest, weight, prove
-                )
+                visits = budgets[board] - 1
+                child, move = _pick_by_halving(nodes, edges, untried, board, scores, visits, considered, highest, weight, prove)
             else:
                 child, move = _pick_most_missed(nodes, edges, untried, board, index, mixed, highest, weight, scratch[2], prove)
             index = child if child >= 0 else add_child(tree, board, index, move, size, neighbors, scratch)
@@ -272,7 +271,7 @@ def read(tree, scratch, scores, c_visit, c_scale, rescale, prove, policy, visits
         prove: whether wins and losses are exact.
         policy: float32[B, A], written.
         visits: int32[B, A], written: visits of the root's children.
-        values: float32[B], written: value of the root for the side to move.
+        values: float32[B], written: mean of the root's completed values under pi', for the side to move.
         best: int64[B], written: the move that is left after the last round; of a won root the first winning move.
     """
     nodes, edges, untried, bits = tree.nodes, tree.edges, tree.untried, tree.untried.view(np.int32)
@@ -281,7 +280,6 @@ def read(tree, scratch, scores, c_visit, c_scale, rescale, prove, policy, visits
         if root["open_move"] == NOT_EXPANDED:
             expand(nodes, untried, board, 0, scratch)
         _look_up(nodes, untried, bits, board, 0)
-        values[board] = root["value"]
         avoid = prove and root["status"] == OPEN  # moves proven to lose; in a lost root all moves count
         read_visits(nodes, edges, board, avoid, visits)
         most, mixed, highest, weight = _weigh(nodes, edges, board, 0, c_visit, c_scale, rescale, avoid)
@@ -292,6 +290,20 @@ def read(tree, scratch, scores, c_visit, c_scale, rescale, prove, policy, visits
         else:
             _share_improved(nodes, edges, untried, board, mixed, highest, weight, avoid, policy)
         normalize(policy, board)
+        decided = prove and root["status"] != OPEN
+        values[board] = root["value"] if decided else _average(nodes, edges, board, mixed, avoid, policy)
+
+
+@inner
+def _average(nodes, edges, board, mixed, avoid, policy):
+    """Return the mean of the root's completed values under pi'."""
+    mean = mixed
+    first = np.int64(nodes[board, 0]["first"])
+    for slot in range(first, first + nodes[board, 0]["count"]):
+        edge = edges[board, slot]
+        if not (avoid and edge["status"] == WON):
+            mean += policy[board, edge["move"]] * (-edge["value"] - mixed)
+    return min(1.0, max(-1.0, mean))  # the policy sums to 1 but for rounding
 
 
 @inner

@@ -278,8 +278,8 @@ class Search:
             return 0.0
         return self.recipe.gumbel_scale * -math.log(-math.log(draw_uniform(self.draws, 0)))
 
-    def sigma(self, node: Node, moves: list[int]) -> dict[int, float]:
-        """Return sigma(Q) of some moves of a node, 0 for the best; a move without a visit takes v_mix for Q."""
+    def complete(self, node: Node, moves: list[int]) -> dict[int, float]:
+        """Return Q of some moves of a node; a move without a visit takes v_mix."""
         tried = {move: child for move, child in node.children.items() if move in moves}
         visits = sum(child.visits for child in tried.values())
         q = {move: -self.value(child) for move, child in tried.items()}
@@ -287,9 +287,14 @@ class Search:
         if visits > 0:
             mean = sum(child.prior * q[move] for move, child in tried.items()) / sum(child.prior for child in tried.values())
             mixed = (node.raw + visits * mean) / (visits + 1)
-        completed = {move: q.get(move, mixed) for move in moves}
+        return {move: q.get(move, mixed) for move in moves}
+
+    def sigma(self, node: Node, moves: list[int]) -> dict[int, float]:
+        """Return sigma(Q) of some moves of a node, 0 for the best."""
+        completed = self.complete(node, moves)
         lowest, highest = min(completed.values()), max(completed.values())
-        weight = (self.recipe.c_visit + max((child.visits for child in tried.values()), default=0)) * self.recipe.c
+        most = max((node.children[move].visits for move in moves if move in node.children), default=0)
+        weight = (self.recipe.c_visit + most) * self.recipe.c
         if self.recipe.rescale:
             weight /= max(highest - lowest, 1e-8)
         return {move: weight * (value - highest) for move, value in completed.items()}
@@ -366,6 +371,15 @@ class Search:
         counts = {move: self.root.children[move].visits if move in self.root.children else 0 for move in moves}
         most = max(counts.values())
         return self.find_best([move for move, count in counts.items() if count == most], moves)
+
+    def root_value(self) -> float:
+        """Return the root's value for the side to move: the mean over its visits; for `gumbel` the value of the improved policy."""
+        root = self.root
+        if self.recipe.name != "gumbel" or root.status != 0:
+            return self.value(root)
+        moves = self.candidates(root)
+        policy, completed = self.improved_policy(root, moves), self.complete(root, moves)
+        return sum(policy[move] * completed[move] for move in moves)
 
     def visits(self) -> np.ndarray:
         """Return int64[A], the visits of the root's children."""

@@ -132,7 +132,7 @@ def _move_subtrees(source, roots, target, places, edges):
         count = slots = np.int64(0)
         last = np.int64(source.used[board, 0]) if root >= 0 else np.int64(0)
         low, high = np.inf, -np.inf
-        for old in range(max(root, 0), last):
+        for old in range(root if root >= 0 else 0, last):
             parent = np.int64(source.nodes[board, old]["parent"])
             if old != root and (parent < root or places[parent] < 0):
                 places[old] = -1
@@ -151,7 +151,7 @@ def _move_subtrees(source, roots, target, places, edges):
             node["first"] = slots
             for slot in range(np.int64(node["count"])):
                 edges[slots + slot] = source.edges[board, first + slot]
-                room = max(2, 2 * room) if slot >= room else room
+                room = max(np.int64(2), 2 * room) if slot >= room else room
             slots += room
             count += 1
         for index in range(count):
@@ -192,7 +192,7 @@ def mix_noise(tree, scratch, chosen, fraction, concentration):
             slots[tree.edges[board, slot]["move"]] = slot
         legal = np.int64(root["legal"])
         noise = kernels.draw_dirichlet(tree.draws, board, concentration / legal, legal)
-        tried, number = 0.0, 0
+        tried, number = np.float64(0.0), 0
         for cell in range(area):
             edge = tree.edges[board, max(slots[cell], 0)]
             prior = edge["prior"] if slots[cell] >= 0 else untried[cell]

@@ -58,7 +58,7 @@ def table_of_theory():
     return look_up
 
 
-@pytest.mark.parametrize("recipe", [mcts.puct(prove=True), mcts.regularized(prove=True), mcts.gumbel(prove=True)], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", [recipe for recipe in RECIPES if recipe.prove], ids=lambda recipe: recipe.name)
 def test_proofs_are_true(recipe):
     """With answers that mean nothing, whatever is proven anywhere in the trees agrees with theory."""
     boards, winning = positions_and_theory()
@@ -116,12 +116,12 @@ def test_a_lost_root_still_has_a_policy():
 
 @pytest.mark.parametrize("make", [mcts.puct, mcts.regularized, QUIET])
 def test_proofs_help_against_misleading_answers(make):
-    """With an evaluator whose answers mean nothing, 64 simulations give away a fifth of the won positions; proofs save most."""
+    """With an evaluator whose answers mean nothing, 64 simulations give away every tenth won position or more; proofs save most."""
     boards, winning = positions_and_theory()
     won = winning.any(axis=1)
     seeds, blunders = derive_seeds(0, count=len(boards)), {}
     for prove in (False, True):
         found = mcts.run_search(boards, Planted(0), 64, recipe=make(prove=prove), seeds=seeds)
         blunders[prove] = (~winning[won, found.best[won]]).mean()
-    assert blunders[False] > 0.15
+    assert blunders[False] > 0.1
     assert blunders[True] < 0.05

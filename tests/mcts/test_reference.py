@@ -43,7 +43,7 @@ def test_both_searches_agree_visit_for_visit(name, noise):
             assert found.visits[row].tolist() == slow.visits().tolist()
             assert found.best[row] == slow.best()
             np.testing.assert_allclose(found.policy[row], slow.policy(), atol=2e-6)
-            np.testing.assert_allclose(found.values[row], slow.value(slow.root), atol=1e-6)
+            np.testing.assert_allclose(found.values[row], slow.root_value(), atol=1e-6)
 
 
 @pytest.mark.parametrize("evaluator", [mcts.uniform(), mcts.rollouts(games=3)], ids=repr)
