@@ -70,6 +70,16 @@ def test_an_unknown_scale_names_the_known_ones(small):
         grids.read_grid("small", pathlib.Path("nowhere.toml"))
 
 
+def test_on_each_board_of_the_laptop_scale_search_binds_the_small_nets_and_arithmetic_the_widest():
+    grid = grids.read_grid("laptop")
+    for size in (3, 4, 5):
+        cells = [cell for cell in grid.cells if cell.size == size]
+        widest = max(cell.width for cell in cells)
+        full = max(cell.samples for cell in cells)
+        assert {cell.width for cell in cells if cell.samples < full} == {widest}
+        assert all(cell.samples > 0.8 * full for cell in cells), "strength is not given up for it"
+
+
 def test_the_laptop_scale_stays_within_its_budget():
     grid = grids.read_grid("laptop")
     assert grid.simulations <= 1.2e9
