@@ -1,9 +1,11 @@
 """From tables to frontiers, laws, figures and a report. Reads tables alone: no weights, no GPU."""
 
 from hexlab.scaling.claims import Analysis, Claim, analyze, make_claims
+from hexlab.scaling.crossings import Crossing, Growth, Reach, crossing, find_reaches, fit_growth
 from hexlab.scaling.figures import (
     check_figures,
     plot_calibration,
+    plot_crossings,
     plot_elo_scale,
     plot_frontier,
     plot_network_size,
@@ -22,10 +24,13 @@ from hexlab.scaling.tradeoffs import SizeLaw, TestCurve, Tradeoff, fit_network_s
 __all__ = [
     "Analysis",
     "Claim",
+    "Crossing",
     "Frontier",
+    "Growth",
     "Law",
     "NotEnoughDataError",
     "Prediction",
+    "Reach",
     "SizeLaw",
     "Tables",
     "TestCurve",
@@ -33,6 +38,9 @@ __all__ = [
     "analyze",
     "check_figures",
     "compute_frontier",
+    "crossing",
+    "find_reaches",
+    "fit_growth",
     "fit_law",
     "fit_network_size",
     "fit_test_curves",
@@ -41,6 +49,7 @@ __all__ = [
     "paper_curves",
     "paper_frontier",
     "plot_calibration",
+    "plot_crossings",
     "plot_elo_scale",
     "plot_frontier",
     "plot_network_size",

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from hexlab.scaling.crossings import Reach, find_reaches, fit_growth, format_estimate
 from hexlab.scaling.frontiers import (
     SOURCES,
     Frontier,
     compute_frontier,
-    crossing,
     incline_slope,
     paper_frontier,
     resample_frontier,
@@ -35,9 +35,10 @@ class Claim:
         paper: the paper's value; nan if it has none.
         paper_note: where that value is from.
         value: ours; nan if it cannot be had.
-        low: lower end of its 95 % interval; nan without bootstrap.
-        high: upper end.
+        low: lower end of its 95 % interval, -inf if open; nan without bootstrap.
+        high: upper end, inf if open.
         missing: why there is no value, "" if there is one.
+        bound: "below" or "above" if `value` is a bound alone.
     """
 
     text: str
@@ -47,6 +48,11 @@ class Claim:
     low: float
     high: float
     missing: str = ""
+    bound: str = ""
+
+    def __str__(self) -> str:
+        """Return ours in words, such as "10.4 [9.8, 11.2]" or "below 7.6"."""
+        return "–" if self.missing else format_estimate(self.value, self.low, self.high, self.bound)
 
     @property
     def verdict(self) -> str:
@@ -55,8 +61,10 @@ class Claim:
             return self.missing
         if not math.isfinite(self.paper):
             return "no value in the paper"
-        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+        if math.isnan(self.low) or math.isnan(self.high):
             return "no interval"
+        if math.isinf(self.low) and math.isinf(self.high):
+            return "no bounds"
         if self.low <= self.paper <= self.high:
             return "agrees"
         return "above the paper" if self.low > self.paper else "below the paper"
@@ -74,6 +82,7 @@ class Analysis:
         copies: bootstrap copies of the frontiers, float64[R, G] by board size.
         paper_count: the same frontiers against the paper's count of compute.
         paper_copies: bootstrap copies of those.
+        reaches: what -50 Elo costs on each board, in the paper's count, by Elo and by the direct score against perfect play.
         laws: by model.
         predictions: by model, of the largest board.
         test_curves: by board size.
@@ -90,6 +99,7 @@ class Analysis:
     copies: Mapping[int, np.ndarray]
     paper_count: Frontier | None
     paper_copies: Mapping[int, np.ndarray]
+    reaches: tuple[Reach, ...]
     laws: Mapping[str, Law]
     predictions: Mapping[str, Prediction]
     test_curves: Mapping[int, tuple[TestCurve, ...]]
@@ -121,6 +131,7 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
     parts = [part for part in parts if part is not None and part.test_simulations == _common_budget(parts)]
     copies: Mapping[int, np.ndarray] = {}
     paper_copies: Mapping[int, np.ndarray] = {}
+    reaches: tuple[Reach, ...] = ()
     sources: dict[str, tuple[float, float]] = {}
     laws: dict[str, Law] = {}
     predictions: dict[str, Prediction] = {}
@@ -133,6 +144,7 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
         if bootstrap:
             copies = resample_frontier(frontier, bootstrap, seed)
             paper_copies = resample_frontier(paper_count, bootstrap, seed)
+        reaches = find_reaches(paper_count, bootstrap=bootstrap, seed=seed)
         front: Frontier = frontier
         for model in MODELS:
             law = attempt("law", partial(fit_law, front, model=model, bootstrap=copies, seed=seed))
@@ -141,8 +153,7 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
             predictions.update({model: prediction} if prediction else {})
         if bootstrap and "change_point" in laws:
             for source in SOURCES:
-                alone = resample_frontier(front, bootstrap, seed, sources=(source,))
-                alone = {size: rows[: min(bootstrap, 100)] for size, rows in alone.items()}
+                alone = resample_frontier(front, min(bootstrap, 100), seed, sources=(source,))
                 sources[source] = fit_law(front, bootstrap=alone, seed=seed).intervals["m_flops"]
         network_size = attempt("network size", partial(fit_network_size, front, bootstrap=bootstrap, seed=seed))
     test_curves = {size: attempt(f"test curves {size}", partial(fit_test_curves, tables, size)) for size in tables.sizes}
@@ -157,6 +168,7 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
         copies,
         paper_count,
         paper_copies,
+        reaches,
         laws,
         predictions,
         {size: curves for size, curves in test_curves.items() if curves},
@@ -215,29 +227,16 @@ def _law_claims(analysis: Analysis) -> list[Claim]:
             claims.append(Claim(text, value, note, _NAN, _NAN, _NAN, two_boards))
         else:
             claims.append(Claim(text, value, note, float(derive(law.vector)), *_ends(derive(law.replicates))))
-    front = analysis.paper_count
     text = "compute to reach -50 Elo, factor a board (measured crossings)"
-    if front is None or len(front.sizes) < 2:
-        claims.append(Claim(text, _growth(paper, paper.sizes), "its curves", _NAN, _NAN, _NAN, two_boards))
+    try:
+        growth = fit_growth([reach for reach in analysis.reaches if reach.scale == "elo"])
+    except NotEnoughDataError as error:
+        claims.append(Claim(text, fit_growth(find_reaches(paper)).factor, "its curves", _NAN, _NAN, _NAN, str(error)))
     else:
-        shared = [size for size in front.sizes if size in paper.sizes]
-        theirs = _growth(paper, shared) if len(shared) > 1 else _NAN
-        ours = _growth(front, front.sizes)
-        if math.isfinite(ours):
-            copies = (
-                [
-                    _growth_of(
-                        np.array(front.sizes), np.array([_cross(front, size, row) for size, row in zip(front.sizes, rows, strict=True)])
-                    )
-                    for rows in zip(*(analysis.paper_copies[size] for size in front.sizes), strict=True)
-                ]
-                if analysis.paper_copies
-                else []
-            )
-            claims.append(Claim(text, theirs, "its curves of the same boards", ours, *_ends(np.array(copies))))
-        else:
-            reason = "not enough data: needs every board to reach -50 Elo"
-            claims.append(Claim(text, theirs, "its curves of the same boards", _NAN, _NAN, _NAN, reason))
+        shared = [size for size in growth.sizes if size in paper.sizes]
+        theirs = fit_growth(find_reaches(paper.select(shared))).factor if len(shared) > 1 else _NAN
+        text += "".join(f"; {size}x{size} left out, {reason}" for size, reason in growth.left_out.items())
+        claims.append(Claim(text, theirs, "its curves of the same boards", growth.factor, growth.low, growth.high))
     return claims
 
 
@@ -258,15 +257,20 @@ def _board_claims(analysis: Analysis) -> list[Claim]:
         copies = np.array([derive(board.log10_flops, row) for row in analysis.paper_copies.get(size, ())])
         claims.append(Claim(text, theirs, note, ours, *_ends(copies)))
 
+    theirs_by_size = {reach.size: reach.value for reach in find_reaches(paper)}
     for size in front.sizes:
-        name = f"{size}x{size}"
-        add(
-            f"{name}: log10 of compute (paper's count) to reach -50 Elo",
-            "its curves; its zero is its pool's best",
-            size,
-            lambda cost, elo: crossing(cost, elo, -50.0),
-            "not enough data: needs a frontier that reaches -50 Elo",
-        )
+        for scale, goal, note in (
+            ("elo", "reach -50 Elo", "its curves; its zero is its pool's best"),
+            ("score", "win 42.85 % against perfect play, the score of -50 Elo", ""),
+        ):
+            text = f"{size}x{size}: log10 of compute (paper's count) to {goal}"
+            theirs = theirs_by_size.get(size, _NAN) if scale == "elo" else _NAN
+            reach = next((each for each in analysis.reaches if (each.size, each.scale) == (size, scale)), None)
+            if reach is None:
+                reason = "not enough data: needs games of the agents on the frontier against perfect play"
+                claims.append(Claim(text, theirs, note, _NAN, _NAN, _NAN, reason))
+            else:
+                claims.append(Claim(text, theirs, note, reach.value, reach.low, reach.high, bound=reach.bound))
     for size in front.sizes:
         name = f"{size}x{size}"
         add(
@@ -312,20 +316,6 @@ def _search_claims(analysis: Analysis) -> list[Claim]:
     else:
         claims.append(Claim(text, 0.93, "refitted to its 64-node agents", law.exponent, law.low, law.high))
     return claims
-
-
-def _cross(frontier: Frontier, size: int, elo: np.ndarray) -> float:
-    return crossing(frontier.board(size).log10_flops, elo, -50.0)
-
-
-def _growth(frontier: Frontier, sizes) -> float:
-    return _growth_of(np.array(sizes), np.array([_cross(frontier, size, frontier.board(size).elo) for size in sizes]))
-
-
-def _growth_of(sizes: np.ndarray, crossings: np.ndarray) -> float:
-    if not np.isfinite(crossings).all() or len(sizes) < 2:
-        return _NAN
-    return float(10 ** np.polyfit(sizes, crossings, 1)[0])
 
 
 def _ends(copies: np.ndarray) -> tuple[float, float]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from hexlab.errors import StoreError
 from hexlab.scaling.claims import Analysis, analyze
+from hexlab.scaling.crossings import Reach, find_reaches
 from hexlab.scaling.frontiers import Frontier, paper_frontier
 from hexlab.scaling.laws import Law, Prediction, interval
 from hexlab.scaling.tables import NotEnoughDataError, Tables, read
@@ -37,6 +38,7 @@ __all__ = [
     "compute_numbers",
     "draw_figure",
     "plot_calibration",
+    "plot_crossings",
     "plot_elo_scale",
     "plot_frontier",
     "plot_network_size",
@@ -125,6 +127,15 @@ def plot_frontier(frontier: Frontier, law: Law | Sequence[Law] = (), copies: Map
     """
     laws = (law,) if isinstance(law, Law) else tuple(law)
     return _draw_frontier(_frontier_numbers(frontier, laws, copies or {}))
+
+
+def plot_crossings(reaches: Sequence[Reach]) -> "Figure":
+    """Draw the compute at which each board's frontier reaches -50 Elo, by Elo and by direct score, beside the paper's.
+
+    Args:
+        reaches: what `find_reaches` returned for frontiers in the paper's count.
+    """
+    return _draw_crossings(_plain(_crossing_numbers(reaches)))
 
 
 def plot_prediction(frontier: Frontier, prediction: Prediction | Sequence[Prediction]) -> "Figure":
@@ -254,12 +265,12 @@ def check_figures(tables_folder: str | os.PathLike[str], figures_folder: str | o
     """
     import matplotlib
 
+    tables = read(tables_folder)
     folder = Path(figures_folder)
     files = sorted(folder.glob("*.json")) if folder.is_dir() else []
     committed = {path.stem: path for path in files if path.stem in FIGURES}
     if not committed:
         raise StoreError(f"no figures in {str(folder)!r}: expected files such as training_curves.json and training_curves.svg")
-    tables = read(tables_folder)
     drifts: list[str] = []
     records: dict[str, Any] = {}
     for name, path in committed.items():
@@ -349,6 +360,27 @@ def _frontier_numbers(frontier: Frontier, laws: Sequence[Law], copies: Mapping[i
         for law in laws
     }
     return {"x": frontier.x, "test_simulations": frontier.test_simulations, "boards": boards, "laws": described}
+
+
+def _crossing_numbers(reaches: Sequence[Reach]) -> Numbers:
+    if not reaches:
+        raise NotEnoughDataError("not enough data: needs a frontier")
+    paper = {reach.size: reach.value for reach in find_reaches(paper_frontier())}
+    rows = [
+        {
+            "size": reach.size,
+            "scale": reach.scale,
+            "level": reach.level,
+            "log10_flops": reach.value,
+            "bound": reach.bound,
+            "low": reach.low,
+            "high": reach.high,
+            "text": str(reach),
+            "paper": paper.get(reach.size, math.nan) if reach.scale == "elo" else math.nan,
+        }
+        for reach in reaches
+    ]
+    return {"x": "paper_flops", "rows": rows}
 
 
 def _prediction_numbers(frontier: Frontier, predictions: Sequence[Prediction]) -> Numbers:
@@ -460,8 +492,9 @@ def _size_numbers(law: SizeLaw | None) -> Numbers:
 
 def _calibration_numbers(tables: Tables) -> Numbers:
     boards = []
+    rated = sorted(tables.ratings, key=lambda row: row.agent)
     for size in tables.sizes:
-        met = [row for row in tables.ratings if row.size == size and row.perfect_games and tables.agent_by_key[row.agent].kind != "perfect"]
+        met = [row for row in rated if row.size == size and row.perfect_games and tables.agent_by_key[row.agent].kind != "perfect"]
         if met:
             elo, score = np.array([row.elo for row in met]), np.array([row.perfect_score for row in met])
             groups = [np.array(group) for group in np.array_split(np.argsort(elo, kind="stable"), min(12, max(1, len(met) // 4)))]
@@ -555,6 +588,44 @@ def _draw_frontier(numbers: Numbers) -> "Figure":
             lower.set_ylabel("measured\nminus law")
         _compute_axis(lower if lower is not None else upper, numbers["x"])
         figure.legend(handles=handles, loc="outside upper left", ncols=2)
+    return figure
+
+
+def _draw_crossings(numbers: Numbers) -> "Figure":
+    rows = numbers["rows"]
+    known = [row[key] for row in rows for key in ("log10_flops", "low", "high", "paper") if row[key] is not None]
+    left, right = min(known) - 0.4, max(known) + 0.4
+    with _canvas(7.2, 1.5 + 0.42 * len(rows)) as figure:
+        axes = figure.add_subplot()
+        for place, row in enumerate(rows):
+            color, y = _color(row["size"]), -place
+            low, high = row["low"], row["high"]
+            # An end that is open runs to the edge as an arrow; without bootstrap both are missing and a bound alone is open.
+            open_low = row["bound"] == "below" or (low is None and high is not None)
+            open_high = row["bound"] == "above" or (high is None and low is not None)
+            start, end = (row["log10_flops"] if edge is None else edge for edge in (low, high))
+            axes.plot(_powers([start, end]), [y, y], color=color, lw=2.2, solid_capstyle="butt")
+            for opened, tip, origin in ((open_low, left, start), (open_high, right, end)):
+                if opened:
+                    axes.annotate("", (10**tip, y), (10**origin, y), arrowprops={"arrowstyle": "->", "color": color, "lw": 1.6})
+            if not row["bound"]:
+                filled = color if row["scale"] == "elo" else "white"
+                axes.plot(_powers([row["log10_flops"]]), [y], ls="none", marker=_marker(row["size"]), ms=7, color=color, mfc=filled)
+            if row["paper"] is not None:
+                axes.plot(_powers([row["paper"]]), [y], ls="none", marker="x", ms=7, color=_INK, mew=1.6)
+            axes.annotate(row["text"], (1.01, y), xycoords=axes.get_yaxis_transform(), va="center", fontsize=9)
+        axes.set_yticks([-place for place in range(len(rows))])
+        axes.set_yticklabels([f"{_name(row['size'])}, by {'Elo' if row['scale'] == 'elo' else 'direct score'}" for row in rows])
+        axes.set_ylim(-len(rows) + 0.5, 0.5)
+        _compute_axis(axes, numbers["x"])
+        axes.set_xlim(10**left, 10**right)
+        axes.annotate("log10 [95 %]", (1.01, 1.01), xycoords="axes fraction", va="bottom", fontsize=9)
+        handles = [
+            _line(_INK, ls="none", marker="o", label="−50 Elo"),
+            _line(_INK, ls="none", marker="o", mfc="white", label="its score, 42.85 %, against perfect play"),
+            _line(_INK, ls="none", marker="x", ms=7, mew=1.6, label="−50 Elo, Jones 2021"),
+        ]
+        figure.legend(handles=handles, loc="outside upper left", ncols=3)
     return figure
 
 
@@ -901,6 +972,14 @@ FIGURES: Mapping[str, Kind] = {
         lambda analysis: _frontier_numbers(_require_frontier(analysis), tuple(analysis.laws.values()), analysis.copies),
         _draw_frontier,
     ),
+    "crossings": Kind(
+        "What near-perfect play costs",
+        "Training compute at which each board's frontier reaches −50 Elo, with 95 % intervals; the same agents by their direct score "
+        "against perfect play; and the frontiers of Jones 2021, whose zero is the best agent of its pool. Below and above say that a "
+        "frontier starts above the level or never reaches it: the compute is known as a bound alone.",
+        lambda analysis: _crossing_numbers(analysis.reaches),
+        _draw_crossings,
+    ),
     "prediction": Kind(
         "The largest board, predicted from the smaller ones",
         "Laws fitted without the largest board, drawn over its measured frontier. Bands hold the uncertainty of the fit and the scatter "
@@ -917,7 +996,8 @@ FIGURES: Mapping[str, Kind] = {
     ),
     "tradeoff": Kind(
         "Training traded for search",
-        "The least compute a move that reaches an Elo, against the training compute allowed. Dashed: one plane for each board, "
+        "The least compute a move that reaches an Elo, against the training compute allowed: runs are picked on half of the openings "
+        "and rated on the other half. Dashed: one plane for each board, "
         "log10 test = slope · log10 train + e · Elo + c, with the 95 % interval of its slope.",
         lambda analysis: _tradeoff_numbers(analysis.tradeoffs),
         _draw_tradeoff,

@@ -1,10 +1,13 @@
 """Frontiers: the best Elo that a given training compute buys on a board, and bootstrap copies of them.
 
 Construction, after Jones 2021, section 5: on a grid of log-spaced compute each run's Elo is interpolated linearly in log10 of
-compute between its snapshots, is undefined before its first one and keeps its last value after its last one (a cheaper agent stays
-available); the frontier is the maximum over runs. A maximum of noisy ratings flatters, so the run at each grid point is picked by
-ratings from one half of the openings and its Elo is read from ratings on the other half. Luck of the games thereby cancels; luck
-of a training seed stays, since that agent really exists.
+compute between its snapshots, is undefined before its first one and keeps its last value after its last one; the frontier is the
+maximum over runs. A maximum of noisy ratings flatters, so the run at each grid point is picked by ratings from one half of the
+openings and its Elo is read from ratings on the other half. Luck of the games thereby cancels; luck of a training seed stays, since
+that agent really exists.
+
+That frontier may fall, where a run gets worse and no other is as good. To ask what a level costs, the best agent of all smaller
+compute is kept, since it stays available: by the half that picks, such a frontier is the running maximum.
 """
 
 import dataclasses
@@ -26,13 +29,13 @@ __all__ = [
     "Frontier",
     "Step",
     "compute_frontier",
-    "crossing",
     "draw_runs",
     "incline_slope",
     "locate",
     "paper_frontier",
     "resample_cells",
     "resample_frontier",
+    "resample_kept",
 ]
 
 COSTS = ("train_flops", "paper_flops")
@@ -73,6 +76,7 @@ class Curves:
         picking: float64[A], Elo by the half of the openings that picks.
         rating: float64[A], Elo by the half that rates.
         plain: float64[A], Elo by all games.
+        perfect: int64[A, 3], openings of the half that rates against perfect play of which an agent won both games, one, none.
         halves: the pairings behind `picking` and `rating`, two empty tuples where the games are not known.
     """
 
@@ -89,6 +93,7 @@ class Curves:
     picking: np.ndarray
     rating: np.ndarray
     plain: np.ndarray
+    perfect: np.ndarray
     halves: tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]] = ((), ())
 
     def interpolate(self, elo: np.ndarray) -> np.ndarray:
@@ -107,6 +112,9 @@ class BoardFrontier:
         elo: float64[G], Elo of the picked runs by the games that did not pick them.
         picked_elo: float64[G], Elo of the same runs by the games that picked them; on average too high.
         plain_elo: float64[G], the maximum over runs of Elo by all games, as the paper has it.
+        kept_elo: float64[G], Elo of the best agents so far, picked and rated likewise.
+        kept_score: float64[G], share of their games against perfect play that these win, by the games that did not pick them; nan
+            where they did not meet.
         run: G run keys, the picked ones.
         cell: G pairs (width, depth) of the picked runs.
         steps: the discrete frontier: agents that no cheaper one beats, in order of cost.
@@ -118,6 +126,8 @@ class BoardFrontier:
     elo: np.ndarray
     picked_elo: np.ndarray
     plain_elo: np.ndarray
+    kept_elo: np.ndarray
+    kept_score: np.ndarray
     run: tuple[str, ...]
     cell: tuple[tuple[int, int], ...]
     steps: tuple[Step, ...]
@@ -225,16 +235,34 @@ def resample_frontier(frontier: Frontier, samples: int, seed: int, *, sources: S
     unknown = set(sources) - set(SOURCES)
     if unknown or samples < 1:
         raise ConfigError(f"bootstrap of {samples!r} samples over {list(sources)}: expected at least 1 over {', '.join(SOURCES)}")
-    return {
-        board.size: _best_of(board.curves, *_draw(board.curves, samples, seed + 7919 * board.size, sources))[0] for board in frontier.boards
-    }
+    copies = {}
+    for board in frontier.boards:
+        picking, rating, drawn = _draw(board.curves, samples, seed + 7919 * board.size, sources)
+        copies[board.size] = _read(board.curves, rating, *_pick(board.curves, picking, drawn))
+    return copies
+
+
+def resample_kept(frontier: Frontier, samples: int, seed: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Draw bootstrap copies of `kept_elo` and `kept_score` from the same draws as `resample_frontier`: two float64[R, G] by board size."""
+    copies = {}
+    for board in frontier.boards:
+        curves = board.curves
+        picking, rating, drawn = _draw(curves, samples, seed + 7919 * board.size, SOURCES)
+        # The half that rates is drawn apart from the half that picks, so its games against perfect play may be drawn by themselves.
+        met, rng = curves.perfect.sum(axis=1), np.random.default_rng([seed & 0xFFFFFFFF, 5, board.size])
+        counts = rng.multinomial(met, curves.perfect / np.maximum(met, 1)[:, None], size=(samples, len(met)))
+        picked = _pick(curves, picking, drawn, keep=True)
+        copies[board.size] = _read(curves, rating, *picked), _read(curves, _scores(counts), *picked)
+    return copies
 
 
 def resample_cells(frontier: Frontier, samples: int, seed: int) -> dict[int, np.ndarray]:
     """Draw the same bootstrap copies as `resample_frontier`; returns which run each picks: int64[R, G], -1 for none."""
-    return {
-        board.size: _best_of(board.curves, *_draw(board.curves, samples, seed + 7919 * board.size, SOURCES))[1] for board in frontier.boards
-    }
+    copies = {}
+    for board in frontier.boards:
+        picking, _, drawn = _draw(board.curves, samples, seed + 7919 * board.size, SOURCES)
+        copies[board.size] = _pick(board.curves, picking, drawn)[0]
+    return copies
 
 
 def draw_runs(cells: Sequence[tuple[int, int]], samples: int, rng: np.random.Generator, sources: Sequence[str]) -> np.ndarray:
@@ -260,18 +288,6 @@ def locate(grid: np.ndarray, costs: np.ndarray, columns: np.ndarray) -> tuple[np
     position = np.interp(grid, costs, np.arange(len(costs)))
     before = np.floor(position).astype(np.int64)
     return columns[before], columns[np.ceil(position).astype(np.int64)], position - before
-
-
-def crossing(log10_flops: np.ndarray, elo: np.ndarray, level: float) -> float:
-    """Return log10 of the compute at which a frontier first reaches `level`, linearly interpolated; nan if it never does."""
-    at = np.flatnonzero(elo >= level)
-    if not len(at):
-        return float("nan")
-    first = int(at[0])
-    if first == 0 or not np.isfinite(elo[first - 1]):
-        return float(log10_flops[first])
-    share = (level - elo[first - 1]) / (elo[first] - elo[first - 1])
-    return float(log10_flops[first - 1] + share * (log10_flops[first] - log10_flops[first - 1]))
 
 
 def incline_slope(log10_flops: np.ndarray, elo: np.ndarray) -> float:
@@ -318,10 +334,24 @@ def _measured_curves(tables: Tables, size: int, x: str, budget: int, points: int
             lines.append((run.run, (run.width, run.depth), sorted(line.items())))
     if not lines:
         raise NotEnoughDataError(f"not enough data: needs a run on {size}x{size} with two trained snapshots rated at {budget} simulations")
-    return _make_curves(lines, points, picking, rating, plain, halves)
+    return _make_curves(lines, points, picking, rating, plain, _count_perfect(tables, halves[1]), halves)
 
 
-def _make_curves(lines, points, picking, rating, plain, halves=((), ())) -> Curves:
+def _count_perfect(tables: Tables, pairings: Sequence[records.Pairing]) -> dict[str, np.ndarray]:
+    """Count by agent the openings against perfect play of which it won both games, one, none."""
+    counts: dict[str, np.ndarray] = {}
+    for row in pairings:
+        one = row.won_black_only + row.won_white_only
+        for agent, other, won, lost in (
+            (row.first, row.second, row.won_both, row.lost_both),
+            (row.second, row.first, row.lost_both, row.won_both),
+        ):
+            if tables.agent_by_key[other].kind == "perfect":
+                counts[agent] = counts.get(agent, 0) + np.array([won, one, lost])
+    return counts
+
+
+def _make_curves(lines, points, picking, rating, plain, perfect=None, halves=((), ())) -> Curves:
     agents = [agent for _, _, line in lines for _, agent in line]
     place = {agent: position for position, agent in enumerate(agents)}
     costs = np.array([cost for _, _, line in lines for cost, _ in line])
@@ -350,23 +380,25 @@ def _make_curves(lines, points, picking, rating, plain, halves=((), ())) -> Curv
         np.array([picking[key] for key in keys]),
         np.array([rating[key] for key in keys]),
         np.array([plain[key] for key in keys]),
+        np.array([(perfect or {}).get(key, (0, 0, 0)) for key in keys], np.int64),
         halves,
     )
 
 
 def _board_frontier(size: int, curves: Curves) -> BoardFrontier:
     everything = np.ones((1, len(curves.runs)), bool)
-    elo, picked = _best_of(curves, curves.picking[None], curves.rating[None], everything)
-    same, _ = _best_of(curves, curves.picking[None], curves.picking[None], everything)
-    plain, _ = _best_of(curves, curves.plain[None], curves.plain[None], everything)
+    run, at = _pick(curves, curves.picking[None], everything)
+    kept = _pick(curves, curves.picking[None], everything, keep=True)
     return BoardFrontier(
         size,
         curves.log10_flops,
-        elo[0],
-        same[0],
-        plain[0],
-        tuple(curves.runs[run] for run in picked[0]),
-        tuple(curves.cells[run] for run in picked[0]),
+        _read(curves, curves.rating[None], run, at)[0],
+        _read(curves, curves.picking[None], run, at)[0],
+        _read(curves, curves.plain[None], *_pick(curves, curves.plain[None], everything))[0],
+        _read(curves, curves.rating[None], *kept)[0],
+        _read(curves, _scores(curves.perfect)[None], *kept)[0],
+        tuple(curves.runs[each] for each in run[0]),
+        tuple(curves.cells[each] for each in run[0]),
         _steps(curves),
         curves,
     )
@@ -383,19 +415,41 @@ def _steps(curves: Curves) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _best_of(curves: Curves, picking: np.ndarray, rating: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pick runs by one Elo and rate them by the other: (float64[R, G], int64[R, G])."""
-    choice = np.where(drawn[:, :, None], curves.interpolate(picking), np.nan)
-    none = np.isnan(choice).all(axis=1)
-    picked = np.argmax(np.where(np.isnan(choice), -np.inf, choice), axis=1)
-    elo = np.take_along_axis(curves.interpolate(rating), picked[:, None], axis=1)[:, 0]
-    return np.where(none, np.nan, elo), np.where(none, -1, picked)
+def _pick(curves: Curves, picking: np.ndarray, drawn: np.ndarray, *, keep: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Pick the best drawn run at each compute or, to keep what was better, at or below it.
+
+    Returns:
+        Its place in `runs`, -1 for none, and the grid point at which it is picked: int64[R, G] each.
+    """
+    values = curves.interpolate(picking)
+    values = np.where(drawn[:, :, None] & np.isfinite(values), values, -np.inf)
+    best, run = values.max(axis=1), values.argmax(axis=1)
+    at = np.broadcast_to(np.arange(best.shape[1]), best.shape)
+    if keep:
+        running = np.maximum.accumulate(best, axis=1)
+        risen = np.concatenate([np.ones((len(best), 1), bool), running[:, 1:] > running[:, :-1]], axis=1)
+        at = np.maximum.accumulate(np.where(risen, at, 0), axis=1)
+        best, run = running, np.take_along_axis(run, at, axis=1)
+    return np.where(np.isfinite(best), run, -1), at
+
+
+def _read(curves: Curves, values: np.ndarray, run: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Return what the agents' values float64[R, A] are for the picks: float64[R, G], nan where there is none."""
+    left, right = (np.take_along_axis(values, each[run, at], axis=1) for each in (curves.left, curves.right))
+    share = curves.share[run, at]
+    return np.where(run < 0, np.nan, left * (1 - share) + right * share)
+
+
+def _scores(counts: np.ndarray) -> np.ndarray:
+    """Return the share of games won from openings of which both games were won, one, none: int64[..., 3] to float64[...]."""
+    games = 2 * counts.sum(axis=-1)
+    return np.where(games > 0, (2 * counts[..., 0] + counts[..., 1]) / np.maximum(games, 1), np.nan)
 
 
 def _draw(curves: Curves, samples: int, seed: int, sources: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw (picking float64[R, A], rating float64[R, A], drawn bool[R, K])."""
-    elo = [np.broadcast_to(known, (samples, len(known))) for known in (curves.picking, curves.rating)]
+    picking, rating = (np.broadcast_to(known, (samples, len(known))) for known in (curves.picking, curves.rating))
     if "openings" in sources and all(curves.halves):
-        elo = [pools.bootstrap_pool(half, samples, 2 * seed + number).column(curves.agents) for number, half in enumerate(curves.halves)]
+        picking, rating = pools.bootstrap_halves(curves.halves, curves.agents, samples, seed)
     drawn = draw_runs(curves.cells, samples, np.random.default_rng([seed & 0xFFFFFFFF, 1]), sources)
-    return elo[0], elo[1], drawn
+    return picking, rating, drawn

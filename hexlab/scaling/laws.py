@@ -358,38 +358,38 @@ def _refit(model, boards, copies, fitted, loss) -> np.ndarray:
     middle = np.array([size.mean() if len(boards) > 1 else 0.0, cost.mean()])
     b, x = size - middle[0], cost - middle[1]
 
-    def losses(parameters):
-        errors = np.where(known, _evaluate_all(model, parameters, b, x) - values, 0.0)
+    def losses(parameters, rows):
+        errors = np.where(known[rows], _evaluate_all(model, parameters, b, x) - values[rows], 0.0)
         if loss == "linear":
-            return errors, known.astype(float), 0.5 * (errors**2).sum(axis=1)
+            return errors, known[rows].astype(float), 0.5 * (errors**2).sum(axis=1)
         root = np.sqrt(1 + (errors / _ELO_SCALE) ** 2)
-        return errors, known / root, _ELO_SCALE**2 * (root - 1).sum(axis=1)
+        return errors, known[rows] / root, _ELO_SCALE**2 * (root - 1).sum(axis=1)
 
     best, least = np.empty((len(values), len(PARAMETERS))), np.full(len(values), np.inf)
     for start in (np.broadcast_to(fitted, starts.shape), starts):
         now = np.where(free, start, 0.0)
         now[:, 4] += now[:, 2] * middle[1] + now[:, 3] * middle[0]
         now[:, 1] += now[:, 0] * middle[0]
+        errors, weights, total = losses(now, slice(None))
         damping = np.full(len(values), 1e-3)
-        errors, weights, total = losses(now)
+        going = np.arange(len(values))  # copies that have not settled
         for _ in range(_STEPS):
-            slopes = _gradient(model, now.T[:, :, None], b, x)[..., free]
-            weighted = slopes * weights[:, :, None]
-            curvature = np.einsum("rpi,rpj->rij", weighted, slopes)
-            downhill = -np.einsum("rpi,rp->ri", weighted, errors)
+            at, stiff = now[going], damping[going]
+            slopes = _gradient(model, at.T[:, :, None], b, x)[..., free]
+            weighted = slopes * weights[going][:, :, None]
+            curvature = weighted.transpose(0, 2, 1) @ slopes
+            downhill = -np.einsum("rpi,rp->ri", weighted, errors[going])
             diagonal = np.einsum("rii->ri", curvature)
-            ridge = damping[:, None] * diagonal + 1e-9 * (1 + diagonal.max(axis=1, keepdims=True))
-            step = np.linalg.solve(curvature + ridge[:, :, None] * np.eye(free.sum()), downhill[:, :, None])[:, :, 0]
-            trial = now.copy()
-            trial[:, free] += step
-            tried = losses(trial)
-            better = tried[2] < total
-            gain = np.where(better, total - tried[2], 0.0)
-            now = np.where(better[:, None], trial, now)
-            errors, weights = (np.where(better[:, None], new, old) for new, old in zip(tried[:2], (errors, weights), strict=True))
-            total = np.where(better, tried[2], total)
-            damping = np.clip(np.where(better, damping / 5, damping * 4), 1e-9, 1e9)
-            if ((gain < 1e-9 * (1 + total)) & ((damping > 1e6) | better)).all():
+            ridge = stiff[:, None] * diagonal + 1e-9 * (1 + diagonal.max(axis=1, keepdims=True))
+            at[:, free] += np.linalg.solve(curvature + ridge[:, :, None] * np.eye(free.sum()), downhill[:, :, None])[:, :, 0]
+            tried = losses(at, going)
+            better = tried[2] < total[going]
+            gain = np.where(better, total[going] - tried[2], 0.0)
+            moved = going[better]
+            now[moved], errors[moved], weights[moved], total[moved] = (new[better] for new in (at, *tried))
+            damping[going] = stiff = np.clip(np.where(better, stiff / 5, stiff * 8), 1e-7, 1e9)
+            going = going[(gain >= 1e-9 * (1 + total[going])) | ((stiff <= 1e6) & ~better)]
+            if not len(going):
                 break
         now[:, 1] -= now[:, 0] * middle[0]
         now[:, 4] -= now[:, 2] * middle[1] + now[:, 3] * middle[0]

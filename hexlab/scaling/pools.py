@@ -1,6 +1,7 @@
 """Elo of every agent of a pool, and of bootstrap copies of the pool: the one door from scaling to the arena's ratings."""
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from hexlab import records
 from hexlab.arena.ratings import bootstrap_ratings, rate
 from hexlab.scaling.tables import NotEnoughDataError
 
-__all__ = ["PoolElo", "bootstrap_pool", "rate_pool", "split_halves"]
+__all__ = ["PoolElo", "bootstrap_halves", "bootstrap_pool", "rate_pool", "split_halves"]
 
 
 class PoolElo(NamedTuple):
@@ -42,6 +43,14 @@ def split_halves(pairings: tuple[records.Pairing, ...]) -> tuple[tuple[records.P
             "not enough data: needs games on both halves of the openings, to pick agents on one and rate them on the other"
         )
     return halves
+
+
+def bootstrap_halves(
+    halves: tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]], agents: Sequence[str], samples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Elo of `agents` in bootstrap copies of each half, drawn apart: float64[samples, len(agents)] twice."""
+    picking, rating = (bootstrap_pool(half, samples, 2 * seed + number).column(agents) for number, half in enumerate(halves))
+    return picking, rating
 
 
 @functools.lru_cache(maxsize=64)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hexlab.errors import ConfigError
-from hexlab.scaling.claims import Analysis, Claim, analyze, make_claims
+from hexlab.scaling.claims import Analysis, analyze, make_claims
+from hexlab.scaling.crossings import find_reaches, format_estimate, format_number
 from hexlab.scaling.figures import FIGURES, compute_numbers, render_numbers
+from hexlab.scaling.frontiers import paper_frontier
 from hexlab.scaling.laws import PARAMETERS
 from hexlab.scaling.tables import Tables
 
@@ -130,6 +132,7 @@ def _page(analysis: Analysis, facts: dict[str, Any]) -> str:
     sections = [
         ("claims", "Claims", _claims_section(analysis)),
         ("figures", "Figures", "".join(_figure(name, numbers[name]) for name in order[1:])),
+        ("crossings", "Compute for a level", _crossings_section(analysis)),
         ("laws", "Fitted laws", _laws_section(analysis)),
         ("agents", "Best agents", _agents_section(analysis)),
         ("costs", "What the runs cost", _costs_section(analysis)),
@@ -171,13 +174,36 @@ def _claims_section(analysis: Analysis) -> str:
     rows = []
     for claim in make_claims(analysis):
         kind = "missing" if claim.missing or claim.verdict.startswith("no ") else "agrees" if claim.verdict == "agrees" else "differs"
-        paper = f"{_number(claim.paper)} <small>({_text(claim.paper_note)})</small>" if math.isfinite(claim.paper) else "–"
-        rows.append([("", _text(claim.text)), ("", paper), ("number", _with_interval(claim)), (kind, _text(claim.verdict))])
+        paper = f"{format_number(claim.paper)} <small>({_text(claim.paper_note)})</small>" if math.isfinite(claim.paper) else "–"
+        rows.append([("", _text(claim.text)), ("", paper), ("number", _text(claim)), (kind, _text(claim.verdict))])
     note = (
         "<p>Each of the paper's claims that the tables can test. Ours comes with a 95 % interval from drawing openings, seeds and networks "
-        f"again ({analysis.bootstrap} copies); it agrees where the interval holds the paper's value.</p>"
+        f"again ({analysis.bootstrap} copies); it agrees where the interval holds the paper's value. A frontier that starts above a level "
+        "or never reaches it gives a bound, said as below or above; so do the copies, and an interval may be open on one side.</p>"
     )
     return note + _table("Claims of Jones 2021 and ours", ["claim", "paper", "ours [95 %]", "verdict"], rows, stack=True)
+
+
+def _crossings_section(analysis: Analysis) -> str:
+    if not analysis.reaches:
+        return f'<p class="note">No crossings: {_text(analysis.missing.get("frontier", "not enough data: needs a frontier"))}.</p>'
+    found = {(reach.size, reach.scale): reach for reach in analysis.reaches}
+    paper = {reach.size: str(reach) for reach in find_reaches(paper_frontier())}
+    rows = [
+        [
+            ("", f"{size}x{size}"),
+            ("number", paper.get(size, "–")),
+            *(("number", _text(found[size, scale]) if (size, scale) in found else "no games") for scale in ("elo", "score")),
+        ]
+        for size in sorted({reach.size for reach in analysis.reaches})
+    ]
+    heads = ["board", "paper, Elo", "ours, Elo [95 %]", "ours, direct score [95 %]"]
+    note = (
+        "<p>−50 Elo stands for 42.85 % of games won against perfect play. Elo has one number an agent from all its games; an agent that "
+        "punishes weaker ones harder than perfect play does may rate above what it scores against perfect play itself. Both columns are "
+        "of the same agents, picked by Elo on one half of the openings and rated on the other.</p>"
+    )
+    return note + _table("log10 of training compute, paper's count, at which the frontier reaches −50 Elo", heads, rows, stack=True)
 
 
 def _laws_section(analysis: Analysis) -> str:
@@ -192,12 +218,13 @@ def _laws_section(analysis: Analysis) -> str:
     rows = []
     for name in PARAMETERS:
         single = any(len(law.sizes) < 2 for law in analysis.laws.values()) and name in ("m_plateau", "m_board")
-        cells = [("", f"<code>{name}</code> <small>{_text(_PARAMETER_TEXT[name])}</small>"), ("number", _number(_PAPER_PARAMETERS[name]))]
+        label = f"<code>{name}</code> <small>{_text(_PARAMETER_TEXT[name])}</small>"
+        cells = [("", label), ("number", format_number(_PAPER_PARAMETERS[name]))]
         for law in analysis.laws.values():
             low, high = law.intervals[name]
-            cells.append(("missing number", "needs two boards") if single else ("number", _estimate(law.parameters[name], low, high)))
+            cells.append(("missing number", "needs two boards") if single else ("number", format_estimate(law.parameters[name], low, high)))
         rows.append(cells)
-    rows.append([("", "RMSE, Elo"), ("number", "58"), *(("number", _number(law.rmse)) for law in analysis.laws.values())])
+    rows.append([("", "RMSE, Elo"), ("number", "58"), *(("number", format_number(law.rmse)) for law in analysis.laws.values())])
     rows.append([("", "R²"), ("number", "0.987"), *(("number", f"{law.r2:.3f}") for law in analysis.laws.values())])
     heads = ["parameter", "paper's curves, refitted", *(f"{_MODEL_TITLES[model]} [95 %]" for model in analysis.laws)]
     parts.append(_table("Parameters of the laws over all boards", heads, rows, stack=True))
@@ -206,15 +233,15 @@ def _laws_section(analysis: Analysis) -> str:
         rows = [
             [
                 ("", _text(_MODEL_TITLES[model])),
-                ("number", _number(each.rmse)),
+                ("number", format_number(each.rmse)),
                 ("number", f"{each.bias:+.0f}".replace("-", "−")),
-                ("number", _number(each.worst)),
+                ("number", format_number(each.worst)),
                 ("number", "–" if math.isnan(each.inside) else f"{100 * each.inside:.0f} %"),
                 ("number", f"{each.normalized:.3f}"),
             ]
             for model, each in analysis.predictions.items()
         ]
-        rows.append([("", "next smaller board, unchanged"), ("number", _number(first.baseline_rmse)), *[("number", "–")] * 4])
+        rows.append([("", "next smaller board, unchanged"), ("number", format_number(first.baseline_rmse)), *[("number", "–")] * 4])
         heads = ["model", "RMSE, Elo", "bias, Elo", "worst, Elo", "inside 95 %", "MSE / mean Elo²"]
         smaller = ", ".join(f"{size}x{size}" for size in first.trained_on)
         parts.append(_table(f"Prediction of {first.size}x{first.size} from {smaller}", heads, rows, stack=True))
@@ -223,7 +250,7 @@ def _laws_section(analysis: Analysis) -> str:
         parts.append(f'<p class="note">No prediction of a held-out board: {_text(analysis.missing["prediction"])}.</p>')
     if analysis.sources:
         rows = [
-            [("", _text(_SOURCE_TITLES[source])), ("number", f"[{_number(low)}, {_number(high)}]")]
+            [("", _text(_SOURCE_TITLES[source])), ("number", f"[{format_number(low)}, {format_number(high)}]")]
             for source, (low, high) in analysis.sources.items()
         ]
         parts.append(_table("Where the interval of m_flops comes from: one source drawn again alone", ["source", "95 %"], rows, stack=True))
@@ -250,7 +277,7 @@ def _agents_section(analysis: Analysis) -> str:
                     ("", f"<code>{_text(row.agent)}</code>"),
                     ("", f"{run.width}x{run.depth}, seed {run.seed}" if run else _text(agent.kind)),
                     ("number", str(agent.test_simulations) if run else "–"),
-                    ("number", _estimate(row.elo, row.low, row.high)),
+                    ("number", format_estimate(row.elo, row.low, row.high)),
                     ("number", score),
                     ("number", f"{row.games:,}"),
                 ]
@@ -337,26 +364,6 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[tuple[str
         f'<div class="{kind}" tabindex="0" role="region" aria-label="{_text(caption)}"><table><caption>{_text(caption)}</caption>'
         f"{head}<tbody>{''.join(body)}</tbody></table></div>"
     )
-
-
-def _with_interval(claim: Claim) -> str:
-    return "–" if claim.missing else _estimate(claim.value, claim.low, claim.high)
-
-
-def _estimate(value: float, low: float, high: float) -> str:
-    """Return an estimate with its interval, to two digits of the interval's width."""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return _number(value)
-    digits = 0 if high <= low else min(max(1 - math.floor(math.log10(high - low)), 0), 3)
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]".replace("-", "−")
-
-
-def _number(value: float) -> str:
-    """Return a number with four digits at most and a true minus sign."""
-    if not math.isfinite(value):
-        return "–"
-    text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 20 else f"{value:.4g}"
-    return text.replace("-", "−")
 
 
 def _text(value: Any) -> str:

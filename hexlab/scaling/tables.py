@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hexlab import records
+from hexlab import records, store
 from hexlab.errors import HexlabError, StoreError
 
 __all__ = ["NotEnoughDataError", "PaperPoint", "Tables", "paper_curves", "read"]
@@ -134,22 +134,8 @@ class Tables:
         return rows
 
     def to_csv(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write the five files into `folder`, made if need be, each replaced whole; returns their paths."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = []
-        for name, row_type in _ROWS.items():
-            path = folder / f"{name}.csv"
-            text = io.StringIO(newline="")
-            writer = csv.writer(text, lineterminator="\n")
-            names = [field.name for field in dataclasses.fields(row_type)]
-            writer.writerow(names)
-            writer.writerows([_to_text(getattr(row, field)) for field in names] for row in getattr(self, name))
-            partial = path.with_suffix(".csv.partial")
-            partial.write_text(text.getvalue(), encoding="utf-8", newline="")
-            os.replace(partial, path)
-            paths.append(path)
-        return paths
+        """Write the five files into `folder` as `hexlab.store.write_table` does, rows sorted; returns their paths."""
+        return [store.write_table(Path(folder) / f"{name}.csv", getattr(self, name), row_type) for name, row_type in _ROWS.items()]
 
     def to_frames(self) -> dict[str, Any]:
         """Return pandas data frames by table name, and the join of all as ``"joined"``.
@@ -157,15 +143,9 @@ class Tables:
         Raises:
             StoreError: pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError:
-            raise StoreError("data frames need pandas: python -m pip install pandas") from None
-        frames = {}
-        for name, row_type in _ROWS.items():
-            columns = [field.name for field in dataclasses.fields(row_type)]
-            frames[name] = pandas.DataFrame([dataclasses.asdict(row) for row in getattr(self, name)], columns=columns)
-        frames["joined"] = pandas.DataFrame(self.join())
+        frames = {name: store.to_frame(getattr(self, name), row_type) for name, row_type in _ROWS.items()}
+        joined = self.join()
+        frames["joined"] = type(frames["runs"])(joined)
         return frames
 
 
@@ -185,7 +165,8 @@ def read(folder: str | os.PathLike[str]) -> Tables:
     home = next((place for place in candidates if (place / "runs.csv").is_file()), None)
     if home is None:
         raise StoreError(f"no runs.csv in {str(folder)!r} or in its 'tables' or 'results': is this the folder of an experiment?")
-    return Tables(**{name: _read_rows(home / f"{name}.csv", row_type) for name, row_type in _ROWS.items()})
+    rows: dict[str, Any] = {name: store.read_table(home / f"{name}.csv", row_type) for name, row_type in _ROWS.items()}
+    return Tables(**rows)
 
 
 class PaperPoint(NamedTuple):
@@ -220,37 +201,6 @@ def paper_curves() -> tuple[PaperPoint, ...]:
         PaperPoint(int(row["boardsize"]), int(row["width"]), int(row["depth"]), float(row["log10_train_flops"]), float(row["elo"]))
         for row in csv.DictReader(io.StringIO(text))
     )
-
-
-def _read_rows(path: Path, row_type: type) -> tuple[Any, ...]:
-    if not path.is_file():
-        raise StoreError(f"missing table {str(path)!r}: the folder needs {', '.join(f'{name}.csv' for name in _ROWS)}")
-    fields = dataclasses.fields(row_type)
-    names = [field.name for field in fields]
-    try:
-        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise StoreError(f"{str(path)!r} is not a CSV file in UTF-8: {error}") from None
-    if not lines or lines[0] != names:
-        found = ",".join(lines[0]) if lines else "an empty file"
-        raise StoreError(f"{str(path)!r} is not a table of {row_type.__name__} rows: expected {','.join(names)}, found {found[:200]}")
-    rows = []
-    for number, cells in enumerate(lines[1:], start=2):
-        if len(cells) != len(names):
-            raise StoreError(f"{str(path)!r}, row {number}: {len(cells)} cells where {len(names)} are expected; is the file cut off?")
-        values = []
-        for field, cell in zip(fields, cells, strict=True):
-            try:
-                values.append(field.type(cell) if callable(field.type) else cell)
-            except ValueError:
-                kind = getattr(field.type, "__name__", field.type)
-                raise StoreError(f"{str(path)!r}, row {number}: {field.name} is {cell!r}, expected {kind}") from None
-        rows.append(row_type(*values))
-    return tuple(rows)
-
-
-def _to_text(value: Any) -> str:
-    return repr(float(value)) if isinstance(value, float) else str(value)
 
 
 def _unique(table: str, keys: list) -> set:

@@ -80,7 +80,7 @@ class Tradeoff:
         x: unit of training compute.
         levels: float64[P], the Elo of each point.
         log10_train: float64[P], training compute.
-        log10_test: float64[P], least compute a move with which some snapshot no dearer than that reaches the level.
+        log10_test: float64[P], compute a move with which the run picked for needing least reaches the level, by the other games.
         slope: decades of test compute a decade of training; -1 is an even exchange.
         per_elo: decades of test compute an Elo.
         intercept: log10 of test compute.
@@ -196,9 +196,10 @@ def fit_tradeoff(
     """Fit how training and test compute trade at equal Elo, after figure 9 of Jones 2021.
 
     On a grid of training compute of a tenth of a decade, each run's Elo at each test budget is interpolated between its snapshots,
-    and the compute a move at which it reaches a level is interpolated in log10 between its budgets. The least over runs is a point
-    where it is less than at every lower training compute. Points where the smallest budget already reaches the level tell nothing
-    of the exchange and are left out, like those that no budget reaches.
+    and the compute a move at which it reaches a level is interpolated in log10 between its budgets. The run that needs least, where
+    it is less than at every lower training compute, is picked by ratings from one half of the openings; what it needs by ratings
+    from the other half is a point, as for the frontiers. Points where the smallest budget already reaches the level tell nothing of
+    the exchange and are left out, like those that no budget reaches, by either half.
 
     Args:
         tables: an experiment.
@@ -209,7 +210,8 @@ def fit_tradeoff(
         seed: of the copies.
 
     Raises:
-        NotEnoughDataError: fewer than two test budgets, or fewer than six points on two levels.
+        NotEnoughDataError: fewer than two test budgets, fewer than six points on two levels, or games on one half of the openings
+            only.
     """
     if x not in COSTS:
         raise ConfigError(f"unknown cost {x!r}: expected one of {', '.join(COSTS)}")
@@ -218,8 +220,9 @@ def fit_tradeoff(
     elo: np.ndarray = np.array([tables.rating_by_agent[agent].elo for agent in surface.agents])
     default = np.linspace(min(0.8 * elo.min(), -75.0), -50.0, 6).round()
     height = np.asarray(default if levels is None else levels, float)
-    everything = np.ones((1, len(surface.cells)), bool)
-    needed = surface.needed(elo[None], everything, height)[0]
+    halves = pools.split_halves(tables.pairings)
+    picking, rating = (pools.rate_pool(half).column(surface.agents)[None] for half in halves)
+    needed = surface.needed(picking, rating, np.ones((1, len(surface.cells)), bool), height)[0]
     try:
         fit = _fit_plane(height, surface.grid, needed)
     except NotEnoughDataError as error:
@@ -227,10 +230,10 @@ def fit_tradeoff(
     names = ("slope", "per_elo", "intercept")
     intervals = dict.fromkeys(names, (float("nan"), float("nan")))
     if bootstrap:
-        pool = pools.bootstrap_pool(tables.pairings, bootstrap, 2 * seed + 104_729 * size)
+        picking, rating = pools.bootstrap_halves(halves, surface.agents, bootstrap, seed + 7919 * size)  # as the frontiers draw them
         drawn = draw_runs(surface.cells, bootstrap, np.random.default_rng([seed & 0xFFFFFFFF, 4, size]), SOURCES)
         copies = []
-        for row in surface.needed(pool.column(surface.agents), drawn, height):
+        for row in surface.needed(picking, rating, drawn, height):
             try:
                 copies.append(_fit_plane(height, surface.grid, row))
             except NotEnoughDataError:
@@ -377,34 +380,43 @@ class _Surface:
         cells = tuple((tables.run_by_key[run].width, tables.run_by_key[run].depth) for run in runs)
         return cls(grid, cells, tuple(agents), left, right, share, known, log10_test)
 
-    def needed(self, elo: np.ndarray, drawn: np.ndarray, levels: np.ndarray) -> np.ndarray:
-        """Return log10 of the least test compute that reaches each level: float64[R, L, G], nan where none or the floor does."""
-        runs, budgets, points = self.left.shape
-        height = elo[:, self.left] * (1 - self.share) + elo[:, self.right] * self.share
-        height = np.where(self.known & drawn[:, :, None, None], height, -np.inf)
-        test = np.broadcast_to(np.where(np.isnan(self.log10_test), np.inf, self.log10_test)[:, :, None], (runs, budgets, points))
-        answer = np.full((len(elo), len(levels), points), np.nan)
+    def needed(self, picking: np.ndarray, rating: np.ndarray, drawn: np.ndarray, levels: np.ndarray) -> np.ndarray:
+        """Return log10 of the test compute that reaches each level: float64[R, L, G], nan where there is no point.
+
+        Runs are picked by one Elo, float64[R, A], and rated by another.
+        """
+        heights = [elo[:, self.left] * (1 - self.share) + elo[:, self.right] * self.share for elo in (picking, rating)]
+        heights = [np.where(self.known & drawn[:, :, None, None] & np.isfinite(height), height, -np.inf) for height in heights]
+        answer = np.full((len(picking), len(levels), len(self.grid)), np.nan)
         for at, level in enumerate(levels):
-            reached = height >= level
-            first = np.argmax(reached, axis=2)[:, :, None]  # lowest budget that reaches the level
-            some = reached.any(axis=2)
-            before = np.maximum(first - 1, 0)
-            up, down = (np.take_along_axis(height, index, axis=2)[:, :, 0] for index in (first, before))
-            right, left = (np.take_along_axis(np.broadcast_to(test, height.shape), index, axis=2)[:, :, 0] for index in (first, before))
-            inner = (first[:, :, 0] > 0) & np.isfinite(down)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                share = np.where(inner, (level - down) / np.where(up > down, up - down, 1.0), 1.0)
-                cost = np.where(some, left + share * (right - left), np.inf)
-            cost = np.where(some & ~inner, right, cost)
+            (cost, inner), (rated, seen) = (self._reach(height, level) for height in heights)
             best = np.argmin(cost, axis=1)[:, None]
-            least = np.take_along_axis(cost, best, axis=1)[:, 0]
-            floor = ~np.take_along_axis(inner, best, axis=1)[:, 0]
+            least, picked_inner, value, picked_seen = (np.take_along_axis(each, best, axis=1)[:, 0] for each in (cost, inner, rated, seen))
             running = np.minimum.accumulate(least, axis=1)
             # A point at the floor, or cheaper ones after it, only say that no search was needed.
-            floored = np.minimum.accumulate(np.where(floor, least, np.inf), axis=1)
-            earlier = np.concatenate([np.full((len(elo), 1), np.inf), running[:, :-1]], axis=1)
-            answer[:, at] = np.where(np.isfinite(running) & (running < floored) & (running < earlier), running, np.nan)
+            floored = np.minimum.accumulate(np.where(picked_inner, np.inf, least), axis=1)
+            earlier = np.concatenate([np.full((len(least), 1), np.inf), running[:, :-1]], axis=1)
+            fresh = np.isfinite(running) & (running < floored) & (running < earlier)
+            answer[:, at] = np.where(fresh & picked_seen, value, np.nan)
         return answer
+
+    def _reach(self, height: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return log10 of the test compute at which each run reaches a level, float64[R, K, G], inf where it does not.
+
+        With it bool[R, K, G]: whether it lies between two budgets.
+        """
+        test = np.where(np.isnan(self.log10_test), np.inf, self.log10_test)
+        test = np.broadcast_to(test[None, :, :, None], height.shape)
+        reached = height >= level
+        first = np.argmax(reached, axis=2)[:, :, None]  # lowest budget that reaches the level
+        some = reached.any(axis=2)
+        before = np.maximum(first - 1, 0)
+        up, down = (np.take_along_axis(height, index, axis=2)[:, :, 0] for index in (first, before))
+        right, left = (np.take_along_axis(test, index, axis=2)[:, :, 0] for index in (first, before))
+        inner = some & (first[:, :, 0] > 0) & np.isfinite(down)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            between = left + (level - down) / np.where(up > down, up - down, 1.0) * (right - left)
+        return np.where(inner, between, np.where(some, right, np.inf)), inner
 
 
 def _fit_plane(levels: np.ndarray, grid: np.ndarray, needed: np.ndarray) -> np.ndarray:

@@ -1,11 +1,17 @@
 """The main job at a scale of seconds: whole, repeated, and stopped in the middle."""
 
 import os
+import signal
+import subprocess
+import sys
+import textwrap
 
 import pytest
 
 from hexlab.errors import ConfigError, RunError
 from hexlab.lab import pipeline, runner
+from hexlab.records import Opening
+from hexlab.store import Store
 from hexlab.system import lock_folder
 
 EXPERIMENT = """
@@ -33,6 +39,42 @@ def experiment(tmp_path):
     return path
 
 
+JOB = """
+import pathlib, sys
+from hexlab.lab import pipeline
+
+if __name__ == "__main__":
+    for step in pipeline.reproduce("minute", sys.argv[2], workers=2, experiment=pathlib.Path(sys.argv[1])):
+        print(step.stage, step.message, flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.parametrize(("stage", "steps"), [("train", 3), ("rate", 20)])
+def test_a_killed_job_loses_the_matches_being_played_and_goes_on(tmp_path, experiment, stage, steps):
+    (tmp_path / "job.py").write_text(JOB)
+    out = tmp_path / "killed"
+    with subprocess.Popen([sys.executable, tmp_path / "job.py", experiment, out], stdout=subprocess.PIPE, text=True) as child:
+        told = []
+        while len(told) < steps:
+            line = child.stdout.readline()
+            assert line, "the job ended before it was killed"
+            told += [line] if line.startswith(stage) else []
+        with pytest.raises(RunError, match=f"in use by process {child.pid}"):
+            pipeline.reproduce("minute", out, experiment=experiment)
+        child.send_signal(signal.SIGKILL)
+    if stage == "rate":
+        done = int(told[-1].split(": ")[1].split()[0])
+        with Store(out / "results.sqlite", read_only=True) as store:
+            assert len({(row.first, row.second) for row in store.read(Opening)}) >= done > 0, "every match that was told is kept"
+    list(pipeline.reproduce("minute", out, workers=1, experiment=experiment))
+    list(pipeline.reproduce("minute", tmp_path / "whole", workers=2, experiment=experiment))
+    for table in ("runs", "snapshots", "agents", "pairings", "ratings"):
+        name = f"tables/{table}.csv"
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), table
+
+
 @pytest.mark.slow
 def test_a_job_stopped_and_started_again_ends_in_the_same_tables(tmp_path, experiment):
     steps = list(pipeline.reproduce("minute", tmp_path / "whole", workers=2, experiment=experiment))
@@ -46,8 +88,8 @@ def test_a_job_stopped_and_started_again_ends_in_the_same_tables(tmp_path, exper
                 break
         job.close()
         list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
-        for table in ("runs", "snapshots", "agents", "pairings", "ratings"):
-            name = f"tables/{table}.csv"
+        for table in ("runs.csv", "snapshots.csv", "agents.csv", "openings.csv.gz", "pairings.csv", "ratings.csv"):
+            name = f"tables/{table}"
             assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), (stop, table)
 
 

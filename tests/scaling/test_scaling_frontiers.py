@@ -12,8 +12,8 @@ from planted_tables import play, small, tiny
 from hexlab import records
 from hexlab.arena.ratings import rate
 from hexlab.errors import ConfigError
-from hexlab.scaling import NotEnoughDataError, Tables, compute_frontier, paper_frontier, resample_frontier
-from hexlab.scaling.frontiers import crossing, draw_runs, incline_slope, locate
+from hexlab.scaling import NotEnoughDataError, Tables, compute_frontier, crossing, paper_frontier, resample_frontier
+from hexlab.scaling.frontiers import draw_runs, incline_slope, locate, resample_kept
 
 
 def slow_frontier(tables, size, budget, grid):
@@ -50,6 +50,41 @@ def test_frontier_equals_a_slow_loop():
     picked, rated = slow_frontier(tables, 4, 16, board.log10_flops)
     np.testing.assert_allclose(board.picked_elo, picked, atol=1e-7)
     np.testing.assert_allclose(board.elo, rated, atol=1e-7)
+
+
+def test_kept_agents_are_the_best_so_far():
+    tables, _ = small()
+    for board in (compute_frontier(tables, 4, test_simulations=1).board(4), paper_frontier().board(8)):
+        best, expected = -np.inf, []
+        for picked, rated in zip(board.picked_elo, board.elo, strict=True):
+            if picked > best:
+                best, kept = picked, rated
+            expected.append(kept)
+        np.testing.assert_allclose(board.kept_elo, expected)
+        assert not np.array_equal(board.kept_elo, board.elo)
+
+
+def test_scores_are_of_the_kept_agents_in_the_half_that_rates():
+    tables, _ = small()
+    frontier = compute_frontier(tables)
+    board = frontier.board(5)
+    best = int(np.argmax(board.picked_elo))
+    curves = board.curves
+    run = curves.runs.index(board.run[best])
+    scores = []
+    for agent in (curves.agents[side[run, best]] for side in (curves.left, curves.right)):
+        (row,) = (row for row in tables.pairings if row.half == 1 and {row.first, row.second} == {agent, "perfect-5"})
+        won = row.won_both if row.first == agent else row.lost_both
+        scores.append((won + (row.won_black_only + row.won_white_only) / 2) / 20)
+    assert board.kept_score[-1] == pytest.approx(np.interp(curves.share[run, best], [0, 1], scores))
+    expected = 1 / (1 + 10 ** (-board.kept_elo / 400))
+    assert np.abs(board.kept_score - expected).mean() < 0.08
+    elo, score = resample_kept(frontier, 40, 0)[5]
+    assert elo.shape == score.shape == (40, 101)
+    for copies, measured in ((elo, board.kept_elo), (score, board.kept_score)):
+        low, high = np.nanquantile(copies, [0.03, 0.97], axis=0)
+        assert np.mean((low <= measured) & (measured <= high)) > 0.7
+    assert not np.isfinite(paper_frontier().board(4).kept_score).any()
 
 
 def test_discrete_frontier_holds_the_agents_no_cheaper_one_beats():
@@ -124,9 +159,9 @@ def test_paper_frontiers_give_the_known_slopes_and_crossings():
     for board in frontier.boards:
         assert round(incline_slope(board.log10_flops, board.elo)) == known[board.size]
     five = frontier.board(5)
-    assert crossing(five.log10_flops, five.elo, -100) == pytest.approx(12.61, abs=0.02)
-    assert crossing(five.log10_flops, five.elo, -50) == pytest.approx(12.91, abs=0.02)
-    assert np.isnan(crossing(five.log10_flops, five.elo, 50))
+    assert crossing(five.log10_flops, five.kept_elo, -100).value == pytest.approx(12.61, abs=0.02)
+    assert crossing(five.log10_flops, five.kept_elo, -50).value == pytest.approx(12.91, abs=0.02)
+    assert crossing(five.log10_flops, five.kept_elo, 50).value == np.inf
 
 
 def test_copies_depend_on_their_seed_alone_and_hold_the_frontier_when_nothing_is_drawn():

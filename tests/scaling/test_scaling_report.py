@@ -72,7 +72,7 @@ def test_the_page_is_accessible(page):
     assert len(page.ids) == len(set(page.ids))
     assert all(values.get("scope") in ("col", "row") for tag, values in page.tags if tag == "th")
     drawings = [values for tag, values in page.tags if tag == "svg"]
-    assert len(drawings) == 8
+    assert len(drawings) == 9
     assert all(values["role"] == "img" and values["aria-label"] for values in drawings)
     headings = [tag for tag, _ in page.tags if tag in ("h1", "h2", "h3")]
     assert headings[0] == "h1"
@@ -136,6 +136,10 @@ def test_claims_compare_by_their_intervals():
     assert Claim("", 500, "", 400, 350, 450).verdict == "below the paper"
     assert Claim("", 500, "", 600, 550, 650).verdict == "above the paper"
     assert Claim("", 500, "", 600, math.nan, math.nan).verdict == "no interval"
+    assert Claim("", 11.1, "", 7.8, -math.inf, 8.5).verdict == "below the paper"
+    assert Claim("", 11.1, "", 12.5, 12.0, math.inf).verdict == "above the paper"
+    assert Claim("", 11.1, "", 10.5, 9.0, math.inf).verdict == "agrees"
+    assert Claim("", 11.1, "", 10.5, -math.inf, math.inf).verdict == "no bounds"
     assert Claim("", math.nan, "", 600, 550, 650).verdict == "no value in the paper"
     assert Claim("", 500, "", math.nan, math.nan, math.nan, "not enough data: needs x").verdict == "not enough data: needs x"
 

@@ -7,7 +7,7 @@ import pytest
 from planted_tables import PLANTED, plant, small, tiny
 
 from hexlab.scaling import NotEnoughDataError, compute_frontier, fit_network_size, fit_test_curves, fit_tradeoff
-from hexlab.scaling.tradeoffs import _fit_test_curve, evaluate_test_curve
+from hexlab.scaling.tradeoffs import _fit_test_curve, _Surface, evaluate_test_curve
 
 
 def test_a_planted_exchange_of_training_for_search_is_recovered():
@@ -24,12 +24,35 @@ def test_a_planted_exchange_of_training_for_search_is_recovered():
     np.testing.assert_allclose(tradeoff.predict(-200, 12.0), tradeoff.slope * 12 - 200 * tradeoff.per_elo + tradeoff.intercept)
 
 
-def test_points_of_equal_elo_fall_as_training_grows():
-    tradeoff = fit_tradeoff(small()[0], 4)
-    for level in set(tradeoff.levels.tolist()):
-        mine = tradeoff.levels == level
-        order = np.argsort(tradeoff.log10_train[mine])
-        assert (np.diff(tradeoff.log10_test[mine][order]) < 0).all()
+def test_needed_compute_is_picked_by_one_half_and_read_from_the_other():
+    # Two runs of one net on a grid of two costs and two budgets, 10 and 100 FLOPs a move; four agents each.
+    shape = (2, 2, 2)
+    places = np.arange(8).reshape(shape)  # run, budget, cost
+    surface = _Surface(
+        np.array([9.0, 9.1]),
+        ((8, 2), (8, 2)),
+        tuple("abcdefgh"),
+        places,
+        places,
+        np.zeros(shape),
+        np.ones(shape, bool),
+        np.array([[1.0, 2.0]] * 2),
+    )
+    # By the half that picks, the first run reaches -100 half-way between the budgets and the second later; then the second is better.
+    picking = np.array([[-200.0, -200.0, 0.0, 0.0, -300.0, -125.0, -50.0, -25.0]])
+    rating = np.array([[-400.0, -400.0, 0.0, 0.0, -300.0, -150.0, -50.0, -50.0]])
+    needed = surface.needed(picking, rating, np.ones((1, 2), bool), np.array([-100.0]))
+    np.testing.assert_allclose(needed, [[[1.75, 1.5]]])
+    alone = surface.needed(picking, rating, np.array([[True, False]]), np.array([-100.0]))
+    np.testing.assert_allclose(alone, [[[1.75, np.nan]]])  # the second cost buys nothing new
+    low = np.where(rating < -300, -90.0, rating)  # by the half that rates, the smallest budget does already: no point
+    np.testing.assert_allclose(surface.needed(picking, low, np.ones((1, 2), bool), np.array([-100.0])), [[[np.nan, 1.5]]])
+
+
+def test_an_exchange_needs_both_halves_of_the_openings():
+    tables, _ = tiny()
+    with pytest.raises(NotEnoughDataError, match="both halves"):
+        fit_tradeoff(dataclasses.replace(tables, pairings=tuple(row for row in tables.pairings if row.half == 0)), 3)
 
 
 def test_without_two_budgets_there_is_no_exchange():
