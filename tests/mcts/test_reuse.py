@@ -125,10 +125,10 @@ def test_a_whole_game_keeps_the_budget():
 
 def test_what_does_not_fit_starts_afresh():
     """Another position, no room, or a move that was never tried: the same as without reuse."""
-    boards, seeds = Boards.from_boards([Board.from_moves(moves, 3) for moves in ("b2 a1", "a1", "b1 c3")]), derive_seeds(0, count=3)
+    boards, seeds = Boards.from_boards([Board.from_moves(moves, 5) for moves in ("b2 a1", "a1", "b1 c3")]), derive_seeds(0, count=3)
     fresh = mcts.run_search(boards, Planted(0), 20, seeds=seeds, noise=mcts.RootNoise())
-    tree = mcts.allocate_tree(3, 50, 3)
-    mcts.run_search(Boards.empty(3, 3), Planted(0), 30, seeds=seeds, tree=tree)
+    tree = mcts.allocate_tree(3, 50, 5)
+    mcts.run_search(Boards.empty(5, 3), Planted(0), 30, seeds=seeds, tree=tree)
     tree.used[2, 0] = 0  # what `advance` leaves where the move was never tried
     mcts.run_search(boards[:1], Planted(0), 45, seeds=seeds[:1], tree=tree.rows(0, 1))  # room for 5 more
     again = mcts.run_search(boards, Planted(0), 20, seeds=seeds, noise=mcts.RootNoise(), tree=tree, reuse=True)
