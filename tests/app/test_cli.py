@@ -87,6 +87,7 @@ def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
         (["reproduce", "--scale", "galactic"], "galactic"),
         (["reproduce", "--workers", "0"], "--workers 0"),
         (["figures", "--tables", "nowhere"], "nowhere"),
+        (["figures", "--check", "--tables", "nowhere"], "no folder 'nowhere'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
