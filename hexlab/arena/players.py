@@ -1,5 +1,6 @@
 """Agents as the arena meets them: random, searching, perfect and human players, and the tests that every player should pass."""
 
+import dataclasses
 import re
 import sys
 import threading
@@ -47,9 +48,10 @@ class RandomPlayer:
 
 
 class SearchPlayer:
-    """Searches and plays the best move found: the largest entry of the improved policy, ties by the lowest cell.
+    """Searches and plays the best move found: `SearchResult.best`.
 
-    There is no noise, and the seeds of a game are not used: where a recipe draws, its seed comes from the position.
+    There is no noise, that of `gumbel` is switched off, and the seeds of a game are not used: where a recipe draws, its seed
+    comes from the position.
     The same position gets the same move in every game, so two such players repeat one game from the same opening.
     Equal positions of a batch are searched once.
 
@@ -74,6 +76,8 @@ class SearchPlayer:
         self.evaluator = evaluator
         self.simulations = int(simulations)
         self.recipe = mcts.puct(prove=True) if recipe is None else recipe
+        if self.recipe.name == "gumbel":
+            self.recipe = dataclasses.replace(self.recipe, gumbel_scale=0.0)
         self.name = f"search@{simulations}" if name is None else name
 
     def __repr__(self) -> str:
@@ -90,7 +94,7 @@ class SearchPlayer:
             positions = distinct[rows]
             draws = hash_positions(positions)
             found = mcts.run_search(positions, self.evaluator, self.simulations, recipe=self.recipe, seeds=draws)
-            chosen[rows] = mcts.pick_moves(found.policy, 0.0, draws)
+            chosen[rows] = found.best
         return chosen[places]
 
 

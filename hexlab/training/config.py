@@ -9,7 +9,7 @@ from hexlab.rules.cells import MAX_SIZE
 
 __all__ = ["Config", "preset"]
 
-_RECIPES = ("puct", "regularized")
+_RECIPES = ("puct", "regularized", "gumbel")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Config:
     simulations: int = 64
     """Network evaluations a self-play move, the root's included. Paper: 64."""
     recipe: str = "puct"
-    """Search recipe of self-play: "puct" or "regularized". Paper: regularized, with its own lambda."""
+    """Search recipe of self-play: "puct", "regularized" or "gumbel". Paper: regularized, with its own lambda."""
     exploration: float = 1.5
-    """The recipe's constant c, larger explores more. Paper: 1/16 with its own lambda."""
+    """The recipe's constant c, larger explores more; for gumbel the scale of its noise, 1 as published. Paper: 1/16 with its own lambda."""
     prove: bool = True
     """Whether search backs up exact wins and losses from finished games. Paper: no."""
     noise_fraction: float = 0.25
-    """Share of Dirichlet noise in the root's prior, 0 to 1. Paper: 0.25."""
+    """Share of Dirichlet noise in the root's prior, 0 to 1; 0 for gumbel, which has noise of its own. Paper: 0.25."""
     sampled_moves: int = 400
-    """Moves of a game that are sampled from the search policy; later ones are its best move. Paper: all of them."""
+    """Moves of a game that are sampled from the search policy, for gumbel by its halving; later ones are its best move. Paper: all."""
     opening_moves: int = 2
     """A game starts after 0 to this many uniformly random moves, equally often each. Paper: 0."""
     groups: int = 8
@@ -98,6 +98,10 @@ class Config:
             raise ConfigError(f"boards={self.boards}: give a power of two from 64 up, such as 256")
         if self.recipe not in _RECIPES:
             raise ConfigError(f"recipe={self.recipe!r} is unknown: choose one of {', '.join(_RECIPES)}")
+        if self.recipe == "gumbel" and self.noise_fraction > 0:
+            raise ConfigError(
+                f"noise_fraction={self.noise_fraction} with recipe='gumbel', which has noise of its own, scaled by exploration: give 0"
+            )
         if self.buffer < self.samples_an_iteration + self.groups * self.boards * self.size**2:
             raise ConfigError(
                 f"buffer={self.buffer} is smaller than what one iteration can finish: raise it, or lower groups, boards or slice_moves"

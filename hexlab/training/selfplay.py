@@ -101,8 +101,7 @@ def play_slice(group: Group, evaluator: Evaluator, config: Config, iteration: in
         tree: scratch memory from `mcts.allocate_tree`.
     """
     size, boards = config.size, config.boards
-    make_recipe = mcts.puct if config.recipe == "puct" else mcts.regularized
-    recipe = make_recipe(config.exploration, prove=config.prove)
+    recipe = _make_recipe(config)
     noise = mcts.RootNoise(config.noise_fraction) if config.noise_fraction > 0 else None
     going = np.full(boards, -1, np.int8)
     parts: list[tuple] = []
@@ -117,8 +116,11 @@ def play_slice(group: Group, evaluator: Evaluator, config: Config, iteration: in
             noise=noise,
             tree=tree,
         )
-        temperature = (group.played < config.sampled_moves).astype(np.float32)
-        moves = mcts.pick_moves(found.policy, temperature, derive_seeds(config.seed, _MOVES, iteration, number, ply, count=boards))
+        sampled = group.played < config.sampled_moves
+        draws = derive_seeds(config.seed, _MOVES, iteration, number, ply, count=boards)
+        moves = mcts.pick_moves(found.policy, sampled.astype(np.float32), draws)
+        if config.recipe == "gumbel":  # its best move is a draw already
+            moves = np.where(sampled, found.best, moves)
         states = derive_seeds(config.seed, _OPENINGS, iteration, number, ply, count=boards)
         rows = int(group.searched.sum()) + boards
         out = Positions(
@@ -146,6 +148,12 @@ def play_slice(group: Group, evaluator: Evaluator, config: Config, iteration: in
 
 
 _OPENINGS, _SEARCH, _MOVES = 1, 2, 3
+
+
+def _make_recipe(config):
+    if config.recipe == "gumbel":
+        return mcts.gumbel(gumbel_scale=config.exploration, prove=config.prove)
+    return (mcts.puct if config.recipe == "puct" else mcts.regularized)(config.exploration, prove=config.prove)
 
 
 def _opening_limit(config):

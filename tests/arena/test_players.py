@@ -48,6 +48,7 @@ PLAYERS = {
     "raw policy": lambda: SearchPlayer(mcts.rollouts(games=2), simulations=1),
     "search": lambda: SearchPlayer(mcts.rollouts(games=2), simulations=12),
     "regularized": lambda: SearchPlayer(mcts.uniform(), simulations=9, recipe=mcts.regularized()),
+    "gumbel": lambda: SearchPlayer(mcts.rollouts(games=2), simulations=12, recipe=mcts.gumbel(prove=True)),
     "perfect": lambda: SolverPlayer(3),
     "human": make_human,
 }

@@ -1,23 +1,33 @@
 """What self-play records is what was played: every game is played again, slowly, on a friendly board."""
 
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
 
 from hexlab import mcts
-from hexlab.rules import Board
+from hexlab.rules import Board, Boards
+from hexlab.rules.draws import derive_seeds
 from hexlab.training.config import Config
 from hexlab.training.selfplay import make_group, play_slice
 
 CONFIG = Config(size=3, width=4, depth=1, simulations=8, groups=1, boards=64, slice_moves=12, buffer=9_000, seed=5)
 
 
+GUMBEL = dataclasses.replace(CONFIG, recipe="gumbel", exploration=1.0, noise_fraction=0.0)
+
+
+@pytest.fixture(scope="module", params=[CONFIG, GUMBEL], ids=lambda config: config.recipe)
+def config(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def played():
-    group = make_group(CONFIG, 0)
-    tree = mcts.allocate_tree(CONFIG.boards, CONFIG.simulations, CONFIG.size)
-    return play_slice(group, mcts.uniform(), CONFIG, 1, 0, tree)
+def played(config):
+    group = make_group(config, 0)
+    tree = mcts.allocate_tree(config.boards, config.simulations, config.size)
+    return play_slice(group, mcts.uniform(), config, 1, 0, tree)
 
 
 def split_games(positions):
@@ -65,9 +75,27 @@ def test_games_start_after_none_one_or_two_moves(played):
     assert set(first) == {0, 1, 2}
 
 
-def test_a_group_does_not_depend_on_the_others(played):
-    again = play_slice(make_group(CONFIG, 0), mcts.uniform(), CONFIG, 1, 0, mcts.allocate_tree(64, 8, 3))
-    other = play_slice(make_group(CONFIG, 1), mcts.uniform(), CONFIG, 1, 1, mcts.allocate_tree(64, 8, 3))
+@pytest.mark.parametrize("sampled_moves", [400, 0])
+def test_gumbel_plays_what_halving_leaves_and_learns_pi_prime(sampled_moves):
+    """After the sampled moves it plays the best move of pi'."""
+    config = dataclasses.replace(GUMBEL, slice_moves=1, sampled_moves=sampled_moves)
+    group = make_group(config, 0)
+    boards, rows = Boards(3, group.cells.copy(), group.turn.copy(), np.full(64, -1, np.int8)), np.arange(64)
+    seeds = derive_seeds(config.seed, 2, 1, 0, 0, count=64)
+    found = mcts.run_search(boards, mcts.uniform(), 8, recipe=mcts.gumbel(prove=True), seeds=seeds)
+    play_slice(group, mcts.uniform(), config, 1, 0, mcts.allocate_tree(64, 8, 3))
+    wanted = found.best if sampled_moves else found.policy.argmax(axis=1)
+    assert (found.best != found.policy.argmax(axis=1)).any()
+    assert group.moves[rows, group.played - 1].tolist() == wanted.tolist()
+    own = found.policy.reshape(64, 3, 3)
+    own = np.where((boards.turn == 0)[:, None, None], own, own.transpose(0, 2, 1)).reshape(64, 9)
+    np.testing.assert_allclose(group.policy[:, 0] / 65535, own, atol=1e-5)
+    np.testing.assert_allclose(group.value[:, 0], found.values, atol=1e-6)
+
+
+def test_a_group_does_not_depend_on_the_others(played, config):
+    again = play_slice(make_group(config, 0), mcts.uniform(), config, 1, 0, mcts.allocate_tree(64, 8, 3))
+    other = play_slice(make_group(config, 1), mcts.uniform(), config, 1, 1, mcts.allocate_tree(64, 8, 3))
     assert np.array_equal(again.records, played.records)
     assert again.records.shape != other.records.shape or not np.array_equal(again.records, other.records)
 
