@@ -54,6 +54,8 @@ def list_scales(path: pathlib.Path | None = None) -> list[str]:
 def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
     """Read a scale of an experiment file, by default of the frontier experiment that ships with the package.
 
+    A net is written as width x depth, "16x2", or "hex 32x2" for hexagonal convolutions.
+
     A cell is capped in simulations and in FLOPs of self-play, whichever binds first: small nets are bound by search, wide ones by
     arithmetic. Unknown keys, missing keys and values out of range raise `ConfigError`.
 
@@ -68,6 +70,9 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
     cells = []
     for board in table["boards"]:
         _check_keys(f"a board of scale {scale!r}", board, _BOARD_KEYS)
+        shapes = [net.rpartition(" ")[2] for net in board["nets"]]
+        if twice := [shape for shape in shapes if shapes.count(shape) > 1]:
+            raise ConfigError(f"two nets of a board of scale {scale!r} are {twice[0]}: tables tell nets apart by width and depth")
         for net, seed in itertools.product(board["nets"], table["seeds"]):
             cells.append(_make_cell(board, net, seed, {**table["settings"], **board["settings"]}))
     return Grid(scale, table["about"], tuple(cells), tuple(table["test_simulations"]), table["openings"], table["bootstrap"])
@@ -76,15 +81,17 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
 def _make_cell(board: dict[str, Any], net: str, seed: int, settings: dict[str, Any]) -> Config:
     from hexlab import network
 
-    width, _, depth = net.partition("x")
-    if not (width.isdigit() and depth.isdigit()):
-        raise ConfigError(f"net {net!r}: write width x depth, such as '16x2'")
+    kind, _, shape = net.rpartition(" ")
+    width, _, depth = shape.partition("x")
+    if kind not in ("", "hex") or not (width.isdigit() and depth.isdigit()):
+        raise ConfigError(f"net {net!r}: write width x depth, such as '16x2', or 'hex 32x2' for hexagonal convolutions")
     known = {field.name for field in dataclasses.fields(Config)}
     unknown = sorted(set(settings) - known)
     if unknown:
         raise ConfigError(f"unknown training setting {unknown[0]!r}: the settings are {', '.join(sorted(known))}")
-    config = Config(**{**settings, "size": board["size"], "width": int(width), "depth": int(depth), "seed": seed})
-    forward = network.flops.count_forward(network.Architecture(config.size, config.width, config.depth))
+    chosen = {"size": board["size"], "width": int(width), "depth": int(depth), "net": kind or "dense", "seed": seed}
+    config = Config(**{**settings, **chosen})
+    forward = network.flops.count_forward(config.architecture)
     simulations = min(float(board["simulations"]), float(board["flops"]) / forward)
     return dataclasses.replace(config, samples=max(config.samples_an_iteration, int(simulations // config.simulations)))
 

@@ -174,7 +174,7 @@ def _register(grid: Grid, folder: pathlib.Path, store: Store) -> dict[int, list[
     players: dict[int, list[SnapshotPlayer]] = {}
     for config in grid.cells:
         key = training.run_key(config)
-        architecture = network.Architecture(config.size, config.width, config.depth)
+        architecture = config.architecture
         described = json.dumps(json.loads(config.to_json()), sort_keys=True)
         run = Run(key, config.size, config.width, config.depth, config.seed, architecture.parameters, config.simulations, described)
         store.append([run])

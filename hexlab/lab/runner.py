@@ -91,10 +91,9 @@ def predict_seconds(config: Config) -> float:
     """
     from hexlab import network
 
-    architecture = network.Architecture(config.size, config.width, config.depth)
     samples = config.iterations * config.samples_an_iteration
     simulations = samples * config.simulations
-    forward = network.flops.count_forward(architecture)
+    forward = network.flops.count_forward(config.architecture)
     learned = config.iterations * config.updates_an_iteration * config.batch
     return simulations * (1e-6 + forward / 20e9) + learned * (2e-6 + 3 * forward / 20e9) + 5.0
 
@@ -123,7 +122,7 @@ def train_cells(cells: Sequence[Config], folder: pathlib.Path, pool: concurrent.
             if error is not None and not isinstance(error, HexlabError):
                 raise error
             if error is not None:
-                name = f"{cell.size}x{cell.size} {cell.width}x{cell.depth} seed {cell.seed}"
+                name = f"{cell.architecture} seed {cell.seed}"
                 raise RunError(f"training {name} in {folder / run_key(cell)} failed: {error}") from error
             finished += 1
         work = _work_done(cells, folder, costs)

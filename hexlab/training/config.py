@@ -5,6 +5,7 @@ import json
 import math
 
 from hexlab.errors import ConfigError
+from hexlab.network.model import KINDS, Architecture
 from hexlab.rules.cells import MAX_SIZE
 
 __all__ = ["Config", "preset"]
@@ -28,6 +29,8 @@ class Config:
     """Units of each layer. Paper: 1 to 1024."""
     depth: int = 4
     """Residual layers. Paper: 1 to 8."""
+    net: str = "dense"
+    """Kind of network: "dense", fully connected, or "hex", of hexagonal convolutions, whose width is channels a cell. Paper: dense."""
     seed: int = 0
     """Seed of every random draw in the run. Paper: none."""
     samples: int = 1_000_000
@@ -96,6 +99,8 @@ class Config:
         _check_range("window", self.window, 0, 1)
         if self.boards < 64 or self.boards & (self.boards - 1):
             raise ConfigError(f"boards={self.boards}: give a power of two from 64 up, such as 256")
+        if self.net not in KINDS:
+            raise ConfigError(f"net={self.net!r} is unknown: choose one of {', '.join(KINDS)}")
         if self.recipe not in _RECIPES:
             raise ConfigError(f"recipe={self.recipe!r} is unknown: choose one of {', '.join(_RECIPES)}")
         if self.recipe == "gumbel" and self.noise_fraction > 0:
@@ -106,6 +111,11 @@ class Config:
             raise ConfigError(
                 f"buffer={self.buffer} is smaller than what one iteration can finish: raise it, or lower groups, boards or slice_moves"
             )
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network that the run trains."""
+        return Architecture(self.size, self.width, self.depth, self.net)
 
     @property
     def samples_an_iteration(self) -> int:
@@ -123,8 +133,14 @@ class Config:
         return max(1, round(self.reuse * self.samples_an_iteration / self.batch))
 
     def to_json(self) -> str:
-        """Return the config as JSON with sorted keys: the same bytes for the same config."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, indent=1)
+        """Return the config as JSON with sorted keys: the same bytes for the same config.
+
+        The kind of a dense network is left out, so that runs from before there were others keep their bytes and their names.
+        """
+        values = dataclasses.asdict(self)
+        if self.net == "dense":
+            del values["net"]
+        return json.dumps(values, sort_keys=True, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> "Config":

@@ -56,8 +56,7 @@ class Losses(NamedTuple):
 
 def make_learner(config: Config) -> Learner:
     """Return the untrained network of a config and a fresh optimizer."""
-    architecture = network.Architecture(config.size, config.width, config.depth)
-    params = jax.tree.map(np.asarray, network.init_params(architecture, config.seed))
+    params = jax.tree.map(np.asarray, network.init_params(config.architecture, config.seed))
     optimizer = jax.tree.map(np.asarray, _ADAM.init(params))
     return Learner(params, params, optimizer, 0)
 

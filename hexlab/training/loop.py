@@ -228,7 +228,7 @@ def _make_folder(folder: pathlib.Path, config: Config, state: _State) -> Lock:
 
 
 def _allocate_workspaces(config: Config, state: _State, threads: int) -> queue.SimpleQueue:
-    architecture = network.Architecture(config.size, config.width, config.depth)
+    architecture = config.architecture
     workspaces: queue.SimpleQueue = queue.SimpleQueue()
     for _ in range(min(threads, config.groups)):
         tree = mcts.allocate_tree(config.boards, config.simulations, config.size)
@@ -330,7 +330,7 @@ def _snapshot_marks(config: Config, state: _State) -> list[int]:
 
 
 def _costs(config, state) -> dict[str, Any]:
-    architecture = network.Architecture(config.size, config.width, config.depth)
+    architecture = config.architecture
     samples = state.iteration * config.samples_an_iteration
     simulations = samples * config.simulations
     selfplay = network.flops.count_selfplay(architecture, simulations)
@@ -375,7 +375,7 @@ def _describe(config, state, slices: Sequence[Slice], losses: Losses | None, sna
 def _keep_snapshot(folder, config, state, index) -> str:
     name = f"snapshots/{index:03d}.safetensors"
     row = Snapshot(run=run_key(config), snapshot=index, **_costs(config, state))
-    architecture = network.Architecture(config.size, config.width, config.depth)
+    architecture = config.architecture
     network.save(folder / name, architecture, state.learner.average, dataclasses.asdict(row))
     with (folder / "snapshots.jsonl").open("a", encoding="utf-8", newline="\n") as lines:
         print(json.dumps(dataclasses.asdict(row)), file=lines, flush=True)

@@ -1,6 +1,5 @@
 """How much memory a run takes, told before it starts."""
 
-from hexlab import network
 from hexlab.errors import ConfigError
 from hexlab.mcts.tree import count_bytes
 from hexlab.system import memory_bytes
@@ -30,15 +29,15 @@ def estimate_bytes(config: Config, threads: int) -> dict[str, int]:
     """
     cells = config.size**2
     players = min(threads, config.groups)
-    architecture = network.Architecture(config.size, config.width, config.depth)
     position = 3 * cells + 5  # a row of `Positions`
     game = cells * (3 * cells + 8) + 3 * cells + 5  # a row of `Group`
-    activations = 2 * cells + (config.depth + 1) * 2 * config.width + cells  # floats a row of a batch
+    stream = config.width * (cells if config.net == "hex" else 1)
+    activations = 2 * cells + (config.depth + 1) * 2 * stream + cells  # floats a row of a batch
     return {
         "search trees": players * count_bytes(config.boards, config.simulations, config.size),
         "games in play": config.groups * config.boards * game + 2 * config.samples_an_iteration * position,
         "replay buffer": min(config.buffer, config.iterations * config.samples_an_iteration) * position,
-        "network": 4 * (8 * architecture.parameters + (2 * config.batch + players * config.boards) * activations),
+        "network": 4 * (8 * config.architecture.parameters + (2 * config.batch + players * config.boards) * activations),
         "program": _PROGRAM,
     }
 

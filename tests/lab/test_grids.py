@@ -39,6 +39,12 @@ def test_a_scale_becomes_one_config_a_board_net_and_seed(small):
     assert all(cell.snapshots == 3 and cell.simulations == 8 for cell in grid.cells)
 
 
+def test_a_net_may_be_of_hexagonal_convolutions(tmp_path):
+    path = tmp_path / "experiment.toml"
+    path.write_text(SMALL.replace('"2x1"', '"hex 8x3"'))
+    assert [str(cell.architecture) for cell in grids.read_grid("small", path).cells[::2]] == ["3x3 hex 8x3", "3x3 64x2"]
+
+
 def test_the_tighter_of_both_caps_binds(small):
     narrow, _, wide, _ = grids.read_grid("small", small).cells
     assert narrow.samples == 100_000 // 8
@@ -51,6 +57,8 @@ def test_the_tighter_of_both_caps_binds(small):
     [
         ("seeds", "seed", "'seed' is unknown"),
         ('"2x1"', '"2"', "net '2': write width x depth"),
+        ('"2x1"', '"round 2x1"', "net 'round 2x1': write width x depth"),
+        ('"2x1"', '"hex 64x2"', "two nets of a board of scale 'small' are 64x2"),
         ("groups = 1", "group = 1", "unknown training setting 'group'"),
         ("openings = 4\n", "", "'openings' is missing"),
         ("[small]", "[small", "is not TOML"),

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 
@@ -9,6 +10,15 @@ from hexlab.training.config import Config, preset
 def test_a_config_survives_its_file():
     config = Config(size=4, width=8, depth=2, seed=3, recipe="regularized", exploration=0.5)
     assert Config.from_json(config.to_json()) == config
+
+
+def test_the_kind_of_net_survives_its_file_and_a_dense_run_keeps_its_bytes():
+    config = Config(size=4, width=8, depth=2, net="hex")
+    assert Config.from_json(config.to_json()) == config
+    assert str(config.architecture) == "4x4 hex 8x2"
+    dense = dataclasses.replace(config, net="dense")
+    assert "net" not in json.loads(dense.to_json())
+    assert Config.from_json(dense.to_json()) == dense
 
 
 def test_the_file_does_not_depend_on_the_order_of_its_keys():
@@ -29,6 +39,7 @@ def test_an_integer_may_stand_for_a_float():
         ({"width": 2.5}, "width=2.5: give a whole number"),
         ({"width": True}, "width=True: give a whole number"),
         ({"seed": -1}, "seed=-1"),
+        ({"net": "conv"}, "net='conv' is unknown: choose one of dense, hex"),
         ({"recipe": "magic"}, "recipe='magic' is unknown: choose one of puct, regularized, gumbel"),
         ({"recipe": "gumbel"}, "noise_fraction=0.25 with recipe='gumbel', which has noise of its own, scaled by exploration: give 0"),
         ({"learning_rate": 0.0}, "learning_rate=0.0: give a number above 0"),

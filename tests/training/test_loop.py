@@ -116,6 +116,18 @@ def test_a_run_stopped_anywhere_resumes_to_the_same_bytes(finished, tmp_path, st
     assert fingerprint(tmp_path / "run") == fingerprint(out)
 
 
+def test_a_run_of_a_hex_net_repeats_and_resumes_to_the_same_bytes(tmp_path):
+    config = dataclasses.replace(TINY, net="hex", samples=64 * 2 * 2 * 4)
+    list(training.train(config, tmp_path / "whole", threads=2))
+    reports = training.train(config, tmp_path / "stopped", threads=1, checkpoint_seconds=0.0)
+    for _ in range(2):
+        next(reports)
+    reports.close()
+    list(training.resume(tmp_path / "stopped", threads=1))
+    assert fingerprint(tmp_path / "stopped") == fingerprint(tmp_path / "whole")
+    assert str(network.load(tmp_path / "stopped").architecture) == "3x3 hex 8x1"
+
+
 def test_a_finished_run_resumes_to_nothing(finished):
     out, _ = finished
     before = fingerprint(out)
