@@ -1,5 +1,6 @@
 """How well an agent plays by the standard of perfect play: blunders and openings given away, measured from outside of training."""
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import importlib.resources
@@ -262,7 +263,7 @@ class Health:
 def watch(
     reports: Iterable[training.Report], out: str | os.PathLike, simulations: int = 64, seed: int = 0
 ) -> Iterator[tuple[training.Report, Health | None]]:
-    """Follow a run and measure every snapshot that it leaves; training itself stays as it is.
+    """Follow a run and measure every snapshot that it leaves, in a thread beside it; training itself stays as it is.
 
     Each measurement is also a line of ``health.jsonl`` in the run's folder; one that is there already is not repeated, and one that a
     killed process owes for a snapshot is made before the run goes on.
@@ -274,16 +275,23 @@ def watch(
         seed: of the positions and openings.
 
     Yields:
-        Each report with the newest measurement, None before the first.
+        Each report with the newest measurement, None before the first; the last report with that of the last snapshot.
     """
     monitor = _Monitor(pathlib.Path(out), simulations, seed)
-    newest = None
-    for snapshot in monitor.list_kept():
-        newest = monitor.measure(snapshot)
-    for report in reports:
-        if report.snapshot is not None:
-            newest = monitor.measure(int(pathlib.PurePosixPath(report.snapshot).stem))
-        yield report, newest
+    aside = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="health")
+    try:
+        measured = [aside.submit(monitor.measure, snapshot) for snapshot in monitor.list_kept()]
+        for report in reports:
+            if report.snapshot is not None:
+                measured.append(aside.submit(monitor.measure, int(pathlib.PurePosixPath(report.snapshot).stem)))
+            if report.iteration == report.iterations:
+                concurrent.futures.wait(measured)
+            done = [future for future in measured if future.done()]
+            yield report, done[-1].result() if done else None
+        for future in measured:
+            future.result()
+    finally:
+        aside.shutdown(cancel_futures=True)
 
 
 class _Monitor:
