@@ -368,21 +368,23 @@ def _any_command() -> Any:
 
 
 def _train_with_config(words: list[str]) -> type:
-    """Return `Train` with a flag for every setting of a run, whose defaults are the preset of the size on the command line."""
+    """Return `Train` with a flag for every setting of a run, whose defaults are the preset of the size and net on the command line."""
     from hexlab.training import Config, preset
 
-    size = Config.size
+    size, net = Config.size, Config.net
     for word, following in zip(words, [*words[1:], ""], strict=True):
         flag, _, value = word.partition("=")
         if flag == "--size" and (value or following).isdigit():
             size = int(value or following)
-    defaults = Config(**preset(size))
+        if flag == "--net":
+            net = value or following
+    defaults = Config(**preset(size, net))
 
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class TrainWithConfig(Train):
         __doc__ = Train.__doc__
         config: OmitArgPrefixes[Config] = defaults
-        """Settings of the run; the defaults are the preset of the board size. "Paper" is Jones 2021, arXiv 2104.03113."""
+        """Settings of the run; the defaults are the preset of the board size and net. "Paper" is Jones 2021, arXiv 2104.03113."""
 
     return TrainWithConfig
 

@@ -170,12 +170,18 @@ _PRESETS: dict[int, dict] = {
 }
 
 
-def preset(size: int) -> dict:
+def preset(size: int, net: str = "dense") -> dict:
     """Return the settings that train a strong agent of this size within minutes: what `hexlab train --size N` uses.
+
+    Those of a hex net are sized by the time they take, which for a position is about eight times as long; they are not tuned.
 
     >>> preset(3)["width"]
     32
+    >>> preset(5, "hex")["samples"]
+    400000
     """
     known = max((n for n in _PRESETS if n <= size), default=3)
     settings = {"size": size, **_PRESETS[known]}
+    if net == "hex":
+        settings |= {"net": net, "width": 32, "samples": settings["samples"] // 8, "boards": 128}
     return settings if size < 10 else {**settings, "boards": 128, "buffer": 1_000_000}

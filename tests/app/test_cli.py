@@ -51,13 +51,13 @@ def test_every_flag_says_what_it_does(command, capsys):
 def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
     from hexlab.training import Config, preset
 
-    for words, size in ((["--size", "3"], 3), (["--size=4"], 4), ([], 5)):
+    for words, size, net in ((["--size", "3"], 3, "dense"), (["--size=4"], 4, "dense"), ([], 5, "dense"), (["--net", "hex"], 5, "hex")):
         with pytest.raises(SystemExit):
             cli.main(["train", *words, "--help"])
         page = " ".join(capsys.readouterr().out.replace("│", " ").split())
         for field in dataclasses.fields(Config):
             assert f"--{field.name.replace('_', '-')}" in page or f"--no-{field.name.replace('_', '-')}" in page, field.name
-        assert f"(default: {preset(size)['samples']})" in page
+        assert f"(default: {preset(size, net)['samples']})" in page
 
 
 @pytest.mark.parametrize(

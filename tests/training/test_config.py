@@ -69,6 +69,8 @@ def test_iterations_cover_the_samples():
     assert (config.iterations - 1) * 1024 < 100_000 <= config.iterations * 1024
 
 
+@pytest.mark.parametrize("net", ["dense", "hex"])
 @pytest.mark.parametrize("size", range(2, 20))
-def test_every_size_has_a_preset(size):
-    assert Config(**preset(size)).size == size
+def test_every_size_has_a_preset(size, net):
+    config = Config(**preset(size, net))
+    assert (config.size, config.net) == (size, net)
