@@ -151,7 +151,7 @@ def run_search(
     else:
         regularizing.read(tree, scratch, c, recipe.paper_lambda, recipe.prove, policy, visits, searched)
         best = policy.argmax(axis=1)
-    return SearchResult(policy, best, visits, searched, tree.raw.copy(), tree)
+    return SearchResult(policy, best, visits, searched, tree.nodes["raw"][:, 0].copy(), tree)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,12 +12,14 @@ from hexlab.mcts.kernels import (
     NOT_EXPANDED,
     NOT_LOOKED_UP,
     OPEN,
+    SCANNED,
+    VISITED,
     WON,
     add_child,
     expand,
-    find_largest,
     is_done,
     lay_out,
+    look_up,
     normalize,
     read_visits,
     share_among_wins,
@@ -120,8 +122,10 @@ def walk_down(
         index = np.int64(0)
         while nodes[board, index]["visits"] > 0 and nodes[board, index]["status"] == OPEN:
             if nodes[board, index]["open_move"] == NOT_EXPANDED:
-                expand(nodes, untried, board, index, scratch)
-            _look_up(nodes, untried, bits, board, index)
+                expand(tree, board, index, scratch)
+            look_up(tree, bits, board, index)
+            tree.work[board, VISITED] += 1
+            tree.work[board, SCANNED] += 3 * nodes[board, index]["count"]  # to weigh, to share and to choose
             _, mixed, highest, weight = _weigh(nodes, edges, board, index, c_visit, c_scale, rescale, prove)
             if index == 0:
                 visits = budgets[board] - 1
@@ -131,16 +135,6 @@ def walk_down(
             index = child if child >= 0 else add_child(tree, board, index, move, size, neighbors, scratch)
         wanted += lay_out(tree, board, index, leaf_cells, leaf_turn, leaf_winner)
     return wanted
-
-
-@inner
-def _look_up(nodes, untried, bits, board, index):
-    """Find the untried move with the largest prior, unless it is known."""
-    node = nodes[board, index]
-    if node["open_move"] == NOT_LOOKED_UP:
-        largest = find_largest(bits, board, index)
-        node["open_move"] = largest
-        node["open_prior"] = untried[board, index, max(largest, 0)]
 
 
 @inner
@@ -278,8 +272,8 @@ def read(tree, scratch, scores, c_visit, c_scale, rescale, prove, policy, visits
     for board in range(nodes.shape[0]):
         root = nodes[board, 0]
         if root["open_move"] == NOT_EXPANDED:
-            expand(nodes, untried, board, 0, scratch)
-        _look_up(nodes, untried, bits, board, 0)
+            expand(tree, board, 0, scratch)
+        look_up(tree, bits, board, 0)
         avoid = prove and root["status"] == OPEN  # moves proven to lose; in a lost root all moves count
         read_visits(nodes, edges, board, avoid, visits)
         most, mixed, highest, weight = _weigh(nodes, edges, board, 0, c_visit, c_scale, rescale, avoid)

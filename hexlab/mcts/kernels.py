@@ -13,11 +13,14 @@ from hexlab.rules.draws import uniform
 from hexlab.rules.kernels import EMPTY, compiled, inner, place
 
 __all__ = [
+    "COPIED",
     "LOST",
     "NOT_EXPANDED",
     "NOT_LOOKED_UP",
     "OPEN",
     "PADDING",
+    "SCANNED",
+    "VISITED",
     "WON",
     "add_child",
     "add_noise",
@@ -25,9 +28,9 @@ __all__ = [
     "back_up",
     "draw_dirichlet",
     "expand",
-    "find_largest",
     "is_done",
     "lay_out",
+    "look_up",
     "normalize",
     "plant",
     "read",
@@ -39,8 +42,10 @@ __all__ = [
 
 PADDING = 32
 WON, OPEN, LOST = 1, 0, -1
+VISITED, SCANNED, COPIED = 0, 1, 2  # columns of `work`
 NOT_LOOKED_UP = -2
 NOT_EXPANDED = -3
+_EDGE_BYTES = 24
 _SMALLEST_PRIOR = np.float32(1e-38)
 _LOWEST_KEY = np.int32(-(2**31))
 _MANTISSA = np.int32(0x7FFFFFFF)
@@ -73,6 +78,7 @@ def plant(tree, root_cells, root_turn, draws):
         tree.span[board, 0] = np.inf
         tree.span[board, 1] = -np.inf
         tree.draws[board] = draws[board]
+        tree.work[board, VISITED] = tree.work[board, SCANNED] = tree.work[board, COPIED] = 0
 
 
 @inner
@@ -132,8 +138,9 @@ def walk_down(tree, step, budgets, leaf_cells, leaf_turn, leaf_winner, size, nei
         index = np.int64(0)
         while nodes[board, index]["visits"] > 0 and nodes[board, index]["status"] == OPEN:
             if nodes[board, index]["open_move"] == NOT_EXPANDED:
-                expand(nodes, tree.untried, board, index, scratch)
-            child, move = _pick_largest(nodes, tree.edges, tree.untried, bits, board, index, c, reduction, prove)
+                expand(tree, board, index, scratch)
+            child, move = _pick_largest(tree, bits, board, index, c, reduction, prove)
+            tree.work[board, VISITED] += 1
             index = child if child >= 0 else add_child(tree, board, index, move, size, neighbors, scratch)
         wanted += lay_out(tree, board, index, leaf_cells, leaf_turn, leaf_winner)
     return wanted
@@ -154,14 +161,16 @@ def lay_out(tree, board, index, leaf_cells, leaf_turn, leaf_winner):
     leaf_turn[board] = node["turn"]
     leaf_winner[board] = 1 - node["turn"] if node["status"] == LOST else -1
     tree.leaf[board] = index
+    tree.work[board, COPIED] += leaf_cells.shape[1]
     return 1 if node["status"] == OPEN else 0
 
 
 @inner
-def expand(nodes, untried, board, index, scratch):
+def expand(tree, board, index, scratch):
     """Turn the logits of a node into priors."""
-    softmax(untried[board, index], *scratch[1])
-    nodes[board, index]["open_move"] = NOT_LOOKED_UP
+    softmax(tree.untried[board, index], *scratch[1])
+    tree.nodes[board, index]["open_move"] = NOT_LOOKED_UP
+    tree.work[board, SCANNED] += tree.untried.shape[2]
 
 
 @inner
@@ -177,7 +186,7 @@ def add_child(tree, board, parent, move, size, neighbors, scratch):
     status = LOST if won else OPEN
     _clear(nodes[board, child], parent, above["count"], above["legal"] - 1, 1 - above["turn"], status)
     prior = untried[board, parent, move]
-    edge = tree.edges[board, _add_slot(nodes, tree.edges, tree.used, board, parent)]
+    edge = tree.edges[board, _add_slot(tree, board, parent)]
     edge["value"] = 0.0
     edge["prior"] = prior
     edge["visits"] = 0
@@ -188,33 +197,43 @@ def add_child(tree, board, parent, move, size, neighbors, scratch):
     above["open_move"] = NOT_LOOKED_UP
     above["open_mass"] = NOT_LOOKED_UP
     untried[board, parent, move] = -1.0
+    tree.work[board, COPIED] += cells.shape[2]
     return child
 
 
 @inner
-def _add_slot(nodes, edges, used, board, index):
+def _add_slot(tree, board, index):
     """Return the slot of a node's next edge. Its block is full where it holds 2, 4, 8, ...: then it moves to one twice as large."""
-    node = nodes[board, index]
+    edges, node = tree.edges, tree.nodes[board, index]
     count = np.int64(node["count"])
     if count == 0 or (count > 1 and count & (count - 1) == 0):
-        start = np.int64(used[board, 1])
-        used[board, 1] += max(2, 2 * count)
+        start = np.int64(tree.used[board, 1])
+        tree.used[board, 1] += max(2, 2 * count)
         first = np.int64(node["first"])
         for slot in range(count):
             edges[board, start + slot] = edges[board, first + slot]
         node["first"] = start
+        tree.work[board, COPIED] += _EDGE_BYTES * count
     node["count"] = count + 1
     return np.int64(node["first"]) + count
 
 
 @inner
-def _pick_largest(nodes, edges, untried, bits, board, index, c, reduction, prove):
-    """Return (child, move) with the largest Q + U; child is -1 where the move is untried."""
-    node = nodes[board, index]
+def look_up(tree, bits, board, index):
+    """Find the untried move with the largest prior, unless it is known; `bits` is `untried` seen as int32."""
+    node = tree.nodes[board, index]
     if node["open_move"] == NOT_LOOKED_UP:
-        largest = find_largest(bits, board, index)
+        largest = _find_largest(bits, board, index)
         node["open_move"] = largest
-        node["open_prior"] = untried[board, index, max(largest, 0)]
+        node["open_prior"] = tree.untried[board, index, max(largest, 0)]
+        tree.work[board, SCANNED] += bits.shape[2]
+
+
+@inner
+def _pick_largest(tree, bits, board, index, c, reduction, prove):
+    """Return (child, move) with the largest Q + U; child is -1 where the move is untried."""
+    look_up(tree, bits, board, index)
+    edges, node = tree.edges, tree.nodes[board, index]
     scale = c * math.sqrt(float(node["visits"]))
     best_child, best_move = np.int64(-1), np.int64(node["open_move"])
     best_score, best_prior = -np.inf, np.float32(-1.0)
@@ -231,11 +250,12 @@ def _pick_largest(nodes, edges, untried, bits, board, index, c, reduction, prove
                 move = np.int64(edge["move"])
                 if score > best_score or prior > best_prior or (prior == best_prior and move < best_move):
                     best_child, best_move, best_score, best_prior = np.int64(edge["node"]), move, score, prior
+    tree.work[board, SCANNED] += node["count"]
     return best_child, best_move
 
 
 @inner
-def find_largest(bits, board, index):
+def _find_largest(bits, board, index):
     """Return the untried move with the largest prior, ties by the lowest cell; -1 for none.
 
     Priors are not negative, so they order like their bits: a maximum over integers is one that LLVM turns into vector code.
@@ -316,7 +336,7 @@ def back_up(tree, logits, values, prove):
     Returns:
         -1, or the first board whose evaluation makes no sense: a logit that is not finite, or a value outside [-1, 1].
     """
-    nodes, edges, cells, untried, span = tree.nodes, tree.edges, tree.cells, tree.untried, tree.span
+    nodes, cells, untried, span = tree.nodes, tree.cells, tree.untried, tree.span
     for board in range(nodes.shape[0]):
         leaf = np.int64(tree.leaf[board])
         if leaf < 0:
@@ -334,22 +354,23 @@ def back_up(tree, logits, values, prove):
                 untried[board, leaf, cell] = logit if empty else _NOTHING
             if wrong != 0 or not -1.0 <= value <= 1.0:
                 return board
-            if leaf == 0:
-                tree.raw[board] = values[board]
+            tree.work[board, COPIED] += 4 * cells.shape[2]
         node["raw"] = value
         black_value = value if node["turn"] == 0 else -value
         span[board, 0] = min(span[board, 0], black_value)
         span[board, 1] = max(span[board, 1], black_value)
-        _carry_up(nodes, edges, board, leaf, value, prove)
+        _carry_up(tree, board, leaf, value, prove)
     return -1
 
 
 @inner
-def _carry_up(nodes, edges, board, index, value, prove):
+def _carry_up(tree, board, index, value, prove):
     """Add a value, seen by the side to move at a leaf, to every node from there to the root."""
+    nodes, edges = tree.nodes, tree.edges
     proven = np.int64(nodes[board, index]["status"]) if prove else np.int64(OPEN)
     while True:
         node = nodes[board, index]
+        tree.work[board, VISITED] += 1
         node["visits"] += 1
         node["total"] += value
         node["value"] = node["total"] / node["visits"]
@@ -379,7 +400,7 @@ def _carry_up(nodes, edges, board, index, value, prove):
 def add_noise(tree, scratch, fraction, concentration):
     """Mix Dirichlet noise into the priors of every root; to be called between the roots' evaluation and their first child."""
     for board in range(tree.nodes.shape[0]):
-        expand(tree.nodes, tree.untried, board, 0, scratch)
+        expand(tree, board, 0, scratch)
         untried = tree.untried[board, 0]
         legal = np.int64(tree.nodes[board, 0]["legal"])
         noise = draw_dirichlet(tree.draws, board, concentration / legal, legal)
@@ -439,7 +460,7 @@ def read(tree, scratch, prove, policy, visits, values):
     for board in range(nodes.shape[0]):
         root = nodes[board, 0]
         if root["open_move"] == NOT_EXPANDED:
-            expand(nodes, untried, board, 0, scratch)
+            expand(tree, board, 0, scratch)
         values[board] = root["value"]
         avoid = prove and root["status"] == OPEN  # moves proven to lose; in a lost root all moves count
         tried = read_visits(nodes, edges, board, avoid, visits)

@@ -12,6 +12,8 @@ from hexlab.mcts.kernels import (
     NOT_EXPANDED,
     NOT_LOOKED_UP,
     OPEN,
+    SCANNED,
+    VISITED,
     WON,
     add_child,
     expand,
@@ -42,21 +44,23 @@ def walk_down(tree, step, budgets, leaf_cells, leaf_turn, leaf_winner, size, nei
         index = np.int64(0)
         while nodes[board, index]["visits"] > 0 and nodes[board, index]["status"] == OPEN:
             if nodes[board, index]["open_move"] == NOT_EXPANDED:
-                expand(nodes, tree.untried, board, index, scratch)
-            child, move = _draw_move(nodes, tree.edges, tree.untried, tree.span, tree.draws, board, index, c, paper, prove)
+                expand(tree, board, index, scratch)
+            child, move = _draw_move(tree, board, index, c, paper, prove)
+            tree.work[board, VISITED] += 1
             index = child if child >= 0 else add_child(tree, board, index, move, size, neighbors, scratch)
         wanted += lay_out(tree, board, index, leaf_cells, leaf_turn, leaf_winner)
     return wanted
 
 
 @inner
-def _draw_move(nodes, edges, untried, span, draws, board, index, c, paper, prove):
+def _draw_move(tree, board, index, c, paper, prove):
     """Draw (child, move) from the regularized policy: edges newest first, then untried moves by cell."""
-    node = nodes[board, index]
-    weight, top, offset = _regularize(nodes, edges, untried, span, board, index, c, paper, prove)
-    rest = uniform(draws, board)
+    edges, untried, span, node = tree.edges, tree.untried, tree.span, tree.nodes[board, index]
+    weight, top, offset = _regularize(tree, board, index, c, paper, prove)
+    rest = uniform(tree.draws, board)
     last_child, last_move = np.int64(-1), np.int64(-1)
     first, count = np.int64(node["first"]), np.int64(node["count"])
+    tree.work[board, SCANNED] += count
     for back in range(1, count + 1):
         edge = edges[board, first + count - back]
         if not (prove and edge["status"] == WON):
@@ -65,6 +69,7 @@ def _draw_move(nodes, edges, untried, span, draws, board, index, c, paper, prove
             if rest < 0.0:
                 return last_child, last_move
     share = weight / (offset + (top - _scaled(node["value"], node["turn"], span, board)))
+    tree.work[board, SCANNED] += untried.shape[2]
     for cell in range(untried.shape[2]):
         if untried[board, index, cell] >= 0.0:
             last_child, last_move = np.int64(-1), np.int64(cell)
@@ -75,7 +80,7 @@ def _draw_move(nodes, edges, untried, span, draws, board, index, c, paper, prove
 
 
 @compiled
-def _regularize(nodes, edges, untried, span, board, index, c, paper, prove):
+def _regularize(tree, board, index, c, paper, prove):
     """Solve the regularized policy of a node: pi_bar(a) = lambda * P(a) / (offset + (top - q(a))).
 
     `top` is the largest q, so that ``alpha = top + offset`` keeps its precision however small the prior of the best move is. The
@@ -85,7 +90,7 @@ def _regularize(nodes, edges, untried, span, board, index, c, paper, prove):
     Returns:
         (lambda, top, offset); the prior itself where no child has been visited.
     """
-    node = nodes[board, index]
+    edges, untried, span, node = tree.edges, tree.untried, tree.span, tree.nodes[board, index]
     child_visits = node["visits"] - 1
     if child_visits == 0:
         return 1.0, _scaled(node["value"], node["turn"], span, board), 1.0
@@ -95,6 +100,7 @@ def _regularize(nodes, edges, untried, span, board, index, c, paper, prove):
             if untried[board, index, cell] >= 0.0:
                 open_mass += untried[board, index, cell]
         node["open_mass"] = open_mass
+        tree.work[board, SCANNED] += untried.shape[2]
     open_mass = node["open_mass"]
     turn = node["turn"]
     growth = float(child_visits) if paper else math.sqrt(float(child_visits))
@@ -111,7 +117,9 @@ def _regularize(nodes, edges, untried, span, board, index, c, paper, prove):
         edge = edges[board, first + count - back]
         if not (prove and edge["status"] == WON):
             offset = max(offset, weight * edge["prior"] - (top - _scaled(-edge["value"], turn, span, board)))
+    tree.work[board, SCANNED] += 2 * count
     for _ in range(_NEWTON_STEPS):
+        tree.work[board, SCANNED] += count
         total, slope = 0.0, 0.0
         if open_mass > 0.0:
             gap = offset + (top - open_q)
@@ -146,7 +154,7 @@ def read(tree, scratch, c, paper, prove, policy, visits, values):
     for board in range(nodes.shape[0]):
         root = nodes[board, 0]
         if root["open_move"] == NOT_EXPANDED:
-            expand(nodes, untried, board, 0, scratch)
+            expand(tree, board, 0, scratch)
         values[board] = root["value"]
         avoid = prove and root["status"] == OPEN  # moves proven to lose; in a lost root all moves count
         tried = read_visits(nodes, edges, board, avoid, visits)
@@ -155,7 +163,7 @@ def read(tree, scratch, c, paper, prove, policy, visits, values):
         else:
             weight, top, offset = 1.0, 0.0, 0.0
             if tried > 0:
-                weight, top, offset = _regularize(nodes, edges, untried, span, board, 0, c, paper, avoid)
+                weight, top, offset = _regularize(tree, board, 0, c, paper, avoid)
             _share_by_weight(nodes, edges, untried, span, board, avoid, weight, top, offset, policy)
         normalize(policy, board)
 

@@ -162,8 +162,6 @@ def _move_subtrees(source, roots, target, places, edges):
         target.used[board, 0], target.used[board, 1] = count, slots
         target.leaf[board] = -1
         target.span[board, 0], target.span[board, 1] = low, high
-        if count > 0:
-            target.raw[board] = target.nodes[board, 0]["raw"]
 
 
 @_allocating
@@ -184,7 +182,7 @@ def mix_noise(tree, scratch, chosen, fraction, concentration):
             continue
         root, untried = tree.nodes[board, 0], tree.untried[board, 0]
         if root["open_move"] == kernels.NOT_EXPANDED:
-            kernels.expand(tree.nodes, tree.untried, board, 0, scratch)
+            kernels.expand(tree, board, 0, scratch)
         for cell in range(area):
             slots[cell] = -1
         first = np.int64(root["first"])

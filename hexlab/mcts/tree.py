@@ -17,8 +17,12 @@ had hold fewer than 4 k, and a tree has fewer edges than nodes, so 4 N slots suf
 | `used` | int32[B, 2] | nodes and slots for edges in use |
 | `leaf` | int32[B] | node that the current simulation reached; -1 where the board idles |
 | `span` | float64[B, 2] | lowest and highest value that any node of the tree was given at its first visit, seen by Black |
-| `raw` | float32[B] | the evaluator's value of the root, for the side to move |
 | `draws` | uint64[B] | generator states, `hexlab.rules.draws` |
+| `work` | int64[B, 3] | what the search has done so far: the columns below |
+
+`work` counts, since the search began, nodes visited (on the way down and on the way up), actions scanned (edges, and cells wherever
+a node's row of moves is read through) and bytes copied (boards, logits, edges that move). It does not depend on the machine, so a
+test can pin it where a clock cannot.
 
 | field of a node | type | meaning |
 |---|---|---|
@@ -48,7 +52,7 @@ had hold fewer than 4 k, and a tree has fewer edges than nodes, so 4 N slots suf
 | `move` | int16 | cell of the move |
 | `status` | int8 | `status` of that node |
 
-A node takes 160 + 5 A bytes, its share of the edges included: 285 at 5x5, 565 at 9x9, 765 at 11x11; a board 40 bytes more.
+A node takes 160 + 5 A bytes, its share of the edges included: 285 at 5x5, 565 at 9x9, 765 at 11x11; a board 60 bytes more.
 """
 
 from typing import NamedTuple
@@ -125,8 +129,8 @@ class Tree(NamedTuple):
     used: np.ndarray
     leaf: np.ndarray
     span: np.ndarray
-    raw: np.ndarray
     draws: np.ndarray
+    work: np.ndarray
 
     @property
     def boards(self) -> int:
@@ -234,7 +238,7 @@ def allocate_tree(boards: int, simulations: int, size: int) -> Tree:
         size: board size n.
 
     Returns:
-        An unused tree of B * (N * (160 + 5 * n * n) + 40) bytes.
+        An unused tree of B * (N * (160 + 5 * n * n) + 60) bytes.
 
     Raises:
         ConfigError: fewer than one board or simulation.
@@ -257,8 +261,8 @@ def allocate_tree(boards: int, simulations: int, size: int) -> Tree:
         used=np.zeros((boards, 2), np.int32),
         leaf=np.full(boards, -1, np.int32),
         span=np.empty((boards, 2), np.float64),
-        raw=np.empty(boards, np.float32),
         draws=np.empty(boards, np.uint64),
+        work=np.zeros((boards, 3), np.int64),
     )
 
 
