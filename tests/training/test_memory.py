@@ -24,6 +24,13 @@ def test_what_is_told_is_what_is_set_aside():
     assert parts["replay buffer"] == pytest.approx(count(Replay(7, 50_000).positions), rel=0.1)
 
 
+def test_a_hex_net_holds_its_channels_on_every_cell():
+    """Float32 inputs and outputs of 2 layers and the intake, for each cell of 2 batches of the learner and of 2 players' boards."""
+    parts = training.estimate_bytes(dataclasses.replace(CONFIG, net="hex"), threads=2)
+    channels = 49 * 16 * 2 * 3 * 4 * (2 * CONFIG.batch + 2 * CONFIG.boards)
+    assert channels < parts["network"] < 1.2 * channels
+
+
 def test_a_buffer_that_a_short_run_never_fills_is_not_counted():
     short = dataclasses.replace(CONFIG, samples=1_000)
     assert training.estimate_bytes(short, threads=1)["replay buffer"] < 1_200 * (3 * 49 + 5)
