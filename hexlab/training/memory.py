@@ -23,7 +23,7 @@ def estimate_bytes(config: Config, threads: int) -> dict[str, int]:
         config: the run's settings.
         threads: threads that play; each has a search tree of its own.
 
-    >>> parts = estimate_bytes(Config(size=9, boards=1024, simulations=800, samples=10**9), threads=4)
+    >>> parts = estimate_bytes(Config(size=9, boards=512, simulations=800, samples=10**7, buffer=10**6), threads=4)
     >>> max(parts, key=parts.get)
     'search trees'
     """
@@ -34,7 +34,7 @@ def estimate_bytes(config: Config, threads: int) -> dict[str, int]:
     stream = config.width * (cells if config.net == "hex" else 1)
     activations = 2 * cells + (config.depth + 1) * 2 * stream + cells  # floats a row of a batch
     return {
-        "search trees": players * count_bytes(config.boards, config.simulations, config.size),
+        "search trees": players * count_bytes(config.boards, config.tree_capacity, config.size),
         "games in play": config.groups * config.boards * game + 2 * config.samples_an_iteration * position,
         "replay buffer": min(config.buffer, config.iterations * config.samples_an_iteration) * position,
         "network": 4 * (8 * config.architecture.parameters + (2 * config.batch + players * config.boards) * activations),
