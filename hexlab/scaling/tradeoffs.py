@@ -316,6 +316,11 @@ def _fit_test_curve(simulations: np.ndarray, elo: np.ndarray) -> tuple[float, fl
     def residuals(row):
         return -row[0] * deepest / (1 + np.exp(row[2] * (logs - row[1]))) - elo
 
+    def jacobian(row):
+        grown = np.exp(row[2] * (logs - row[1]))
+        by_grown = row[0] * deepest * grown / (1 + grown) ** 2
+        return np.stack([-deepest / (1 + grown), -row[2] * by_grown, (logs - row[1]) * by_grown], axis=1)
+
     bounds = np.array([[0.5, logs[0] - 3.0, 0.05], [3.0, logs[-1] + 3.0, 4.0]])
     # The deficit enters linearly: for each half and steepness of a grid its best value is known, and the best of all is the start.
     halves, exponents = np.linspace(logs[0] - 2.5, logs[-1] + 2.5, 24), np.geomspace(0.1, 3.0, 14)
@@ -323,7 +328,7 @@ def _fit_test_curve(simulations: np.ndarray, elo: np.ndarray) -> tuple[float, fl
     shape = -deepest / (1 + np.exp(steepness[..., None] * (logs - half[..., None])))
     scale = np.clip((shape * elo).sum(axis=-1) / (shape**2).sum(axis=-1), *(bounds[:, 0] + [0.01, -0.01]))
     at = np.unravel_index(np.argmin(((scale[..., None] * shape - elo) ** 2).sum(axis=-1)), half.shape)
-    best = least_squares(residuals, [scale[at], half[at], steepness[at]], bounds=tuple(bounds))
+    best = least_squares(residuals, [scale[at], half[at], steepness[at]], jacobian, bounds=tuple(bounds))
     if np.any(best.active_mask) or float(np.ptp(elo)) < 20:
         return (float("nan"),) * 4
     rmse = float(np.sqrt((residuals(best.x) ** 2).mean()))
