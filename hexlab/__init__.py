@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hexlab import rules as rules
     from hexlab import scaling as scaling
     from hexlab import training as training
-    from hexlab.mcts import puct, regularized, rollouts, search, uniform
+    from hexlab.mcts import gumbel, puct, regularized, rollouts, search, uniform
     from hexlab.rules.batch import Boards
     from hexlab.rules.board import Board, Color
     from hexlab.rules.solver import solve
@@ -33,6 +33,7 @@ __all__ = [
     "Color",
     "__version__",
     "arena",
+    "gumbel",
     "mcts",
     "network",
     "puct",
@@ -50,6 +51,7 @@ _HOMES = {
     "Board": "hexlab.rules.board",
     "Boards": "hexlab.rules.batch",
     "Color": "hexlab.rules.board",
+    "gumbel": "hexlab.mcts",
     "puct": "hexlab.mcts",
     "regularized": "hexlab.mcts",
     "rollouts": "hexlab.mcts",

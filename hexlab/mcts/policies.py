@@ -141,7 +141,8 @@ def gumbel(
         max_considered: moves that enter the first round at the root, drawn from the prior without replacement.
         gumbel_scale: factor of the noise at the root. With 0 nothing is drawn and the search plays its strongest, as for evaluation.
         c_visit: constant of sigma; the paper's is 50.
-        c_scale: weight of the values in sigma. 0.1 is published for rescaled values, 1 for board games and values as they are.
+        c_scale: weight of the values in sigma; 0.1 is mctx's, for rescaled values. With 1 and `rescale` off the policy comes out
+            sharper.
         rescale: scale the values of a node to [0, 1] by their own range. Differences grow large where all moves are worth about the
             same; without, values count as they are, in [-1, 1].
         prove: as in `puct`. A move that is proven to lose leaves the halving, and the best of those dropped before takes its place.

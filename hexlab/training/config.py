@@ -43,6 +43,8 @@ class Config:
     """The recipe's constant c, larger explores more; for gumbel the scale of its noise, 1 as published. Paper: 1/16 with its own lambda."""
     prove: bool = True
     """Whether search backs up exact wins and losses from finished games. Paper: no."""
+    keep_tree: bool = False
+    """Whether a search goes on from the subtree under the move before, while the network stays the same. Not gumbel. Paper: no."""
     noise_fraction: float = 0.25
     """Share of Dirichlet noise in the root's prior, 0 to 1; 0 for gumbel, which has noise of its own. Paper: 0.25."""
     sampled_moves: int = 400
@@ -103,6 +105,8 @@ class Config:
             raise ConfigError(f"net={self.net!r} is unknown: choose one of {', '.join(KINDS)}")
         if self.recipe not in _RECIPES:
             raise ConfigError(f"recipe={self.recipe!r} is unknown: choose one of {', '.join(_RECIPES)}")
+        if self.recipe == "gumbel" and self.keep_tree:
+            raise ConfigError("keep_tree=True with recipe='gumbel', which halves its moves from a root without visits: give false")
         if self.recipe == "gumbel" and self.noise_fraction > 0:
             raise ConfigError(
                 f"noise_fraction={self.noise_fraction} with recipe='gumbel', which has noise of its own, scaled by exploration: give 0"
@@ -116,6 +120,11 @@ class Config:
     def architecture(self) -> Architecture:
         """The network that the run trains."""
         return Architecture(self.size, self.width, self.depth, self.net)
+
+    @property
+    def tree_capacity(self) -> int:
+        """Nodes that a search tree has room for: three budgets where subtrees are kept."""
+        return self.simulations * (3 if self.keep_tree else 1)
 
     @property
     def samples_an_iteration(self) -> int:
@@ -135,11 +144,13 @@ class Config:
     def to_json(self) -> str:
         """Return the config as JSON with sorted keys: the same bytes for the same config.
 
-        The kind of a dense network is left out, so that runs from before there were others keep their bytes and their names.
+        Later settings are left out at their defaults, so that runs from before there were others keep their bytes and their names.
         """
         values = dataclasses.asdict(self)
         if self.net == "dense":
             del values["net"]
+        if not self.keep_tree:
+            del values["keep_tree"]
         return json.dumps(values, sort_keys=True, indent=1)
 
     @classmethod

@@ -231,7 +231,7 @@ def _allocate_workspaces(config: Config, state: _State, threads: int) -> queue.S
     architecture = config.architecture
     workspaces: queue.SimpleQueue = queue.SimpleQueue()
     for _ in range(min(threads, config.groups)):
-        tree = mcts.allocate_tree(config.boards, config.simulations, config.size)
+        tree = mcts.allocate_tree(config.boards, config.tree_capacity, config.size)
         workspaces.put((network.NetworkEvaluator(architecture, state.learner.average, batch=config.boards), tree))
     return workspaces
 

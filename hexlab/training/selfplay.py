@@ -98,7 +98,7 @@ def play_slice(group: Group, evaluator: Evaluator, config: Config, iteration: in
         config: the run's settings.
         iteration: iteration number, from 1; part of every seed.
         number: the group's number; part of every seed.
-        tree: scratch memory from `mcts.allocate_tree`.
+        tree: scratch memory from `mcts.allocate_tree`, for `config.tree_capacity` simulations.
     """
     size, boards = config.size, config.boards
     recipe = _make_recipe(config)
@@ -115,12 +115,15 @@ def play_slice(group: Group, evaluator: Evaluator, config: Config, iteration: in
             seeds=seeds,
             noise=noise,
             tree=tree,
+            reuse=config.keep_tree and ply > 0,
         )
         sampled = group.played < config.sampled_moves
         draws = derive_seeds(config.seed, _MOVES, iteration, number, ply, count=boards)
         moves = mcts.pick_moves(found.policy, sampled.astype(np.float32), draws)
         if config.recipe == "gumbel":  # its best move is a draw already
             moves = np.where(sampled, found.best, moves)
+        if config.keep_tree:
+            mcts.advance(tree, moves)
         states = derive_seeds(config.seed, _OPENINGS, iteration, number, ply, count=boards)
         rows = int(group.searched.sum()) + boards
         out = Positions(

@@ -21,6 +21,13 @@ def test_the_kind_of_net_survives_its_file_and_a_dense_run_keeps_its_bytes():
     assert Config.from_json(dense.to_json()) == dense
 
 
+def test_later_settings_leave_the_files_of_earlier_runs_alone():
+    assert '"keep_tree"' not in Config().to_json()
+    kept = Config(keep_tree=True)
+    assert Config.from_json(kept.to_json()) == kept
+    assert kept.tree_capacity == 3 * kept.simulations
+
+
 def test_the_file_does_not_depend_on_the_order_of_its_keys():
     config = Config(size=4)
     values = dict(reversed(list(dataclasses.asdict(config).items())))
@@ -42,6 +49,7 @@ def test_an_integer_may_stand_for_a_float():
         ({"net": "conv"}, "net='conv' is unknown: choose one of dense, hex"),
         ({"recipe": "magic"}, "recipe='magic' is unknown: choose one of puct, regularized, gumbel"),
         ({"recipe": "gumbel"}, "noise_fraction=0.25 with recipe='gumbel', which has noise of its own, scaled by exploration: give 0"),
+        ({"recipe": "gumbel", "keep_tree": True}, "keep_tree=True with recipe='gumbel', which halves its moves"),
         ({"learning_rate": 0.0}, "learning_rate=0.0: give a number above 0"),
         ({"learning_rate": float("nan")}, "learning_rate=nan: give a finite number"),
         ({"noise_fraction": 1.5}, "noise_fraction=1.5"),

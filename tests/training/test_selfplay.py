@@ -18,7 +18,10 @@ CONFIG = Config(size=3, width=4, depth=1, simulations=8, groups=1, boards=64, sl
 GUMBEL = dataclasses.replace(CONFIG, recipe="gumbel", exploration=1.0, noise_fraction=0.0)
 
 
-@pytest.fixture(scope="module", params=[CONFIG, GUMBEL], ids=lambda config: config.recipe)
+KEEPING = dataclasses.replace(CONFIG, keep_tree=True)
+
+
+@pytest.fixture(scope="module", params=[CONFIG, GUMBEL, KEEPING], ids=["puct", "gumbel", "kept trees"])
 def config(request):
     return request.param
 
@@ -26,7 +29,7 @@ def config(request):
 @pytest.fixture(scope="module")
 def played(config):
     group = make_group(config, 0)
-    tree = mcts.allocate_tree(config.boards, config.simulations, config.size)
+    tree = mcts.allocate_tree(config.boards, config.tree_capacity, config.size)
     return play_slice(group, mcts.uniform(), config, 1, 0, tree)
 
 
@@ -93,9 +96,32 @@ def test_gumbel_plays_what_halving_leaves_and_learns_pi_prime(sampled_moves):
     np.testing.assert_allclose(group.value[:, 0], found.values, atol=1e-6)
 
 
+def test_a_kept_tree_costs_its_budget_and_sees_more():
+    """The second move of a slice goes on from the first one's tree; a slice begins without."""
+    asked = []
+
+    def evaluator(boards):
+        asked.append(boards)
+        return mcts.uniform()(boards)
+
+    config = dataclasses.replace(KEEPING, size=5, buffer=20_000, simulations=40, slice_moves=2, prove=False)
+    group, tree = make_group(config, 0), mcts.allocate_tree(64, config.tree_capacity, 5)
+    play_slice(group, evaluator, config, 1, 0, tree)
+    assert len(asked) <= 80
+    boards = Boards(5, group.cells, group.turn, np.full(64, -1, np.int8))  # two moves on, nobody has won
+    kept = tree.used[:, 0] > 0
+    assert (tree.cells[kept, 0] == boards.cells[kept]).all()
+    assert kept.any()
+    alone = dataclasses.replace(config, keep_tree=False)
+    apart = make_group(alone, 0)
+    play_slice(apart, mcts.uniform(), alone, 1, 0, mcts.allocate_tree(64, 40, 5))
+    assert np.array_equal(group.policy[:, 0], apart.policy[:, 0])
+    assert not np.array_equal(group.policy[:, 1], apart.policy[:, 1])
+
+
 def test_a_group_does_not_depend_on_the_others(played, config):
-    again = play_slice(make_group(config, 0), mcts.uniform(), config, 1, 0, mcts.allocate_tree(64, 8, 3))
-    other = play_slice(make_group(config, 1), mcts.uniform(), config, 1, 1, mcts.allocate_tree(64, 8, 3))
+    again = play_slice(make_group(config, 0), mcts.uniform(), config, 1, 0, mcts.allocate_tree(64, config.tree_capacity, 3))
+    other = play_slice(make_group(config, 1), mcts.uniform(), config, 1, 1, mcts.allocate_tree(64, config.tree_capacity, 3))
     assert np.array_equal(again.records, played.records)
     assert again.records.shape != other.records.shape or not np.array_equal(again.records, other.records)
 
