@@ -19,11 +19,11 @@ def blocks(kind):
 
 
 def commands(text):
-    """Return the words of every hexlab command in a block, comments and what comes before && left out."""
+    """Return the words of every hexlab command in a block; comments, what comes before && and the file behind > are left out."""
     found = []
     for line in text.splitlines():
         for command in line.split("&&"):
-            words = shlex.split(command, comments=True)
+            words = shlex.split(command.split(" > ")[0], comments=True)
             if words[:1] == ["hexlab"]:
                 found.append(words[1:])
     return found
