@@ -1,0 +1,131 @@
+"""Costs of the arms from the table of rated snapshots, and their figure."""
+
+import argparse
+import dataclasses
+import math
+import pathlib
+import statistics
+from collections.abc import Sequence
+
+from run import LEVEL, Row, find_reached, read_cells, read_rows
+
+__all__ = ["Cost", "cost_arms", "draw", "write_table"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What an arm needed on a board, in log10 FLOPs."""
+
+    board: int
+    arm: str
+    runs: int  # seeds that were run
+    paper: tuple[float, ...]  # one number a seed that reached the level
+    true: tuple[float, ...]
+    learner: float  # share of the learner in true FLOPs
+    seconds: float  # of training to the level on one core, mean
+    predicted: float  # change against the base
+
+    @property
+    def complete(self) -> bool:
+        """Whether every seed that was run reached the level."""
+        return len(self.true) == self.runs
+
+
+def cost_arms(rows: Sequence[Row]) -> list[Cost]:
+    """Return the cost of every arm: by board, complete ones first, the cheapest on top."""
+    predicted = {(cell.arm, cell.config.size): cell.predicted for cell in read_cells()}
+    cells: dict[tuple[int, str], dict[int, list[Row]]] = {}
+    for row in rows:
+        cells.setdefault((row.board, row.arm), {}).setdefault(row.seed, []).append(row)
+    costs = []
+    for (board, arm), seeds in cells.items():
+        reached = [row for row in map(find_reached, seeds.values()) if row is not None]
+        costs.append(
+            Cost(
+                board,
+                arm,
+                len(seeds),
+                tuple(math.log10(row.paper_flops) for row in reached),
+                tuple(math.log10(row.train_flops) for row in reached),
+                statistics.mean([row.learner_flops / row.train_flops for row in reached] or [math.nan]),
+                statistics.mean([row.seconds for row in reached] or [math.nan]),
+                predicted.get((arm, board), math.nan),
+            )
+        )
+    return sorted(costs, key=lambda cost: (cost.board, not cost.complete, statistics.mean(cost.true or [99])))
+
+
+def write_table(costs: Sequence[Cost]) -> str:
+    """Return the costs as a Markdown table; spreads are standard deviations over seeds."""
+    lines = [
+        "| board | arm | seeds through | log10 true FLOPs | paper's count | against base, true | predicted | paper's | learner | seconds |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    bases = {cost.board: cost for cost in costs if cost.arm == "base" and cost.true}
+    for cost in costs:
+        base = bases.get(cost.board)
+        shift = [_shift(getattr(cost, kind), getattr(base, kind)) if base and cost.true else "" for kind in ("true", "paper")]
+        lines.append(
+            f"| {cost.board}x{cost.board} | {cost.arm} | {len(cost.true)} of {cost.runs} | {_spread(cost.true)} | {_spread(cost.paper)}"
+            f" | {shift[0]} | {cost.predicted:+.2f} | {shift[1]} | {_percent(cost.learner)} | {_whole(cost.seconds)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _shift(values, base):
+    return f"{statistics.mean(values) - statistics.mean(base):+.2f}"
+
+
+def _spread(values):
+    if not values:
+        return ""
+    return f"{statistics.mean(values):.2f}" + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
+
+
+def _percent(share):
+    return "" if math.isnan(share) else f"{share:.0%}"
+
+
+def _whole(seconds):
+    return "" if math.isnan(seconds) else f"{seconds:.0f}"
+
+
+def draw(costs: Sequence[Cost], path: pathlib.Path) -> None:
+    """Draw for each board the arms' costs, one mark a seed, in both counts, with the targets."""
+    from matplotlib.figure import Figure
+
+    targets = {3: 10.1, 4: 11.1, 5: 11.9}
+    boards = sorted({cost.board for cost in costs})
+    counts = [sum(cost.board == board for cost in costs) for board in boards]
+    figure = Figure(figsize=(8, 1.6 + 0.24 * sum(counts)), layout="constrained")
+    for axes, board in zip(figure.subplots(len(boards), height_ratios=counts, squeeze=False)[:, 0], boards, strict=True):
+        shown = [cost for cost in costs if cost.board == board][::-1]
+        for place, cost in enumerate(shown):
+            for values, color, marker in ((cost.true, "#1f5fa8", "o"), (cost.paper, "#c05a1c", "s")):
+                axes.plot(values, [place] * len(values), marker, color=color, markersize=4, alpha=0.5, linestyle="none")
+                if values and cost.complete:
+                    axes.plot(statistics.mean(values), place, "|", color=color, markersize=13, markeredgewidth=2)
+        axes.axvline(targets[board], color="#444444", linestyle="--", linewidth=1)
+        names = [cost.arm if cost.complete else f"{cost.arm} ({len(cost.true)} of {cost.runs})" for cost in shown]
+        axes.set_yticks(range(len(shown)), names, fontsize=8)
+        axes.set_ylim(-0.7, len(shown) - 0.3)
+        axes.set_title(f"{board}x{board}; dashed: a tenth of the paper's", fontsize=9, loc="left")
+        axes.grid(axis="x", alpha=0.3)
+    axes.set_xlabel(f"log10 FLOPs to hold a score of {LEVEL:.4f}: true, with learner (blue dots), paper's count (orange squares)", fontsize=9)
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Print the table and draw the figure if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=pathlib.Path, help="results.csv")
+    parser.add_argument("--figure", type=pathlib.Path, help="file to draw the figure to")
+    options = parser.parse_args()
+    costs = cost_arms(read_rows(options.results))
+    print(write_table(costs), end="")
+    if options.figure:
+        draw(costs, options.figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The harness of experiments/03_efficiency: what counts as reached, and that every declared cell keeps its budget."""
+
+import dataclasses
+import importlib.util
+import math
+import pathlib
+import sys
+
+import pytest
+
+FOLDER = pathlib.Path(__file__).parents[2] / "experiments" / "03_efficiency"
+
+
+@pytest.fixture(scope="module")
+def run():
+    spec = importlib.util.spec_from_file_location("efficiency_run", FOLDER / "run.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+def make_rows(run, lows, fresh):
+    """Rows of one cell whose snapshots 0, 1, ... have these lower bounds, and fresh games of some snapshots."""
+    rows = [
+        run.Row("base", 3, 0, "key", at, at, at, 10.0**at, 10.0**at, 1.0, stage, low, low, low, 100, 1.0)
+        for stage, bounds in (("first", dict(enumerate(lows))), ("fresh", fresh))
+        for at, low in bounds.items()
+    ]
+    return rows[::-1]
+
+
+@pytest.mark.parametrize(
+    ("lows", "fresh", "reached"),
+    [
+        ([0.1, 0.44, 0.45], {1: 0.43}, 1),
+        ([0.1, 0.44, 0.42, 0.45], {3: 0.43}, 3),  # it did not hold at snapshot 2
+        ([0.1, 0.44, 0.45], {1: 0.42, 2: 0.44}, 2),  # fresh games did not confirm snapshot 1
+        ([0.1, 0.44, 0.45], {1: 0.42, 2: 0.42}, None),
+        ([0.1, 0.44, 0.42], {}, None),
+    ],
+)
+def test_reached_from_the_snapshot_that_holds_on_and_is_confirmed(run, lows, fresh, reached):
+    found = run.find_reached(make_rows(run, lows, fresh))
+    assert (found and found.snapshot) == reached
+
+
+def test_level_is_fifty_elo_below_even(run):
+    assert math.isclose(400 * math.log10(1 / run.LEVEL - 1), 50)
+    assert round(run.LEVEL, 4) == 0.4285
+
+
+def test_every_declared_cell_keeps_its_budget_and_differs_from_the_base(run):
+    cells = run.read_cells()
+    assert len({cell.name for cell in cells}) == len(cells)
+    bases = {(cell.config.size, cell.config.seed): cell for cell in cells if cell.arm == "base"}
+    for cell in cells:
+        base = bases[cell.config.size, cell.config.seed]
+        spent = cell.config.samples * run.count_sample(cell.config)
+        assert spent <= 1.05 * base.config.samples * run.count_sample(base.config)
+        assert (cell.config == base.config) == (cell.arm == "base")
+
+
+def test_rows_survive_writing(run, tmp_path):
+    rows = make_rows(run, [0.1, 0.44], {1: 0.43})
+    run._write_rows(tmp_path / "rows.csv", rows)
+    assert run.read_rows(tmp_path / "rows.csv") == rows
+
+
+def test_a_cell_is_trained_rated_and_told(run, tmp_path):
+    cell = next(cell for cell in run.read_cells() if cell.name == "3-base-0")
+    config = dataclasses.replace(cell.config, boards=64, samples=2000, snapshots=3)
+    cell = dataclasses.replace(cell, config=config, openings=(4, 4))
+    rows = run.run_cell(cell, tmp_path)
+    assert {row.stage for row in rows} <= {"first", "fresh"}
+    assert all(row.games == 8 and row.learner_flops < row.train_flops for row in rows)
+    assert run._finished(cell, tmp_path)
+    assert not run._finished(dataclasses.replace(cell, config=dataclasses.replace(config, reuse=2.0)), tmp_path)
+    assert len(run.gather(tmp_path)) == len(rows)
