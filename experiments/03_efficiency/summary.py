@@ -111,7 +111,7 @@ def draw(costs: Sequence[Cost], path: pathlib.Path) -> None:
         axes.set_ylim(-0.7, len(shown) - 0.3)
         axes.set_title(f"{board}x{board}; dashed: a tenth of the paper's", fontsize=9, loc="left")
         axes.grid(axis="x", alpha=0.3)
-    axes.set_xlabel(f"log10 FLOPs to hold a score of {LEVEL:.4f}: true, with learner (blue dots), paper's count (orange squares)", fontsize=9)
+    axes.set_xlabel(f"log10 FLOPs to hold a score of {LEVEL:.4f}: true with learner (blue), paper's count (orange squares)", fontsize=9)
     figure.savefig(path)
 
 
