@@ -95,8 +95,7 @@ def run_search(
     budgets = _checked_budgets(simulations, count)
     draws = checked_seeds(seeds, count)
     steps = int(budgets.max())
-    gumbel = recipe.name == "gumbel"
-    if gumbel and (noise is not None or reuse):
+    if recipe.name == "gumbel" and (noise is not None or reuse):
         raise ConfigError(
             "gumbel explores by its own noise, set by gumbel_scale: leave out root noise"
             if noise is not None
@@ -106,12 +105,10 @@ def run_search(
         raise ConfigError("reuse without a tree: give the tree of the search before")
     tree = allocate_tree(count, steps, size) if tree is None else _fitting(tree, count, steps, size)
 
-    c, reduction = float(recipe.c), float(recipe.fpu_reduction)
+    method = _METHODS[recipe.name](recipe, count, size)
     leaves = boards.copy()
-    where = budgets, leaves.cells, leaves.turn, leaves.winner, size, neighbor_table(size)
     scratch = kernels.allocate_scratch(size)
-    sigma = float(recipe.c_visit), c, recipe.rescale
-    scores = np.empty((count, size * size)) if gumbel else None
+    where = budgets, leaves.cells, leaves.turn, leaves.winner, size, neighbor_table(size), scratch
     evaluation = Evaluation(np.zeros(leaves.cells.shape, np.float32), np.zeros(count, np.float32))
     if reuse:
         kept = plant_rest(tree, leaves, budgets, draws, recipe.prove)
@@ -120,38 +117,74 @@ def run_search(
     else:
         kernels.plant(tree, leaves.cells, leaves.turn, draws)
     for step in range(steps):
-        if gumbel:
-            wanted = halving.walk_down(tree, step, *where, scratch, scores, int(recipe.max_considered), *sigma, recipe.prove)
-        elif recipe.name == "puct":
-            wanted = kernels.walk_down(tree, step, *where, scratch, c, reduction, recipe.prove)
-        else:
-            wanted = regularizing.walk_down(tree, step, *where, scratch, c, recipe.paper_lambda, recipe.prove)
+        wanted = method.walk_down(tree, step, *where)
         if wanted:
             evaluation = _checked_evaluation(evaluator(leaves), leaves)
         wrong = kernels.back_up(tree, *evaluation, recipe.prove)
         if wrong >= 0:
             raise HexlabError(_describe(wrong, *evaluation))
-        if step == 0 and gumbel:
-            halving.draw_scores(tree, float(recipe.gumbel_scale), scores)
-        if step == 0 and noise is not None:
-            if reuse:
+        if step == 0:
+            method.start(tree)
+            if noise is not None and reuse:
                 mix_noise(tree, scratch, ~kept, float(noise.fraction), float(noise.concentration))
-            else:
+            elif noise is not None:
                 kernels.add_noise(tree, scratch, float(noise.fraction), float(noise.concentration))
 
     policy = np.empty((count, size * size), np.float32)
     visits = np.empty((count, size * size), np.int32)
     searched = np.empty(count, np.float32)
-    if gumbel:
-        best = np.empty(count, np.int64)
-        halving.read(tree, scratch, scores, *sigma, recipe.prove, policy, visits, searched, best)
-    elif recipe.name == "puct":
-        kernels.read(tree, scratch, recipe.prove, policy, visits, searched)
-        best = policy.argmax(axis=1)
-    else:
-        regularizing.read(tree, scratch, c, recipe.paper_lambda, recipe.prove, policy, visits, searched)
-        best = policy.argmax(axis=1)
+    best = method.read(tree, scratch, policy, visits, searched)
     return SearchResult(policy, best, visits, searched, tree.nodes["raw"][:, 0].copy(), tree)
+
+
+class _Puct:
+    """The kernels of a recipe and its constants; `start` comes between the roots' evaluation and the second simulation."""
+
+    def __init__(self, recipe: Recipe, count: int, size: int):
+        self.constants = float(recipe.c), float(recipe.fpu_reduction), recipe.prove
+
+    def start(self, tree: Tree) -> None:
+        pass
+
+    def walk_down(self, tree: Tree, step: int, *where) -> int:
+        return kernels.walk_down(tree, step, *where, *self.constants)
+
+    def read(self, tree: Tree, scratch, policy, visits, values) -> np.ndarray:
+        kernels.read(tree, scratch, self.constants[-1], policy, visits, values)
+        return policy.argmax(axis=1)
+
+
+class _Regularized(_Puct):
+    def __init__(self, recipe: Recipe, count: int, size: int):
+        self.constants = float(recipe.c), recipe.paper_lambda, recipe.prove
+
+    def walk_down(self, tree: Tree, step: int, *where) -> int:
+        return regularizing.walk_down(tree, step, *where, *self.constants)
+
+    def read(self, tree: Tree, scratch, policy, visits, values) -> np.ndarray:
+        regularizing.read(tree, scratch, *self.constants, policy, visits, values)
+        return policy.argmax(axis=1)
+
+
+class _Gumbel(_Puct):
+    def __init__(self, recipe: Recipe, count: int, size: int):
+        self.scale, self.considered = float(recipe.gumbel_scale), int(recipe.max_considered)
+        self.constants = float(recipe.c_visit), float(recipe.c), recipe.rescale, recipe.prove
+        self.scores = np.empty((count, size * size))
+
+    def start(self, tree: Tree) -> None:
+        halving.draw_scores(tree, self.scale, self.scores)
+
+    def walk_down(self, tree: Tree, step: int, *where) -> int:
+        return halving.walk_down(tree, step, *where, self.scores, self.considered, *self.constants)
+
+    def read(self, tree: Tree, scratch, policy, visits, values) -> np.ndarray:
+        best = np.empty(len(values), np.int64)
+        halving.read(tree, scratch, self.scores, *self.constants, policy, visits, values, best)
+        return best
+
+
+_METHODS = {"puct": _Puct, "regularized": _Regularized, "gumbel": _Gumbel}
 
 
 @dataclasses.dataclass(frozen=True)
