@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hexlab import scaling as scaling
     from hexlab import training as training
     from hexlab.mcts import gumbel, puct, regularized, rollouts, search, uniform
+    from hexlab.network.shipped import pretrained
     from hexlab.rules.batch import Boards
     from hexlab.rules.board import Board, Color
     from hexlab.rules.solver import solve
@@ -36,6 +37,7 @@ __all__ = [
     "gumbel",
     "mcts",
     "network",
+    "pretrained",
     "puct",
     "regularized",
     "rollouts",
@@ -52,6 +54,7 @@ _HOMES = {
     "Boards": "hexlab.rules.batch",
     "Color": "hexlab.rules.board",
     "gumbel": "hexlab.mcts",
+    "pretrained": "hexlab.network",
     "puct": "hexlab.mcts",
     "regularized": "hexlab.mcts",
     "rollouts": "hexlab.mcts",

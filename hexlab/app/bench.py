@@ -12,7 +12,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from hexlab.lab.machine import machine_facts
 from hexlab.rules import Boards
 from hexlab.rules.cells import check_size
 from hexlab.rules.draws import derive_seeds
+
+if TYPE_CHECKING:
+    from hexlab import network
 
 __all__ = ["Change", "Measure", "compare", "measure_all", "parse_net", "read_run", "to_json"]
 
@@ -33,7 +36,7 @@ TOLERANCE = 0.10
 _GAMES = 1000
 _LEARNED_FROM = 4096
 _SHARPNESS = 25.0
-_NET = re.compile(r"(\d+):(\d+)x(\d+)")
+_NET = re.compile(r"(\d+):(?:(hex) ?)?(\d+)x(\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +115,7 @@ def measure_all(
 
     Args:
         size: board size of random play and of search with a free evaluator.
-        nets: networks by board size, width and depth, such as ``5:64x4``.
+        nets: networks as `parse_net` reads them.
         seconds: wall-clock of one repetition of one kind of work.
         repeats: repetitions.
         threads: threads that work side by side, each on its own group of boards; the learner uses one.
@@ -136,16 +139,18 @@ def measure_all(
     return _measure(size, architectures, seconds, repeats, threads, boards)
 
 
-def parse_net(text: str) -> tuple[int, int, int]:
-    """Read board size, width and depth.
+def parse_net(text: str) -> "network.Architecture":
+    """Read board size, kind, width and depth: ``5:64x4`` is fully connected, ``5:hex32x4`` convolves.
 
     >>> parse_net("5:64x4")
-    (5, 64, 4)
+    Architecture(size=5, width=64, depth=4, kind='dense')
     """
+    from hexlab import network
+
     match = _NET.fullmatch(text)
     if match is None:
-        raise ConfigError(f"net {text!r}: write board size, width and depth, such as 5:64x4")
-    return int(match[1]), int(match[2]), int(match[3])
+        raise ConfigError(f"net {text!r}: write board size, width and depth, such as 5:64x4 or 5:hex32x4")
+    return network.Architecture(int(match[1]), int(match[3]), int(match[4]), match[2] or "dense")
 
 
 def to_json(measures: Sequence[Measure], **settings: Any) -> str:
@@ -283,7 +288,7 @@ def _scattered_boards(size, count, worker):
     return boards[np.flatnonzero(~boards.finished)[:count]]
 
 
-def _network_works(shape, threads, boards):
+def _network_works(architecture, threads, boards):
     """Return evaluation, search, self-play and the learner, which learns from what a first self-play finished."""
     from hexlab import network
     from hexlab.training import Config
@@ -291,13 +296,20 @@ def _network_works(shape, threads, boards):
     from hexlab.training.replay import Replay
     from hexlab.training.selfplay import make_group, play_slice
 
-    size, width, depth = shape
+    size = architecture.size
     buffer = max(10**6, threads * boards * (8 + size**2))
     config = Config(
-        size=size, width=width, depth=depth, groups=threads, boards=boards, simulations=SIMULATIONS, slice_moves=1, buffer=buffer
+        size=size,
+        net=architecture.kind,
+        width=architecture.width,
+        depth=architecture.depth,
+        groups=threads,
+        boards=boards,
+        simulations=SIMULATIONS,
+        slice_moves=1,
+        buffer=buffer,
     )
     learner = make_learner(config)
-    architecture = network.Architecture(size, width, depth)
     evaluator = network.NetworkEvaluator(architecture, learner.params, batch=boards)
     sharp = evaluator.with_params(_sharpen(learner.params))
 
@@ -339,7 +351,7 @@ def _network_works(shape, threads, boards):
         learn(learner, replay, config, 1)
         return config.updates_an_iteration * config.batch
 
-    net, workers = f"{size}x{size} {width}x{depth}", range(threads)
+    net, workers = str(architecture), range(threads)
     alone = f"evaluation, {net}"
     return [
         _Work(alone, "positions", [evaluate(worker) for worker in workers]),

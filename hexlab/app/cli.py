@@ -145,8 +145,8 @@ class Play:
 
     dials: ClassVar[str] = "lower --simulations or --size"
 
-    agent: str = "random"
-    """Opponent: the folder of a run, a file of parameters, 'random', 'perfect' (up to 5x5) or 'rollouts' (search without a network)."""
+    agent: str = "pretrained"
+    """Opponent: 'pretrained', the folder of a run, a file of parameters, 'random', 'perfect' (up to 5x5) or 'rollouts' (no network)."""
     size: int | None = None
     """Board size. Default: the agent's, or 5."""
     simulations: int = 64
@@ -208,7 +208,7 @@ class Bench:
     size: int = 9
     """Board size of random play and of search with a free evaluator."""
     net: tuple[str, ...] = ("5:64x4",)
-    """Networks of search, self-play, evaluation and learner: size:widthxdepth, one or several."""
+    """Networks of search, self-play, evaluation and learner, one or several: size:widthxdepth, or size:hexwidthxdepth to convolve."""
     seconds: float = 1.0
     """Wall-clock seconds of one repetition of a measurement."""
     repeats: int = 5
@@ -421,10 +421,13 @@ def _load_player(agent: str, size: int | None, simulations: int) -> "tuple[Playe
         return arena.SolverPlayer(size or 5), size or 5
     if agent == "rollouts":
         return arena.SearchPlayer(mcts.rollouts(games=16), simulations, name=f"rollouts@{simulations}"), size or 5
-    if not Path(agent).exists():
-        raise RunError(f"no agent at {agent!r}: name a run folder, a parameter file, 'random', 'perfect' or 'rollouts'")
     from hexlab import network
 
+    if agent == "pretrained":
+        net = network.pretrained(size or 5)
+        return arena.SearchPlayer(net, simulations, name=f"pretrained@{simulations}"), net.architecture.size
+    if not Path(agent).exists():
+        raise RunError(f"no agent at {agent!r}: name a run folder, a parameter file, 'pretrained', 'random', 'perfect' or 'rollouts'")
     net = network.load(agent)
     if size not in (None, net.architecture.size):
         raise ConfigError(f"--size {size}: the agent in {agent} plays {net.architecture.size}x{net.architecture.size}")

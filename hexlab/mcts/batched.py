@@ -141,7 +141,7 @@ class _Puct:
     """The kernels of a recipe and its constants; `start` comes between the roots' evaluation and the second simulation."""
 
     def __init__(self, recipe: Recipe, count: int, size: int):
-        self.constants = float(recipe.c), float(recipe.fpu_reduction), recipe.prove
+        self.constants: tuple = float(recipe.c), float(recipe.fpu_reduction), recipe.prove
 
     def start(self, tree: Tree) -> None:
         pass

@@ -48,18 +48,19 @@ def test_works_take_turns_and_ratios_are_taken_within_a_turn():
 
 
 def test_every_kind_of_work_is_measured_and_can_be_compared(capsys, tmp_path):
-    words = ["bench", "--size", "3", "--net", "3:4x1", "3:8x1", "--seconds", "0.01", "--repeats", "2", "--threads", "2", "--boards", "64"]
+    nets = ["3:4x1", "3:hex8x1"]
+    words = ["bench", "--size", "3", "--net", *nets, "--seconds", "0.01", "--repeats", "2", "--threads", "2", "--boards", "64"]
     assert cli.main([*words, "--json"]) == 0
     text = capsys.readouterr().out
     answer = json.loads(text)
     assert answer["machine"]["cores"] >= 1
-    assert answer["settings"]["nets"] == ["3:4x1", "3:8x1"]
+    assert answer["settings"]["nets"] == nets
     kinds = ["evaluation", "search", "deep search", "self-play", "learner"]
     ratios = [f"{kind} / evaluation" for kind in kinds[1:4]]
     assert [measure["name"] for measure in answer["measures"]] == [
         "random play, 3x3",
         "search, 3x3, free evaluator",
-        *(f"{kind}, 3x3 {net}" for net in ("4x1", "8x1") for kind in kinds + ratios),
+        *(f"{kind}, 3x3 {net}" for net in ("4x1", "hex 8x1") for kind in kinds + ratios),
     ]
     for measure in answer["measures"]:
         assert 0 < measure["least"] <= measure["median"] <= measure["most"]
@@ -72,7 +73,7 @@ def test_every_kind_of_work_is_measured_and_can_be_compared(capsys, tmp_path):
         cli.main([*words, "--compare", str(tmp_path / "run.json")])
     assert leaving.value.code == 1
     flagged = [line for line in capsys.readouterr().out.splitlines() if "FELL" in line]
-    assert [line.split("  ")[0] for line in flagged] == ["learner, 3x3 4x1", "learner, 3x3 8x1"]
+    assert [line.split("  ")[0] for line in flagged] == ["learner, 3x3 4x1", "learner, 3x3 hex 8x1"]
 
 
 def test_what_differs_between_two_runs_is_said(tmp_path):
