@@ -6,6 +6,7 @@ it. The shapes 128, 256 and 512 give the same bits, and so does 64 from width 8 
 the shape is pinned; besides, every new shape would cost a compilation.
 """
 
+import functools
 from typing import Any
 
 import jax
@@ -35,6 +36,7 @@ class NetworkEvaluator:
         params: nested dict of float32 arrays on the device; a private copy.
         batch: rows of the pinned batch shape, a power of two of at least 64.
         metadata: what the file says of a network that was loaded; empty otherwise.
+        half: whether answers leave the device in half precision.
 
     >>> from hexlab.network.model import init_params
     >>> architecture = Architecture(size=3, width=8, depth=1)
@@ -50,8 +52,17 @@ class NetworkEvaluator:
         params: dict[str, Any],
         batch: int = 256,
         metadata: dict[str, Any] | None = None,
+        half: bool | None = None,
     ):
         """Put a network on the device.
+
+        Args:
+            architecture: board, width, depth and kind.
+            params: a tree as `init_params` returns it.
+            batch: rows of the pinned batch shape.
+            metadata: kept as it is.
+            half: whether answers leave the device in half precision, half the bytes to wait for and good to three digits. By default
+                on an accelerator, where the way back to the host is the narrow one, and not on a CPU, where nothing travels.
 
         Raises:
             ConfigError: a batch that is no power of two of at least 64, or parameters of another shape.
@@ -63,11 +74,12 @@ class NetworkEvaluator:
         self.architecture = architecture
         self.params = _put_on_device(params)
         self.batch = int(batch)
+        self.half = jax.default_backend() != "cpu" if half is None else bool(half)
         self.metadata = dict(metadata or {})
 
     def with_params(self, params: dict[str, Any]) -> "NetworkEvaluator":
         """Return an evaluator with other weights; nothing is compiled anew."""
-        return NetworkEvaluator(self.architecture, params, self.batch)
+        return NetworkEvaluator(self.architecture, params, self.batch, half=self.half)
 
     def __call__(self, boards: Boards) -> Evaluation:
         """Judge B positions.
@@ -93,7 +105,8 @@ class NetworkEvaluator:
             turn = boards.turn[rows]
             planes = np.zeros((self.batch, 2 * size * size), np.uint8)
             write_planes(boards.cells[rows], turn, size, planes)
-            read_judgments(np.asarray(_judge(self.params, planes)), turn, size, logits[rows], values[rows])
+            answer = np.asarray(_judge(self.params, planes, self.half)).astype(np.float32, copy=False)
+            read_judgments(answer, turn, size, logits[rows], values[rows])
         return Evaluation(logits, values)
 
     def __repr__(self) -> str:
@@ -101,11 +114,12 @@ class NetworkEvaluator:
         return f"NetworkEvaluator({self.architecture!r}, batch={self.batch})"
 
 
-@jax.jit
-def _judge(params, planes):
-    """float32[B, A + 1]: logits, then the value. Bytes in and one array out spare the host some copying."""
+@functools.partial(jax.jit, static_argnums=2)
+def _judge(params, planes, half):
+    """float32[B, A + 1], or float16: logits, then the value. Bytes in and one array out spare the host some copying."""
     logits, values = apply(params, planes)
-    return jnp.concatenate([logits, values[:, None]], axis=1)
+    answer = jnp.concatenate([logits, values[:, None]], axis=1)
+    return answer.astype(jnp.float16) if half else answer
 
 
 def _put_on_device(params):

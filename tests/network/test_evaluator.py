@@ -199,3 +199,18 @@ def test_every_board_size_works(size):
     assert logits.shape == (3, size * size)
     assert np.isfinite(logits).all()
     assert (np.abs(values) < 1).all()
+
+
+def test_half_precision_answers_are_close_and_in_range():
+    """What an accelerator does by default; on a CPU it must be asked for."""
+    architecture = Architecture(size=5, width=16, depth=2)
+    full = NetworkEvaluator(architecture, init_params(architecture, seed=0), batch=64)
+    half = NetworkEvaluator(architecture, init_params(architecture, seed=0), batch=64, half=True)
+    assert not full.half
+    assert half.with_params(half.params).half
+    boards = Boards.empty(5, 3).play([3, 4, -1])
+    for exact, rough in zip(full(boards), half(boards), strict=True):
+        assert rough.dtype == np.float32
+        np.testing.assert_allclose(rough, exact, atol=2e-3)
+        assert not np.array_equal(rough, exact), "nothing was rounded"
+    assert np.abs(half(boards).values).max() <= 1
