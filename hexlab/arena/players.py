@@ -227,7 +227,7 @@ class HumanPlayer:
             elif word:
                 try:
                     cell = board.to_cell(word)
-                    board.copy().push(cell)
+                    board.copy().push(word)
                 except IllegalMoveError as error:
                     self.tell(f"{error}\n")
                 else:

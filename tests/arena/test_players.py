@@ -244,7 +244,7 @@ def test_a_person_gets_explanations():
         "White to move (help for help): ",
         "'z9' is not a cell: write a column letter and a row number",
         "cell 'b9' is off the board: a 3x3 board runs from a1 to c3",
-        "b2",
+        "cannot play 'b2': Black has a stone there",
         "'center' is not a cell",
         "undo (take back your last move and the reply)",
         "a1 b1 c1 a2 c2 a3 b3 c3",
