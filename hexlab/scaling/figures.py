@@ -688,7 +688,7 @@ def _draw_test_compute(numbers: Numbers) -> "Figure":
             _log_axis(axes, "x")
             axes.set_title(_name(board["size"]), color=_color(board["size"]))
             axes.legend(title="training FLOPs", loc="lower right", fontsize=8.5, title_fontsize=8.5, handletextpad=0.2)
-            _perfect_line(axes, text=axes is panels[0])
+            _perfect_line(axes)
         _elo_axis(panels[0], lowest)
         figure.supxlabel("test-time compute (FLOPs a move)", fontsize=10.5)
     return figure
@@ -875,11 +875,8 @@ def _elo_axis(axes: "Axes", values: Sequence[Any]) -> None:
     axes.set_ylim(1.12 * min(lowest, -50.0), 0.09 * max(-lowest, 50.0))
 
 
-def _perfect_line(axes: "Axes", text: bool = True) -> None:
+def _perfect_line(axes: "Axes") -> None:
     axes.axhline(0, color=_INK, lw=0.9)
-    if text:
-        place = axes.get_yaxis_transform()
-        axes.annotate("perfect play", (0, 0), (4, 3), xycoords=place, textcoords="offset points", fontsize=8.5, color=_INK, va="bottom")
 
 
 def _label_curve(axes: "Axes", log10_flops: Any, elo: Any, text: str, color: str) -> None:

@@ -153,6 +153,10 @@ class Frontier:
         """Board sizes, increasing."""
         return tuple(board.size for board in self.boards)
 
+    def __repr__(self) -> str:
+        """Return what it spans, without the numbers."""
+        return f"Frontier(x={self.x!r}, test_simulations={self.test_simulations}, sizes={list(self.sizes)})"
+
     def board(self, size: int) -> BoardFrontier:
         """Return the frontier of one board size."""
         for board in self.boards:
@@ -196,7 +200,7 @@ def compute_frontier(
     return Frontier(x, budget, boards)
 
 
-def paper_frontier(points: int = 101) -> Frontier:
+def paper_frontier() -> Frontier:
     """Compute the frontiers of Jones 2021 from its published curves, boards 3 to 9, in the paper's count of compute.
 
     There are no games behind them and one seed a network, so agents are picked and rated by the same Elo and only cells can be
@@ -211,7 +215,7 @@ def paper_frontier(points: int = 101) -> Frontier:
             elo.append(point.elo)
         lines = [(f"{width}x{depth}", (width, depth), line) for (width, depth), line in runs.items()]
         values = np.array(elo)
-        boards.append(_board_frontier(size, _make_curves(lines, points, *(dict(enumerate(values)),) * 3)))
+        boards.append(_board_frontier(size, _make_curves(lines, 101, *(dict(enumerate(values)),) * 3)))
     return Frontier("paper_flops", 64, tuple(boards))
 
 

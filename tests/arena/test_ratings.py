@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import gzip
 import itertools
 import math
 import pathlib
@@ -200,12 +201,12 @@ def test_twins_of_one_style_differ_within_their_intervals():
 @pytest.mark.parametrize("size", [3, 4, 5])
 def test_copies_of_a_network_differ_within_their_intervals(size):
     """Snapshots kept before the first gradient step of a run are the same network under other names."""
-    tables = pathlib.Path(__file__).parents[2] / "experiments" / "01_frontier" / "tables"
+    tables = pathlib.Path(__file__).parents[2] / "experiments" / "01_frontier" / "control_group"
     if not tables.is_dir():
-        pytest.skip("the committed tables of the experiment are not in this copy of the project")
+        pytest.skip("the tables of the control group are not in this copy of the project")
 
     def read(name):
-        with (tables / name).open(encoding="utf-8", newline="") as file:
+        with gzip.open(tables / f"{name}.gz", "rt", encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
     untrained = {(row["run"], row["snapshot"]) for row in read("snapshots.csv") if float(row["learner_flops"]) == 0}
