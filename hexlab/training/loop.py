@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import pathlib
 import queue
@@ -171,11 +172,15 @@ def resume(out: str | os.PathLike, *, threads: int | None = None, checkpoint_sec
 
 
 def read_config(out: str | os.PathLike) -> Config:
-    """Return the settings of the run in a folder, or raise `RunError`."""
+    """Return the settings of the run in a folder, or raise `RunError` where there is none, `ConfigError` where they are damaged."""
     path = pathlib.Path(out) / "config.json"
     if not path.is_file():
         raise RunError(f"{out} holds no run (no config.json): name a folder that `hexlab train` made")
-    return Config.from_json(path.read_text(encoding="utf-8"))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not text ({error.reason} at byte {error.start}): restore the file or start a new run") from None
+    return Config.from_json(text)
 
 
 def run_key(config: Config) -> str:
@@ -435,12 +440,18 @@ def _elapsed(folder, iteration) -> float:
 
 
 def _read_timings(path, iteration) -> list[dict[str, Any]]:
-    """Return the timings up to an iteration; a line that was cut off or is missing costs nothing but its reading of the clock."""
+    """Return the timings up to an iteration; a line that is cut off, damaged or missing costs nothing but its reading of the clock."""
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(json.JSONDecodeError):
             rows.append(json.loads(line))
-    return [row for row in rows if row["iteration"] <= iteration]
+    return [row for row in rows if _is_timing(row) and row["iteration"] <= iteration]
+
+
+def _is_timing(row: Any) -> bool:
+    if not isinstance(row, dict) or not isinstance(row.get("iteration"), int):
+        return False
+    return isinstance(row.get("elapsed"), float) and math.isfinite(row["elapsed"])
 
 
 def _keep_timings(path, iteration) -> None:
@@ -449,7 +460,9 @@ def _keep_timings(path, iteration) -> None:
 
 
 def _keep_lines(path, count) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    if "\ufffd" in "".join(lines[:count]):
+        raise RunError(f"{path} is damaged, it holds bytes that are not text: restore the file or start a new run")
     if len(lines) < count:
         raise RunError(f"{path} has {len(lines)} lines, the checkpoint needs {count}: the run folder was changed, start a new run")
     write_whole(path, "".join(lines[:count]))

@@ -223,9 +223,12 @@ def test_lost_readings_of_the_clock_cost_no_run(finished, tmp_path):
         pass
     reports.close()
     lines = (run / "timings.jsonl").read_text().splitlines(keepends=True)
-    (run / "timings.jsonl").write_text("".join(lines[:2]) + lines[2][:20])
+    damaged = '5\n{}\n{"iteration": 1}\n{"iteration": 2, "elapsed": null}\n{"iteration": 2, "elapsed": NaN}\n'
+    (run / "timings.jsonl").write_bytes(("".join(lines[:2]) + damaged).encode() + b"\xff\n" + lines[2][:20].encode())
     list(training.resume(run, threads=1))
     assert fingerprint(run) == fingerprint(out)
+    assert (run / "timings.jsonl").read_text().startswith("".join(lines[:2]))
+    assert [json.loads(line)["iteration"] for line in (run / "timings.jsonl").read_text().splitlines()] == [1, 2, *range(5, 11)]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
@@ -257,6 +260,18 @@ def test_an_existing_folder_is_refused_with_the_two_ways_on(tmp_path):
 def test_resume_needs_a_run(tmp_path):
     with pytest.raises(RunError, match="holds no run"):
         training.resume(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [("config.json", ConfigError, r"config\.json is not text"), ("metrics.jsonl", RunError, r"metrics\.jsonl is damaged")],
+)
+def test_files_that_are_not_text_are_named(finished, tmp_path, name, error, message):
+    out, _ = finished
+    shutil.copytree(out, tmp_path / "run")
+    (tmp_path / "run" / name).write_bytes(b"\xff" + (out / name).read_bytes())
+    with pytest.raises(error, match=message):
+        training.resume(tmp_path / "run")
 
 
 def test_a_checkpoint_of_other_settings_is_refused(finished, tmp_path):
