@@ -13,7 +13,7 @@ from hexlab.rules.draws import derive_seeds
 from hexlab.training.config import Config
 from hexlab.training.replay import Replay
 
-__all__ = ["Learner", "Losses", "learn", "make_learner", "schedule"]
+__all__ = ["Learner", "Losses", "is_finite", "learn", "make_learner", "schedule"]
 
 _WARM_UP, _FALL, _FLOOR = 0.02, 0.4, 0.1
 _BATCHES = 4  # tells this module's seeds from those of `selfplay`
@@ -91,6 +91,12 @@ def learn(learner: Learner, replay: Replay, config: Config, iteration: int) -> t
     means = np.mean(np.asarray(jax.device_get(measured), np.float64), axis=0)
     params, average, optimizer = jax.tree.map(np.asarray, (params, average, optimizer))
     return Learner(params, average, optimizer, steps), Losses(*(float(mean) for mean in means))
+
+
+def is_finite(learner: Learner, losses: Losses) -> bool:
+    """Return whether learning has gone well so far: no loss and no parameter is infinite or nan."""
+    leaves = jax.tree.leaves((learner.params, learner.average, tuple(losses)))
+    return all(bool(np.isfinite(leaf).all()) for leaf in leaves)
 
 
 def compute_loss(params, batch):

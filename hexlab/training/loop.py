@@ -27,7 +27,7 @@ from hexlab.records import Snapshot
 from hexlab.rules import sgf
 from hexlab.system import Lock, count_cores, lock_folder, remove_drafts, write_whole
 from hexlab.training.config import Config
-from hexlab.training.learner import Learner, Losses, learn, make_learner
+from hexlab.training.learner import Learner, Losses, is_finite, learn, make_learner
 from hexlab.training.memory import check_memory
 from hexlab.training.replay import Positions, Replay
 from hexlab.training.selfplay import CALIBRATION_BINS, Group, Slice, make_group, play_slice
@@ -201,6 +201,8 @@ def _count_threads(threads: int | None) -> int:
 
 
 def _exists(folder: pathlib.Path) -> RunError:
+    if not (folder / "config.json").is_file():
+        return RunError(f"{folder} exists already and holds no run: choose another folder, or remove it")
     return RunError(f"{folder} exists already: go on with `hexlab resume {folder}`, or choose another folder")
 
 
@@ -266,10 +268,10 @@ def _iterate(
                 pool.submit(_play, workspaces, state.learner.average, state.groups[number], config, iteration, number)
                 for number in range(config.groups)
             ]
-            slices, played_seconds = zip(*(future.result() for future in playing), strict=True)
             losses, learner_seconds = None, 0.0
-            if learning is not None:
+            if learning is not None:  # first, for it can tell why no answer of a network is finite any more
                 state.learner, losses, learner_seconds = learning.result()
+            slices, played_seconds = zip(*(future.result() for future in playing), strict=True)
             worked = time.monotonic() - started
             for part in slices:
                 state.replay.append(part.positions)
@@ -308,6 +310,11 @@ def _iterate(
 def _learn(state, config, iteration):
     started = time.monotonic()
     learner, losses = learn(state.learner, state.replay, config, iteration)
+    if not is_finite(learner, losses):
+        raise RunError(
+            f"learning diverged in iteration {iteration}, the parameters are not finite: start a new run with a lower"
+            f" --learning-rate than {config.learning_rate:g}"
+        )
     return learner, losses, time.monotonic() - started
 
 
@@ -326,8 +333,11 @@ def _fresh_state(config) -> _State:
 
 
 def _snapshot_marks(config: Config, state: _State) -> list[int]:
-    """Iterations that leave a snapshot: log-spaced from the first that learns to the last; cost is proportional to the iteration."""
-    if state.learner.steps == 0:
+    """Iterations that leave a snapshot: log-spaced from the first that learns to the last; the last alone if one is kept.
+
+    Cost is proportional to the iteration.
+    """
+    if state.learner.steps == 0 or config.snapshots == 1:
         return [config.iterations]
     first = state.iteration - state.learner.steps // config.updates_an_iteration + 1
     marks = np.geomspace(first, config.iterations, config.snapshots).round().astype(int)

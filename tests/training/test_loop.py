@@ -85,6 +85,21 @@ def test_a_run_that_never_learns_keeps_its_last_net(tmp_path):
     assert [row["samples"] for row in rows] == [0, 256]
 
 
+@pytest.mark.parametrize("snapshots", [1, 2])
+def test_as_many_snapshots_are_kept_as_asked_for(tmp_path, snapshots):
+    list(training.train(dataclasses.replace(TINY, snapshots=snapshots), tmp_path / "run", threads=1))
+    rows = [json.loads(line) for line in (tmp_path / "run" / "snapshots.jsonl").read_text().splitlines()]
+    assert [row["snapshot"] for row in rows] == list(range(1 + snapshots))
+    assert rows[-1]["samples"] == TINY.samples
+
+
+@pytest.mark.parametrize(("rate", "reuse"), [(1e30, 4.0), (1e30, 0.01), (1e38, 0.01)])
+def test_learning_that_diverged_says_so(tmp_path, rate, reuse):
+    wild = dataclasses.replace(TINY, learning_rate=rate, reuse=reuse)
+    with pytest.raises(RunError, match=r"learning diverged in iteration \d+, .* lower --learning-rate than 1e\+3"):
+        list(training.train(wild, tmp_path / "run", threads=1))
+
+
 def test_sampled_games_are_legal_and_finished(finished):
     from hexlab.rules import Board, sgf
 
@@ -252,9 +267,14 @@ def test_kill_9_at_any_moment(finished, tmp_path, seconds):
 
 
 def test_an_existing_folder_is_refused_with_the_two_ways_on(tmp_path):
-    (tmp_path / "run").mkdir()
+    training.train(TINY, tmp_path / "run").close()
     with pytest.raises(RunError, match=r"exists already: go on with `hexlab resume .*`, or choose another folder"):
         training.train(TINY, tmp_path / "run")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("mine")
+    for name in ("empty", "file"):
+        with pytest.raises(RunError, match=f"{name} exists already and holds no run: choose another folder, or remove it"):
+            training.train(TINY, tmp_path / name)
 
 
 def test_resume_needs_a_run(tmp_path):
