@@ -1,6 +1,8 @@
 """Search over many boards at once: simulate, evaluate, back up."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -137,11 +139,22 @@ def run_search(
     return SearchResult(policy, best, visits, searched, tree.nodes["raw"][:, 0].copy(), tree)
 
 
-class _Puct:
-    """The kernels of a recipe and its constants; `start` comes between the roots' evaluation and the second simulation."""
+class _Method(Protocol):
+    """The kernels of a recipe, with its constants."""
 
+    def start(self, tree: Tree) -> None:
+        """Come between the roots' evaluation and the second simulation."""
+
+    def walk_down(self, tree: Tree, step: int, *where) -> int:
+        """Lead every board to a leaf and return how many of them need the evaluator."""
+
+    def read(self, tree: Tree, scratch, policy, visits, values) -> np.ndarray:
+        """Write what was found and return the moves to play."""
+
+
+class _Puct:
     def __init__(self, recipe: Recipe, count: int, size: int):
-        self.constants: tuple = float(recipe.c), float(recipe.fpu_reduction), recipe.prove
+        self.constants = float(recipe.c), float(recipe.fpu_reduction), recipe.prove
 
     def start(self, tree: Tree) -> None:
         pass
@@ -154,9 +167,12 @@ class _Puct:
         return policy.argmax(axis=1)
 
 
-class _Regularized(_Puct):
+class _Regularized:
     def __init__(self, recipe: Recipe, count: int, size: int):
         self.constants = float(recipe.c), recipe.paper_lambda, recipe.prove
+
+    def start(self, tree: Tree) -> None:
+        pass
 
     def walk_down(self, tree: Tree, step: int, *where) -> int:
         return regularizing.walk_down(tree, step, *where, *self.constants)
@@ -166,7 +182,7 @@ class _Regularized(_Puct):
         return policy.argmax(axis=1)
 
 
-class _Gumbel(_Puct):
+class _Gumbel:
     def __init__(self, recipe: Recipe, count: int, size: int):
         self.scale, self.considered = float(recipe.gumbel_scale), int(recipe.max_considered)
         self.constants = float(recipe.c_visit), float(recipe.c), recipe.rescale, recipe.prove
@@ -184,7 +200,7 @@ class _Gumbel(_Puct):
         return best
 
 
-_METHODS = {"puct": _Puct, "regularized": _Regularized, "gumbel": _Gumbel}
+_METHODS: dict[str, Callable[[Recipe, int, int], _Method]] = {"puct": _Puct, "regularized": _Regularized, "gumbel": _Gumbel}
 
 
 @dataclasses.dataclass(frozen=True)

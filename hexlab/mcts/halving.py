@@ -1,4 +1,4 @@
-"""Compiled search by Gumbel noise and sequential halving: what `gumbel` does otherwise than the recipes of `hexlab.mcts.kernels`.
+"""Compiled search by Gumbel noise and sequential halving: what `gumbel` does otherwise than PUCT in `hexlab.mcts.kernels`.
 
 Bare arrays in, no checks. The arrays of `tree` are described in `hexlab.mcts.tree`, the formulas in `hexlab.mcts.policies`.
 Arithmetic on values is in float64, in the order in which `hexlab.mcts.reference` does it, so that visits agree exactly.
@@ -47,12 +47,12 @@ def draw_scores(tree, scale, scores):
         for cell in range(scores.shape[1]):
             logit = np.float64(tree.untried[board, 0, cell])
             if scale > 0.0 and logit > -np.inf:
-                logit += scale * draw_gumbel(tree.draws, board)
+                logit += scale * _draw_gumbel(tree.draws, board)
             scores[board, cell] = logit
 
 
 @compiled
-def draw_gumbel(draws, board):
+def _draw_gumbel(draws, board):
     """Draw from the standard Gumbel distribution: -log(-log(u))."""
     u = 0.0
     while u == 0.0:
@@ -113,7 +113,7 @@ def walk_down(
     Returns:
         Number of leaves that need the evaluator.
     """
-    nodes, edges, untried, bits = tree.nodes, tree.edges, tree.untried, tree.untried.view(np.int32)
+    nodes, edges, bits = tree.nodes, tree.edges, tree.untried.view(np.int32)
     wanted = 0
     for board in range(nodes.shape[0]):
         if is_done(nodes, board, step, budgets, prove):
@@ -129,9 +129,9 @@ def walk_down(
             _, mixed, highest, weight = _weigh(nodes, edges, board, index, c_visit, c_scale, rescale, prove)
             if index == 0:
                 visits = budgets[board] - 1
-                child, move = _pick_by_halving(nodes, edges, untried, board, scores, visits, considered, highest, weight, prove)
+                child, move = _pick_by_halving(tree, board, scores, visits, considered, highest, weight, prove)
             else:
-                child, move = _pick_most_missed(nodes, edges, untried, board, index, mixed, highest, weight, scratch[2], prove)
+                child, move = _pick_most_missed(tree, board, index, mixed, highest, weight, scratch[2], prove)
             index = child if child >= 0 else add_child(tree, board, index, move, size, neighbors, scratch)
         wanted += lay_out(tree, board, index, leaf_cells, leaf_turn, leaf_winner)
     return wanted
@@ -169,13 +169,13 @@ def _weigh(nodes, edges, board, index, c_visit, c_scale, rescale, avoid):
 
 
 @inner
-def _pick_by_halving(nodes, edges, untried, board, scores, visits, considered, highest, weight, prove):
+def _pick_by_halving(tree, board, scores, visits, considered, highest, weight, prove):
     """Return (child, move) of the root: the largest score among the moves with as many visits as the schedule says.
 
     The first visits go to the untried moves with the largest scores: draws from the prior without replacement. Where no move has
     as many visits, as the others are proven to lose, the next best of those dropped before comes back.
     """
-    root = nodes[board, 0]
+    edges, root = tree.edges, tree.nodes[board, 0]
     scheduled = scheduled_visits(min(considered, np.int64(root["legal"])), visits, np.int64(root["visits"]) - 1)
     below, above = np.int64(0 if root["open_move"] >= 0 else -1), np.int64(2**31)
     first = np.int64(root["first"])
@@ -186,14 +186,16 @@ def _pick_by_halving(nodes, edges, untried, board, scores, visits, considered, h
                 below = max(below, np.int64(edge["visits"]))
             else:
                 above = min(above, np.int64(edge["visits"]))
-    return _find_best(nodes, edges, untried, board, scores, below if below >= 0 else above, highest, weight, prove)
+    return _find_best(tree, board, scores, below if below >= 0 else above, highest, weight, prove)
 
 
 @inner
-def _find_best(nodes, edges, untried, board, scores, visits, highest, weight, avoid):
+def _find_best(tree, board, scores, visits, highest, weight, avoid):
     """Return (child, move) with the largest score plus sigma among the root's moves with this many visits, ties by the lowest cell."""
+    nodes, edges, untried = tree.nodes, tree.edges, tree.untried
     best_child, best_move, best_score = np.int64(-1), np.int64(-1), -np.inf
     if visits == 0:
+        tree.work[board, SCANNED] += untried.shape[2]
         for cell in range(untried.shape[2]):
             if untried[board, 0, cell] >= 0.0 and (best_move < 0 or scores[board, cell] > best_score):
                 best_move, best_score = np.int64(cell), scores[board, cell]
@@ -210,15 +212,15 @@ def _find_best(nodes, edges, untried, board, scores, visits, highest, weight, av
 
 
 @inner
-def _pick_most_missed(nodes, edges, untried, board, index, mixed, highest, weight, terms, prove):
+def _pick_most_missed(tree, board, index, mixed, highest, weight, terms, prove):
     """Return (child, move) whose share of the visits is farthest below its share of pi', ties by the lowest cell."""
-    node = nodes[board, index]
+    edges, node = tree.edges, tree.nodes[board, index]
     total, visits = 0.0, np.int64(0)
     best_child, best_move, best_score = np.int64(-1), np.int64(node["open_move"]), -np.inf
     factor = 0.0
     if best_move >= 0:
         factor = math.exp(weight * (mixed - highest))
-        total = factor * _sum_open(nodes, untried, board, index)
+        total = factor * _sum_open(tree, board, index)
     first = np.int64(node["first"])
     for slot in range(first, first + node["count"]):
         edge = edges[board, slot]
@@ -239,11 +241,12 @@ def _pick_most_missed(nodes, edges, untried, board, index, mixed, highest, weigh
 
 
 @inner
-def _sum_open(nodes, untried, board, index):
+def _sum_open(tree, board, index):
     """Return the sum of the priors of the untried moves."""
-    node = nodes[board, index]
+    untried, node = tree.untried, tree.nodes[board, index]
     if node["open_mass"] == NOT_LOOKED_UP:
         open_mass = 0.0
+        tree.work[board, SCANNED] += untried.shape[2]
         for cell in range(untried.shape[2]):
             if untried[board, index, cell] >= 0.0:
                 open_mass += untried[board, index, cell]
@@ -277,7 +280,7 @@ def read(tree, scratch, scores, c_visit, c_scale, rescale, prove, policy, visits
         avoid = prove and root["status"] == OPEN  # moves proven to lose; in a lost root all moves count
         read_visits(nodes, edges, board, avoid, visits)
         most, mixed, highest, weight = _weigh(nodes, edges, board, 0, c_visit, c_scale, rescale, avoid)
-        best[board] = _find_best(nodes, edges, untried, board, scores, most, highest, weight, avoid)[1]
+        best[board] = _find_best(tree, board, scores, most, highest, weight, avoid)[1]
         if prove and root["status"] == WON:
             share_among_wins(nodes, edges, board, policy)
             best[board] = np.argmax(policy[board])

@@ -6,11 +6,10 @@ Arithmetic on values is in float64, in the order in which `hexlab.mcts.reference
 
 import math
 
-import numba
 import numpy as np
 
 from hexlab.rules.draws import uniform
-from hexlab.rules.kernels import EMPTY, compiled, inner, place
+from hexlab.rules.kernels import EMPTY, allocating, compiled, inner, place
 
 __all__ = [
     "COPIED",
@@ -20,6 +19,7 @@ __all__ = [
     "OPEN",
     "PADDING",
     "SCANNED",
+    "SMALLEST_PRIOR",
     "VISITED",
     "WON",
     "add_child",
@@ -46,7 +46,7 @@ VISITED, SCANNED, COPIED = 0, 1, 2  # columns of `work`
 NOT_LOOKED_UP = -2
 NOT_EXPANDED = -3
 _EDGE_BYTES = 24
-_SMALLEST_PRIOR = np.float32(1e-38)
+SMALLEST_PRIOR = np.float32(1e-38)
 _LOWEST_KEY = np.int32(-(2**31))
 _MANTISSA = np.int32(0x7FFFFFFF)
 # exp(x) = 2^k exp(r): ln 2 in two parts (Cody and Waite, 1980), then the Taylor series of exp(r) for |r| < 0.35, good to 1.2e-7.
@@ -58,8 +58,6 @@ _ONE = np.float32(1.0)
 _NOTHING = np.float32(-np.inf)
 _FLOOR = np.float32(-80.0)  # exp(-80) over at most 361 moves is no subnormal number: those are slow
 _E2, _E3, _E4, _E5, _E6 = (np.float32(1.0 / math.factorial(k)) for k in range(2, 7))
-
-_allocating = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @compiled
@@ -396,7 +394,7 @@ def _carry_up(tree, board, index, value, prove):
                 value = float(proven)
 
 
-@_allocating
+@allocating
 def add_noise(tree, scratch, fraction, concentration):
     """Mix Dirichlet noise into the priors of every root; to be called between the roots' evaluation and their first child."""
     for board in range(tree.nodes.shape[0]):
@@ -408,11 +406,11 @@ def add_noise(tree, scratch, fraction, concentration):
         for cell in range(len(untried)):
             if untried[cell] >= 0.0:
                 mixed = (1.0 - fraction) * untried[cell] + fraction * noise[slot]
-                untried[cell] = max(_SMALLEST_PRIOR, np.float32(mixed))
+                untried[cell] = max(SMALLEST_PRIOR, np.float32(mixed))
                 slot += 1
 
 
-@_allocating
+@allocating
 def draw_dirichlet(draws, board, shape, count):
     """Draw float64[count] from the symmetric Dirichlet distribution with parameter `shape`."""
     noise = np.empty(count)

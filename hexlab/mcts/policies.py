@@ -10,9 +10,7 @@ Science 2018): descend to the move with the largest
 
 ties to the larger prior, then to the lowest cell. A move without a visit takes `Q = V - fpu_reduction * sqrt(M)`, `V` the node's own
 value and `M` the sum of the priors of the moves tried there, as in KataGo (Wu, "Accelerating self-play learning in Go", 2019).
-KataGo reduces by 0.2; the default here is 0, an untried move is worth what its node is. On won positions of 4x4 and 5x5, with
-64 simulations and evaluators that are often wrong, 0 gave away as many wins or fewer (4x4: 17 % against 20 % with noisy theory, 27 %
-against 42 % with four random games a position; 5x5: no difference beyond chance).
+KataGo reduces by 0.2; the default here is 0, an untried move is worth what its node is.
 
 `regularized` (Grill et al., "Monte-Carlo tree search as regularized policy optimization", ICML 2020): at every node the policy is
 

@@ -4,20 +4,15 @@ A search spends its whole budget on new evaluations; what is kept comes on top. 
 what was kept, and search with it sees a tree that is larger by the visits of the kept root.
 """
 
-import numba
 import numpy as np
 
 from hexlab.errors import ConfigError, IllegalMoveError
 from hexlab.mcts import kernels
 from hexlab.mcts.tree import EDGE, Tree
 from hexlab.rules.batch import Boards
-from hexlab.rules.kernels import compiled
+from hexlab.rules.kernels import allocating, compiled
 
 __all__ = ["advance", "find_position", "mix_noise", "move_subtrees", "plant_rest"]
-
-_SMALLEST_PRIOR = np.float32(1e-38)
-
-_allocating = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 def advance(tree: Tree, moves: np.ndarray) -> np.ndarray:
@@ -164,7 +159,7 @@ def _move_subtrees(source, roots, target, places, edges):
         target.span[board, 0], target.span[board, 1] = low, high
 
 
-@_allocating
+@allocating
 def mix_noise(tree, scratch, chosen, fraction, concentration):
     """Mix Dirichlet noise into the priors of some roots, as `hexlab.mcts.kernels.add_noise` does for roots that have no child yet.
 
@@ -196,7 +191,7 @@ def mix_noise(tree, scratch, chosen, fraction, concentration):
             prior = edge["prior"] if slots[cell] >= 0 else untried[cell]
             if prior < 0.0:
                 continue
-            mixed = max(_SMALLEST_PRIOR, np.float32((1.0 - fraction) * prior + fraction * noise[number]))
+            mixed = max(kernels.SMALLEST_PRIOR, np.float32((1.0 - fraction) * prior + fraction * noise[number]))
             number += 1
             if slots[cell] >= 0:
                 edge["prior"] = mixed

@@ -19,7 +19,7 @@ from numba.core.options import DefaultOptions
 
 from hexlab.rules.draws import GOLDEN, mix
 
-__all__ = ["BLACK", "EMPTY", "FIRST_EDGE", "SECOND_EDGE", "STONE", "WHITE", "compiled", "inner", "place", "play_out_all"]
+__all__ = ["BLACK", "EMPTY", "FIRST_EDGE", "SECOND_EDGE", "STONE", "WHITE", "allocating", "compiled", "inner", "place", "play_out_all"]
 
 # Numba counts, atomically, the references to every array that is named, sliced or handed on: a third of the time of a search. The
 # option to leave it out, for code that allocates nothing, has no public name; without it kernels are slower and otherwise the same.
@@ -29,6 +29,9 @@ if hasattr(DefaultOptions, "_nrt"):
 
 compiled = numba.njit(**_OPTIONS)
 """How a kernel is compiled that allocates no array: serial, without the interpreter's lock, without counting references."""
+
+allocating = numba.njit(cache=True, nogil=True, error_model="numpy")
+"""How a kernel is compiled that allocates arrays."""
 
 inner = numba.njit(**_OPTIONS, forceinline=True)
 """The same, for a piece of kernels: it is compiled into each of its callers."""
