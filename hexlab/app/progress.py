@@ -71,19 +71,22 @@ def _open_display() -> Iterator[Callable[[str, float, str, float | None], None]]
 
 
 class _Lines:
-    """Prints the first step, the last step and one every few seconds of each stage."""
+    """Prints the first step, the last step and one every few seconds of each stage, no line twice in a row."""
 
     def __init__(self) -> None:
         self.stage = ""
+        self.line = ""
         self.printed = 0.0
 
     def __call__(self, stage: str, done: float, message: str, eta: float | None) -> None:
         now = time.monotonic()
         if stage == self.stage and done < 1 and now - self.printed < _LINE_SECONDS:
             return
-        self.stage, self.printed = stage, now
         left = _describe_left(eta, done)
-        print(f"{stage} {100 * done:3.0f} %{', ' + left if left else ''}: {message}", flush=True)
+        line = f"{stage} {100 * done:3.0f} %{', ' + left if left else ''}: {message}"
+        if line != self.line:
+            print(line, flush=True)
+        self.stage, self.line, self.printed = stage, line, now
 
 
 def _describe_left(eta: float | None, done: float) -> str:

@@ -111,9 +111,12 @@ def train_cells(cells: Sequence[Config], folder: pathlib.Path, pool: concurrent.
     costs = {run_key(cell): predict_seconds(cell) for cell in cells}
     at_start = _work_done(cells, folder, costs)
     order = sorted(cells, key=lambda cell: (-costs[run_key(cell)], run_key(cell)))
-    running = {pool.submit(_train_cell, cell.to_json(), str(folder / run_key(cell))): cell for cell in order}
+    left = [cell for cell in order if not _is_finished(cell, folder / run_key(cell))]
+    running = {pool.submit(_train_cell, cell.to_json(), str(folder / run_key(cell))): cell for cell in left}
     total = sum(costs.values())
-    finished = 0
+    finished = len(cells) - len(left)
+    if not running:
+        yield Progress("train", 1.0, f"{finished} of {len(cells)} networks trained", 0.0, 0.0)
     while running:
         done, _ = concurrent.futures.wait(running, timeout=_POLL_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED)
         for future in done:
@@ -129,11 +132,25 @@ def train_cells(cells: Sequence[Config], folder: pathlib.Path, pool: concurrent.
         elapsed = time.monotonic() - started
         gained = work - at_start
         eta = (total - work) * elapsed / gained if gained > 0 else None
-        yield Progress("train", work / total, f"{finished} of {len(cells)} networks trained", elapsed, eta)
+        share = min(work / total, 0.99) if running else 1.0  # a last line of metrics comes before the end of its process
+        yield Progress("train", share, f"{finished} of {len(cells)} networks trained", elapsed, eta)
 
 
 def _work_done(cells, folder, costs) -> float:
     return sum(costs[run_key(cell)] * _iterations_done(folder / run_key(cell)) / cell.iterations for cell in cells)
+
+
+def _is_finished(cell, run) -> bool:
+    """Tell whether nothing is left to do for a cell; what is damaged is left to `_train_cell`, which says so."""
+    from hexlab import network
+
+    if _iterations_done(run) < cell.iterations:
+        return False
+    try:
+        _, facts = network.load_tree(run / "checkpoint.safetensors")
+        return read_config(run) == cell and (facts.get("run"), facts.get("iteration")) == (run_key(cell), cell.iterations)
+    except HexlabError:
+        return False
 
 
 def _iterations_done(run) -> int:

@@ -72,7 +72,7 @@ class Config:
     averaging: float = 0.995
     """Decay a gradient step of the exponential moving average of the parameters that plays and is kept. Paper: 0."""
     snapshots: int = 12
-    """Snapshots to keep besides the untrained net, from the first that has learned, evenly in log self-play FLOPs; 1: the last. Paper: 21."""
+    """Snapshots to keep besides the untrained net, from the first that learned, evenly in log self-play FLOPs; 1: the last. Paper: 21."""
 
     def __post_init__(self):
         """Check every field."""
