@@ -12,8 +12,9 @@ and the maximum of every channel over the board, through tanh.
 No array has the board's size in its shape, so parameters that were trained on one board fit every other.
 
 The convolution is XLA's own, with a 3x3 kernel whose two corners that are no neighbors hold zeros; on a CPU it is faster than gathering
-the 7 shifted boards for one matrix product, and than the layer as one matrix over all cells, which is mostly zeros. A row's answer does not depend on where it stands in a batch of at least 64 nor on what stands beside it; from
-width 8 on the batch shapes 64, 128, 256 and 512 give the same bits.
+the 7 shifted boards for one matrix product, and than the layer as one matrix over all cells, which is mostly zeros. A row's answer does
+not depend on where it stands in a batch of at least 64 nor on what stands beside it; from width 8 on the batch shapes 64, 128, 256 and
+512 give the same bits.
 """
 
 import math
