@@ -2,8 +2,8 @@
 
 python experiments/01_frontier/control_group.py
 
-The tables in `control_group/` are those of an earlier run of `laptop` (commit 804d6c7), whose snapshots began before the first gradient step.
-Such snapshots hold the same parameters, so their ratings should differ within the 95 % interval of the difference in 95 % of cases.
+The tables in `control_group/` are those of an earlier run of `laptop` (commit 804d6c7), whose snapshots began before the first gradient
+step. Such snapshots hold the same parameters, so their ratings should differ within the 95 % interval of the difference in 95 % of cases.
 """
 
 import itertools
