@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction
 
+import hexlab
 from hexlab.errors import ConfigError, HexlabError, RunError
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "main"]
 
-_ABOUT = "Agents that teach themselves Hex, a tournament anchored to perfect play, and the scaling laws of both."
+_ABOUT = (
+    "Agents that teach themselves Hex, a tournament anchored to perfect play, and the scaling laws of both."
+    " `hexlab --version` prints the version."
+)
 
 
 class _Command(Protocol):
@@ -135,7 +139,11 @@ class Verify:
 
         budgets = self.simulations or (1, 64, 512)
         games_at = None if self.skip_games else self.simulations[-1] if self.simulations else 64
+        told = False
         for finding in verification.verify(self.agent, budgets, positions=self.positions, seed=self.seed, games_at=games_at):
+            if not told and finding.where.startswith("solved suite"):  # where the solver reaches, random positions come first
+                print("hexlab: no solver covers this board: solved suites only; no --positions, own games or openings", file=sys.stderr)
+            told = True
             print(json.dumps(finding.to_dict()) if self.json else finding, flush=True)
 
 
@@ -183,7 +191,6 @@ class Solve:
 
     def run(self) -> None:
         """Solve and print."""
-        import hexlab
         from hexlab.rules import solver
 
         board = hexlab.Board.from_moves(self.moves, size=self.size)
@@ -203,7 +210,7 @@ class Solve:
 class Bench:
     """Measure the speed of this machine: random moves, search, self-play, network and learner, and search's share of the network's."""
 
-    dials: ClassVar[str] = "lower --size, --threads or the network (--net)"
+    dials: ClassVar[str] = "lower --boards, --size, --threads or the network (--net)"
 
     size: int = 9
     """Board size of random play and of search with a free evaluator."""
@@ -298,6 +305,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait for one another: on busy cores they cost 100 times more
     dials = "use smaller numbers"
+    if words == ["--version"]:
+        print(f"hexlab {hexlab.__version__}")
+        return 0
     try:
         command = _parse(words)
         dials = command.dials
@@ -368,23 +378,25 @@ def _any_command() -> Any:
 
 
 def _train_with_config(words: list[str]) -> type:
-    """Return `Train` with a flag for every setting of a run, whose defaults are the preset of the size and net on the command line."""
+    """Return `Train` with a flag for every setting of a run, whose defaults are the preset of the size, net and recipe given."""
     from hexlab.training import Config, preset
 
-    size, net = Config.size, Config.net
+    size, net, recipe = Config.size, Config.net, Config.recipe
     for word, following in zip(words, [*words[1:], ""], strict=True):
         flag, _, value = word.partition("=")
         if flag == "--size" and (value or following).isdigit():
             size = int(value or following)
         if flag == "--net":
             net = value or following
-    defaults = Config(**preset(size, net))
+        if flag == "--recipe":
+            recipe = value or following
+    defaults = Config(**preset(size, net, recipe))
 
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class TrainWithConfig(Train):
         __doc__ = Train.__doc__
         config: OmitArgPrefixes[Config] = defaults
-        """Settings of the run; the defaults are the preset of the board size and net. "Paper" is Jones 2021, arXiv 2104.03113."""
+        """Settings of the run; the defaults are the preset of the board size, net and recipe. "Paper" is Jones 2021, arXiv 2104.03113."""
 
     return TrainWithConfig
 

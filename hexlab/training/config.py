@@ -181,18 +181,23 @@ _PRESETS: dict[int, dict] = {
 }
 
 
-def preset(size: int, net: str = "dense") -> dict:
+def preset(size: int, net: str = "dense", recipe: str = "puct") -> dict:
     """Return the settings that train a strong agent of this size within minutes: what `hexlab train --size N` uses.
 
-    Those of a hex net are sized by the time they take, which for a position is about eight times as long; they are not tuned.
+    Those of a hex net are sized by the time they take, which for a position is about eight times as long; they are not tuned. Gumbel
+    has noise of its own, at the published scale, and none beside it.
 
     >>> preset(3)["width"]
     32
     >>> preset(5, "hex")["samples"]
     400000
+    >>> preset(5, recipe="gumbel")["noise_fraction"]
+    0.0
     """
     known = max((n for n in _PRESETS if n <= size), default=3)
     settings = {"size": size, **_PRESETS[known]}
     if net == "hex":
         settings |= {"net": net, "width": 32, "samples": settings["samples"] // 8, "boards": 128}
+    if recipe == "gumbel":
+        settings |= {"recipe": recipe, "exploration": 1.0, "noise_fraction": 0.0}
     return settings if size < 10 else {**settings, "boards": 128, "buffer": 1_000_000}

@@ -108,7 +108,38 @@ def test_when_memory_runs_out_flags_are_named_that_the_command_has(name):
     fields = [*dataclasses.fields(command), *(dataclasses.fields(Config) if name == "train" else ())]
     named = re.findall(r"--([a-z-]+)", command.dials)
     assert named
+    assert ("boards" in named) == ("boards" in {field.name for field in fields})
     assert set(named) <= {field.name.replace("_", "-") for field in fields}
+
+
+def test_the_version_is_printed(capsys):
+    import importlib.metadata
+
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"hexlab {importlib.metadata.version('hexlab')}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "exploration", "noise"),
+    [
+        (["--recipe", "gumbel"], 1.0, 0.0),
+        (["--recipe=gumbel", "--exploration", "0.5"], 0.5, 0.0),
+        (["--recipe", "regularized"], 1.5, 0.25),
+        ([], 1.5, 0.25),
+    ],
+)
+def test_the_defaults_of_train_follow_the_recipe(words, exploration, noise):
+    config = cli._parse(["train", "--size", "3", "--out", "run", *words]).config
+    assert (config.exploration, config.noise_fraction) == (exploration, noise)
+    assert config.samples == 130_000
+
+
+def test_a_damaged_run_is_refused_in_one_line(capsys, tmp_path):
+    (tmp_path / "config.json").write_bytes(b"\xff{}")
+    assert cli.main(["resume", str(tmp_path)]) == 2
+    heard = capsys.readouterr().err
+    assert_one_line(heard)
+    assert "config.json is not text" in heard
 
 
 def test_a_run_that_is_in_use_is_refused(capsys, tmp_path):

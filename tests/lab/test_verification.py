@@ -63,6 +63,14 @@ def test_refusals(untrained, tmp_path):
         list(verify(tmp_path / "nothing", [1]))
 
 
+@pytest.mark.parametrize(("size", "lines"), [(3, 0), (7, 1)])
+def test_the_command_says_what_it_leaves_out(untrained, capsys, size, lines):
+    assert cli.main(["verify", str(untrained[size]), "--simulations", "1", "--simulations", "2", "--positions", "20", "--skip-games"]) == 0
+    heard = capsys.readouterr()
+    assert heard.err.count("hexlab: no solver covers this board") == heard.err.count("\n") == lines
+    assert "--positions" not in heard.out
+
+
 def test_the_command_prints_json_lines(untrained, capsys):
     assert cli.main(["verify", str(untrained[3]), "--simulations", "1", "--positions", "20", "--skip-games", "--json"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
