@@ -303,11 +303,11 @@ class _Monitor:
         self._suite: Suite | None = None
         rows = []
         if self._path.exists():
-            for line in self._path.read_text(encoding="utf-8").splitlines():
-                with contextlib.suppress(json.JSONDecodeError):  # the last line of a killed process may be cut
-                    rows.append(json.loads(line))
-            write_whole(self._path, "".join(json.dumps(row) + "\n" for row in rows))
-        self._known = {row["snapshot"]: _read_health(row) for row in rows}
+            for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
+                with contextlib.suppress(ValueError, TypeError, KeyError):  # cut by a kill, or damaged: measured again
+                    rows.append(_read_health(json.loads(line)))
+            write_whole(self._path, "".join(json.dumps(dataclasses.asdict(row)) + "\n" for row in rows))
+        self._known = {row.snapshot: row for row in rows}
 
     def list_kept(self) -> list[int]:
         """Return the snapshots that the run has left so far, but for the untrained net."""

@@ -146,8 +146,8 @@ def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
     described = json.loads(json.dumps(dataclasses.asdict(grid)))
     if path.exists():
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
+            manifest = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
             raise RunError(f"{path} is damaged ({error}): restore it, or choose another folder") from None
         if manifest.get("grid") != described:
             name = manifest.get("grid", {}).get("scale")

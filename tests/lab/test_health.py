@@ -117,7 +117,8 @@ def test_a_measurement_that_a_killed_process_owes_is_made_once(tmp_path):
     expected = (whole / "health.jsonl").read_bytes()
     assert len(expected.splitlines()) == 3
     assert (out / "health.jsonl").read_bytes() == expected
-    for left in (expected[:-30], expected[: expected.rindex(b"\n", 0, -1) + 1]):
+    last = expected.rindex(b"\n", 0, -1) + 1
+    for left in (expected[:-30], expected[:last], *(expected[:last] + line + b"\n" for line in (b"5", b"{}", b"\xff"))):
         (out / "health.jsonl").write_bytes(left)
         assert list(health.watch(training.resume(out), out, simulations=4)) == []
         assert (out / "health.jsonl").read_bytes() == expected
