@@ -21,6 +21,7 @@ class Cost:
     runs: int  # seeds that were run
     paper: tuple[float, ...]  # one number a seed that reached the level
     true: tuple[float, ...]
+    missed: tuple[float, ...]  # true FLOPs that the other seeds spent in vain
     learner: float  # share of the learner in true FLOPs
     seconds: float  # of training to the level on one core, mean
     predicted: float  # change against the base
@@ -40,6 +41,7 @@ def cost_arms(rows: Sequence[Row]) -> list[Cost]:
     costs = []
     for (board, arm), seeds in cells.items():
         reached = [row for row in map(find_reached, seeds.values()) if row is not None]
+        missed = [max(row.train_flops for row in seed) for seed in seeds.values() if find_reached(seed) is None]
         costs.append(
             Cost(
                 board,
@@ -47,6 +49,7 @@ def cost_arms(rows: Sequence[Row]) -> list[Cost]:
                 len(seeds),
                 tuple(math.log10(row.paper_flops) for row in reached),
                 tuple(math.log10(row.train_flops) for row in reached),
+                tuple(math.log10(spent) for spent in missed),
                 statistics.mean([row.learner_flops / row.train_flops for row in reached] or [math.nan]),
                 statistics.mean([row.seconds for row in reached] or [math.nan]),
                 predicted.get((arm, board), math.nan),
@@ -91,7 +94,7 @@ def _whole(seconds):
 
 
 def draw(costs: Sequence[Cost], path: pathlib.Path) -> None:
-    """Draw for each board the arms' costs, one mark a seed, in both counts, with the targets."""
+    """Draw for each board the arms' costs, one mark a seed, in both counts, with the targets; a seed that missed is a gray triangle."""
     from matplotlib.figure import Figure
 
     targets = {3: 10.1, 4: 11.1, 5: 11.9}
@@ -105,13 +108,14 @@ def draw(costs: Sequence[Cost], path: pathlib.Path) -> None:
                 axes.plot(values, [place] * len(values), marker, color=color, markersize=4, alpha=0.5, linestyle="none")
                 if values and cost.complete:
                     axes.plot(statistics.mean(values), place, "|", color=color, markersize=13, markeredgewidth=2)
+            axes.plot(cost.missed, [place] * len(cost.missed), ">", color="#999999", markersize=5, linestyle="none")
         axes.axvline(targets[board], color="#444444", linestyle="--", linewidth=1)
         names = [cost.arm if cost.complete else f"{cost.arm} ({len(cost.true)} of {cost.runs})" for cost in shown]
         axes.set_yticks(range(len(shown)), names, fontsize=8)
         axes.set_ylim(-0.7, len(shown) - 0.3)
-        axes.set_title(f"{board}x{board}; dashed: a tenth of the paper's", fontsize=9, loc="left")
+        axes.set_title(f"{board}x{board}; dashed: a tenth of the paper's; seeds and their mean", fontsize=9, loc="left")
         axes.grid(axis="x", alpha=0.3)
-    axes.set_xlabel(f"log10 FLOPs to hold a score of {LEVEL:.4f}: true with learner (blue), paper's count (orange squares)", fontsize=9)
+    axes.set_xlabel(f"log10 FLOPs to hold {LEVEL:.4f}: true with learner (blue), paper's count (orange), spent in vain (gray)", fontsize=9)
     figure.savefig(path)
 
 
