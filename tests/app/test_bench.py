@@ -49,7 +49,7 @@ def test_works_take_turns_and_ratios_are_taken_within_a_turn(monkeypatch):
 
 
 def test_every_kind_of_work_is_measured_and_can_be_compared(capsys, tmp_path):
-    nets = ["3:4x1", "3:hex8x1"]
+    nets = ["3:4x1"]
     words = ["bench", "--size", "3", "--net", *nets, "--seconds", "0.01", "--repeats", "2", "--threads", "2", "--boards", "64"]
     assert cli.main([*words, "--json"]) == 0
     text = capsys.readouterr().out
@@ -61,7 +61,7 @@ def test_every_kind_of_work_is_measured_and_can_be_compared(capsys, tmp_path):
     assert [measure["name"] for measure in answer["measures"]] == [
         "random play, 3x3",
         "search, 3x3, free evaluator",
-        *(f"{kind}, 3x3 {net}" for net in ("4x1", "hex 8x1") for kind in kinds + ratios),
+        *(f"{kind}, 3x3 4x1" for kind in kinds + ratios),
     ]
     for measure in answer["measures"]:
         assert 0 < measure["least"] <= measure["median"] <= measure["most"]
@@ -74,7 +74,7 @@ def test_every_kind_of_work_is_measured_and_can_be_compared(capsys, tmp_path):
         cli.main([*words, "--compare", str(tmp_path / "run.json")])
     assert leaving.value.code == 1
     flagged = [line for line in capsys.readouterr().out.splitlines() if "FELL" in line]
-    assert [line.split("  ")[0] for line in flagged] == ["learner, 3x3 4x1", "learner, 3x3 hex 8x1"]
+    assert [line.split("  ")[0] for line in flagged] == ["learner, 3x3 4x1"]
 
 
 def test_what_differs_between_two_runs_is_said(tmp_path):
@@ -110,6 +110,10 @@ def test_scattered_positions_are_unfinished_and_of_many_lengths():
     assert not boards.finished.any()
     assert len(boards) == 256
     assert len(set(boards.move_count.tolist())) > 8
+
+
+def test_nets_are_read_with_their_kind():
+    assert [str(bench.parse_net(net)) for net in ("5:64x4", "9:hex32x6")] == ["5x5 64x4", "9x9 hex 32x6"]
 
 
 @pytest.mark.parametrize("net", ["", "5", "5:64", "64x4", "5:64x4x2", "five:64x4"])
