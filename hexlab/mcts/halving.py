@@ -10,7 +10,6 @@ import numpy as np
 
 from hexlab.mcts.kernels import (
     NOT_EXPANDED,
-    NOT_LOOKED_UP,
     OPEN,
     SCANNED,
     VISITED,
@@ -23,6 +22,7 @@ from hexlab.mcts.kernels import (
     normalize,
     read_visits,
     share_among_wins,
+    sum_open,
 )
 from hexlab.rules.draws import uniform
 from hexlab.rules.kernels import compiled, inner
@@ -93,25 +93,12 @@ def walk_down(
 ):
     """Lead each board from its root to a leaf, as `hexlab.mcts.kernels.walk_down` does.
 
-    Args:
-        tree: see `hexlab.mcts.tree`.
-        step: simulations already run.
-        budgets: int64[B].
-        leaf_cells: uint8[B, A], written.
-        leaf_turn: int8[B], written.
-        leaf_winner: int8[B], written: -1, or the color that has won the leaf.
-        size: board size n.
-        neighbors: int16[A, 6].
-        scratch: from `hexlab.mcts.kernels.allocate_scratch`.
+    Args beside those of that walk:
         scores: float64[B, A] of `draw_scores`; read from step 1 on.
         considered: `max_considered`.
         c_visit: constant of sigma.
         c_scale: constant of sigma.
         rescale: whether a node's values are scaled to [0, 1].
-        prove: whether wins and losses are exact.
-
-    Returns:
-        Number of leaves that need the evaluator.
     """
     nodes, edges, bits = tree.nodes, tree.edges, tree.untried.view(np.int32)
     wanted = 0
@@ -220,7 +207,7 @@ def _pick_most_missed(tree, board, index, mixed, highest, weight, terms, prove):
     factor = 0.0
     if best_move >= 0:
         factor = math.exp(weight * (mixed - highest))
-        total = factor * _sum_open(tree, board, index)
+        total = factor * sum_open(tree, board, index)
     first = np.int64(node["first"])
     for slot in range(first, first + node["count"]):
         edge = edges[board, slot]
@@ -238,20 +225,6 @@ def _pick_most_missed(tree, board, index, mixed, highest, weight, terms, prove):
             if score > best_score or (score == best_score and move < best_move):
                 best_child, best_move, best_score = np.int64(edge["node"]), move, score
     return best_child, best_move
-
-
-@inner
-def _sum_open(tree, board, index):
-    """Return the sum of the priors of the untried moves."""
-    untried, node = tree.untried, tree.nodes[board, index]
-    if node["open_mass"] == NOT_LOOKED_UP:
-        open_mass = 0.0
-        tree.work[board, SCANNED] += untried.shape[2]
-        for cell in range(untried.shape[2]):
-            if untried[board, index, cell] >= 0.0:
-                open_mass += untried[board, index, cell]
-        node["open_mass"] = open_mass
-    return node["open_mass"]
 
 
 @compiled

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from hexlab.mcts.tree import EDGE
 from hexlab.rules.draws import uniform
 from hexlab.rules.kernels import EMPTY, allocating, compiled, inner, place
 
@@ -37,6 +38,7 @@ __all__ = [
     "read_visits",
     "share_among_wins",
     "softmax",
+    "sum_open",
     "walk_down",
 ]
 
@@ -45,7 +47,7 @@ WON, OPEN, LOST = 1, 0, -1
 VISITED, SCANNED, COPIED = 0, 1, 2  # columns of `work`
 NOT_LOOKED_UP = -2
 NOT_EXPANDED = -3
-_EDGE_BYTES = 24
+_EDGE_BYTES = EDGE.itemsize
 SMALLEST_PRIOR = np.float32(1e-38)
 _LOWEST_KEY = np.int32(-(2**31))
 _MANTISSA = np.int32(0x7FFFFFFF)
@@ -268,6 +270,20 @@ def _find_largest(bits, board, index):
     for cell in range(area):
         move = min(move, np.int32(cell) if bits[board, index, cell] == largest else np.int32(area))
     return move
+
+
+@inner
+def sum_open(tree, board, index):
+    """Return the sum of the priors of the untried moves."""
+    untried, node = tree.untried, tree.nodes[board, index]
+    if node["open_mass"] == NOT_LOOKED_UP:
+        open_mass = 0.0
+        tree.work[board, SCANNED] += untried.shape[2]
+        for cell in range(untried.shape[2]):
+            if untried[board, index, cell] >= 0.0:
+                open_mass += untried[board, index, cell]
+        node["open_mass"] = open_mass
+    return node["open_mass"]
 
 
 @compiled

@@ -10,7 +10,6 @@ import numpy as np
 
 from hexlab.mcts.kernels import (
     NOT_EXPANDED,
-    NOT_LOOKED_UP,
     OPEN,
     SCANNED,
     VISITED,
@@ -22,6 +21,7 @@ from hexlab.mcts.kernels import (
     normalize,
     read_visits,
     share_among_wins,
+    sum_open,
 )
 from hexlab.rules.draws import uniform
 from hexlab.rules.kernels import compiled, inner
@@ -90,18 +90,11 @@ def _regularize(tree, board, index, c, paper, prove):
     Returns:
         (lambda, top, offset); the prior itself where no child has been visited.
     """
-    edges, untried, span, node = tree.edges, tree.untried, tree.span, tree.nodes[board, index]
+    edges, span, node = tree.edges, tree.span, tree.nodes[board, index]
     child_visits = node["visits"] - 1
     if child_visits == 0:
         return 1.0, _scaled(node["value"], node["turn"], span, board), 1.0
-    if node["open_mass"] == NOT_LOOKED_UP:
-        open_mass = 0.0
-        for cell in range(untried.shape[2]):
-            if untried[board, index, cell] >= 0.0:
-                open_mass += untried[board, index, cell]
-        node["open_mass"] = open_mass
-        tree.work[board, SCANNED] += untried.shape[2]
-    open_mass = node["open_mass"]
+    open_mass = sum_open(tree, board, index)
     turn = node["turn"]
     growth = float(child_visits) if paper else math.sqrt(float(child_visits))
     weight = c * growth / (child_visits + node["legal"])
