@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 
 from hexlab.errors import StoreError
 from hexlab.records import Agent, Opening, Pairing, Run, Snapshot
-from hexlab.system import Lock, find_holder
+from hexlab.system import Lock, find_holder, write_whole
 
 __all__ = ["Store", "columns", "count_pairings", "find_half", "mirror", "read_table", "to_frame", "write_table"]
 
@@ -376,11 +376,9 @@ def write_table(path: str | os.PathLike, rows: Iterable, kind: type | None = Non
         with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as file:
             file.write(data)
         data = packed.getvalue()
-    partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        os.replace(partial, path)
+        write_whole(path, data)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error}; check the folder and its permissions") from error
     return path

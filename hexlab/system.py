@@ -54,11 +54,11 @@ def _windows_memory_bytes() -> int:
     return int(status.total) if known else 0
 
 
-def write_whole(path: pathlib.Path, text: str) -> None:
-    """Write a text file in UTF-8 with line feeds so that a reader finds the old file or the new one, whole, whenever a process ends."""
+def write_whole(path: pathlib.Path, content: str | bytes) -> None:
+    """Write a file so that a reader finds the old one or the new one, whole, whenever a process ends; text in UTF-8 with line feeds."""
     draft = path.with_name(path.name + ".partial")  # a name that `remove_drafts` knows
-    with draft.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+    with draft.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

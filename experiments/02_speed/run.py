@@ -18,6 +18,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from hexlab.system import write_whole
+
 HERE = Path(__file__).resolve().parent
 MEASURES = ("random", "search", "selfplay", "learner", "strength")
 SIMULATIONS = 64
@@ -133,10 +135,10 @@ class Results:
         """Append to `rows`, `tuning` or `runs`, and write all: results, table and figure."""
         self.data[kind].append(row)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        _write(self.path, json.dumps(self.data, indent=1) + "\n")
+        write_whole(self.path, json.dumps(self.data, indent=1) + "\n")
         if kind == "rows":
-            _write(self.path.with_suffix(".md"), to_table(self.data["rows"]))
-            _write(self.path.with_suffix(".svg"), draw(self.data["rows"]))
+            write_whole(self.path.with_suffix(".md"), to_table(self.data["rows"]))
+            write_whole(self.path.with_suffix(".svg"), draw(self.data["rows"]))
 
 
 def list_cases(cores: int, quick: bool, recipe: str) -> Iterator[tuple[str, Case]]:
@@ -341,12 +343,6 @@ def _machine() -> dict:
         except importlib.metadata.PackageNotFoundError:
             raise SystemExit(f"{name} is not installed: pip install -e '.[peers]'") from None
     return facts
-
-
-def _write(path, content) -> None:
-    draft = path.with_name(path.name + ".part")
-    draft.write_bytes(content if isinstance(content, bytes) else content.encode())
-    draft.replace(path)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,7 +8,6 @@ import csv
 import functools
 import io
 import itertools
-import os
 import pathlib
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from hexlab.errors import PositionError
 from hexlab.rules.board import Board, Color
 from hexlab.rules.cells import cell_index, cell_name
 from hexlab.rules.solver import Solution, Solver
+from hexlab.system import write_whole
 
 __all__ = ["SIZES", "build_table", "read_openings", "solve_openings"]
 
@@ -89,9 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Solve all openings of up to two moves on boards 1x1 to 5x5 and write the table.")
     parser.add_argument("--out", type=pathlib.Path, default=_TABLE, help="file to write (default: the table of the package)")
     out = parser.parse_args().out
-    partial = out.with_name(out.name + ".partial")
-    partial.write_text(build_table(), encoding="utf-8", newline="\n")
-    os.replace(partial, out)
+    write_whole(out, build_table())
     print(f"wrote {out}")
 
 

@@ -25,6 +25,7 @@ from hexlab.scaling.frontiers import Frontier, paper_frontier
 from hexlab.scaling.laws import Law, Prediction, interval
 from hexlab.scaling.tables import NotEnoughDataError, Tables, read
 from hexlab.scaling.tradeoffs import SizeLaw, TestCurve, Tradeoff, evaluate_test_curve
+from hexlab.system import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -245,8 +246,8 @@ def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, 
             "svg_sha256": hashlib.sha256(svg).hexdigest(),
             "numbers": numbers,
         }
-        _replace(drawing, svg)
-        _replace(data, (json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
+        write_whole(drawing, svg)
+        write_whole(data, (json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
         paths += [drawing, data]
     return paths
 
@@ -944,12 +945,6 @@ def _differences(old: Any, new: Any, where: str = "") -> list[str]:
     if (math.isclose(old, new, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)) if numeric else old == new:
         return []
     return [f"{here}: {old!r} committed, {new!r} now"]
-
-
-def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
 
 
 FIGURES: Mapping[str, Kind] = {

@@ -15,6 +15,7 @@ from hexlab.scaling.figures import FIGURES, compute_numbers, render_numbers
 from hexlab.scaling.frontiers import paper_frontier
 from hexlab.scaling.laws import PARAMETERS
 from hexlab.scaling.tables import Tables
+from hexlab.system import write_whole
 
 __all__ = ["write_report"]
 
@@ -117,9 +118,7 @@ def write_report(
     page = _page(analysis, dict(facts or {}))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
-    partial = folder / "report.html.partial"
-    partial.write_text(page, encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+    write_whole(path, page)
     return path
 
 
