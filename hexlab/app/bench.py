@@ -12,7 +12,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from hexlab.rules.draws import derive_seeds
 if TYPE_CHECKING:
     from hexlab import network
 
-__all__ = ["Change", "Measure", "compare", "measure_all", "parse_net", "read_run", "to_json"]
+__all__ = ["Change", "Measure", "Stored", "compare", "measure_all", "parse_net", "read_run", "to_json"]
 
 SIMULATIONS = 64
 """Simulations of every search."""
@@ -35,7 +35,7 @@ TOLERANCE = 0.10
 
 _GAMES = 1000
 _LEARNED_FROM = 4096
-_SHARPNESS = 25.0
+_SHARPNESS = 25.0  # a test holds it against the shipped 5x5 agent
 _NET = re.compile(r"(\d+):(?:(hex) ?)?(\d+)x(\d+)")
 
 
@@ -86,6 +86,15 @@ class Change:
     def __str__(self) -> str:
         """One line for the terminal."""
         return f"{self.name:<58} {self.ratio:>8.3f} times the stored rate{'  FELL BY MORE THAN A TENTH' if self.fell else ''}"
+
+
+class Stored(NamedTuple):
+    """A run that was stored: its file, the median of each measure by name, facts about its machine, and its settings."""
+
+    path: pathlib.Path
+    medians: dict[str, float]
+    machine: dict[str, Any]
+    settings: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,48 +168,47 @@ def to_json(measures: Sequence[Measure], **settings: Any) -> str:
     return json.dumps({"machine": machine_facts(), "settings": settings, "measures": rows}, indent=1)
 
 
-def compare(measures: Sequence[Measure], path: pathlib.Path, **settings: Any) -> tuple[list[Change], list[str]]:
+def compare(measures: Sequence[Measure], stored: Stored, **settings: Any) -> tuple[list[Change], list[str]]:
     """Set measures beside those of a stored run.
 
     Args:
         measures: of this run.
-        path: what `to_json` wrote on an earlier run.
+        stored: an earlier run, from `read_run`.
         settings: of this run, as given to `to_json`.
 
     Returns:
         (changes, one for each measure that both runs have; remarks on what differs between the runs besides).
 
     Raises:
-        ConfigError: a file that is not there, is no stored run, or shares no measure with this one.
+        ConfigError: the runs share no measure.
     """
-    before, machine, old_settings = read_run(path)
     changes = []
     for measure in measures:
-        if before.get(measure.name, 0) > 0:
-            ratio = measure.median / before[measure.name]
+        if stored.medians.get(measure.name, 0) > 0:
+            ratio = measure.median / stored.medians[measure.name]
             changes.append(Change(measure.name, ratio, ratio < 1 - TOLERANCE))
     if not changes:
-        raise ConfigError(f"{str(path)!r} shares no measure with this run: it has {', '.join(before) or 'none'}")
+        raise ConfigError(f"{str(stored.path)!r} shares no measure with this run: it has {', '.join(stored.medians) or 'none'}")
     now = machine_facts()
     remarks = [
         f"{what}: {old.get(what)!r} then, {new.get(what)!r} now; the ratios do not tell the code's part from it"
-        for old, new, names in ((machine, now, ("processor", "cores")), (old_settings, settings, sorted(settings)))
+        for old, new, names in ((stored.machine, now, ("processor", "cores")), (stored.settings, settings, sorted(settings)))
         for what in names
         if json.dumps(old.get(what)) != json.dumps(new.get(what))
     ]
     return changes, remarks
 
 
-def read_run(path: pathlib.Path) -> tuple[dict[str, float], dict[str, Any], dict[str, Any]]:
-    """Read what `to_json` wrote: (median by name of the measure, machine facts, settings).
+def read_run(path: pathlib.Path) -> Stored:
+    """Read what `to_json` wrote.
 
     Raises:
         ConfigError: a file that is not there or holds something else.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        before = {row["name"]: float(row["median"]) for row in stored["measures"]}
-        return before, dict(stored["machine"]), dict(stored["settings"])
+        run = json.loads(path.read_text(encoding="utf-8"))
+        medians = {row["name"]: float(row["median"]) for row in run["measures"]}
+        return Stored(path, medians, dict(run["machine"]), dict(run["settings"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{str(path)!r} holds no run of hexlab bench ({error}): write one with `hexlab bench --json`") from None
 

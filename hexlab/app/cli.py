@@ -237,14 +237,13 @@ class Bench:
             "size": self.size, "nets": self.net, "seconds": self.seconds, "repeats": self.repeats, "threads": self.threads,
             "boards": self.boards,
         }  # fmt: skip
-        if self.compare:
-            bench.read_run(self.compare)
+        stored = bench.read_run(self.compare) if self.compare else None
         measures = []
         for measure in bench.measure_all(**settings):
             measures.append(measure)
             if not self.json:
                 print(measure, flush=True)
-        changes, remarks = bench.compare(measures, self.compare, **settings) if self.compare else ([], [])
+        changes, remarks = bench.compare(measures, stored, **settings) if stored else ([], [])
         if self.json:
             print(bench.to_json(measures, **settings))
         for line in [*changes, *remarks]:

@@ -3,10 +3,13 @@ import json
 import threading
 import time
 
+import numpy as np
 import pytest
 
+from hexlab import mcts, network
 from hexlab.app import bench, cli
 from hexlab.errors import ConfigError, PositionError
+from hexlab.rules.draws import derive_seeds
 
 
 def test_rates_count_all_threads_and_leave_the_first_call_out():
@@ -82,13 +85,13 @@ def test_what_differs_between_two_runs_is_said(tmp_path):
     stored = json.loads(bench.to_json([bench.Measure("naps", "naps", 100.0, 90.0, 110.0, 3, 0.1)], threads=1))
     stored["machine"]["processor"] = "abacus"
     (tmp_path / "run.json").write_text(json.dumps(stored))
-    changes, remarks = bench.compare(measures, tmp_path / "run.json", threads=2)
+    changes, remarks = bench.compare(measures, bench.read_run(tmp_path / "run.json"), threads=2)
     assert [(change.ratio, change.fell) for change in changes] == [(0.95, False)]
     assert len(remarks) == 2
     assert remarks[0].startswith("processor: 'abacus' then")
     assert remarks[1].startswith("threads: 1 then, 2 now")
     with pytest.raises(ConfigError, match="shares no measure with this run: it has naps"):
-        bench.compare([bench.Measure("walks", "walks", 1.0, 1.0, 1.0, 1, 0.0)], tmp_path / "run.json")
+        bench.compare([bench.Measure("walks", "walks", 1.0, 1.0, 1.0, 1, 0.0)], bench.read_run(tmp_path / "run.json"))
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", '{"machine": {}, "settings": {}}'])
@@ -110,6 +113,20 @@ def test_scattered_positions_are_unfinished_and_of_many_lengths():
     assert not boards.finished.any()
     assert len(boards) == 256
     assert len(set(boards.move_count.tolist())) > 8
+
+
+def test_sharpened_priors_are_about_as_sharp_as_a_trained_networks():
+    """By the mean entropy of the prior on scattered 5x5 positions, beside the agent that ships."""
+    positions = bench._scattered_boards(5, 256, 0)
+
+    def entropy(evaluator):
+        prior = mcts.run_search(positions, evaluator, 1, seeds=derive_seeds(0, count=len(positions))).policy
+        return -np.where(prior > 0, prior * np.log(np.maximum(prior, 1e-30)), 0).sum(axis=1).mean()
+
+    fresh = network.NetworkEvaluator(architecture := network.Architecture(5, 64, 4), network.init_params(architecture, seed=0))
+    trained, sharp = entropy(network.pretrained(5)), entropy(fresh.with_params(bench._sharpen(fresh.params)))
+    assert sharp == pytest.approx(trained, rel=0.2)
+    assert entropy(fresh) > 2 * trained
 
 
 def test_nets_are_read_with_their_kind():
