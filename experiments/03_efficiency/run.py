@@ -88,17 +88,18 @@ def read_cells(path: pathlib.Path = _HERE / "arms.toml") -> list[Cell]:
 
 def _make_cell(name, arm, size, seed, table):
     board = table["boards"][str(size)]
-    unknown = set(arm) - {"boards", "change", f"change_{size}", "spend", "spend_5", "predicted", "why", "change_3", "change_4", "change_5"}
+    by_size = {f"{key}_{n}" for key in ("change", "spend", "predicted") for n in arm["boards"]}
+    unknown = set(arm) - {"boards", "change", "spend", "predicted", "why"} - by_size
     if unknown:
         raise ConfigError(f"arm {name!r} has the unknown key {sorted(unknown)[0]!r}")
-    settings = {**table["settings"], "net": board["net"], **arm.get("change", {}), **arm.get(f"change_{size}", {})}
+    settings = {**table["settings"], **board.get("settings", {}), "net": board["net"], **arm.get("change", {}), **arm.get(f"change_{size}", {})}
     kind, _, shape = settings["net"].rpartition(" ")
     width, depth = shape.split("x")
     config = Config(**{**settings, "size": size, "seed": seed, "width": int(width), "depth": int(depth), "net": kind or "dense"})
     budget = arm.get(f"spend_{size}", arm.get("spend", 1.0)) * 10 ** board["cap"]
     samples = max(config.samples_an_iteration, int(budget / count_sample(config)))
     config = dataclasses.replace(config, samples=samples // config.samples_an_iteration * config.samples_an_iteration)
-    return Cell(name, config, board["rated"], tuple(board["openings"]), arm["predicted"])
+    return Cell(name, config, board["rated"], tuple(board["openings"]), arm.get(f"predicted_{size}", arm["predicted"]))
 
 
 def count_sample(config: Config) -> float:
