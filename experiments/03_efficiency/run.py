@@ -40,7 +40,7 @@ class Cell:
     config: Config
     rated: float  # decades of cost below the last snapshot from which snapshots are rated
     openings: tuple[int, int]  # of the first games and of the fresh ones
-    predicted: float  # change of log10 true FLOPs against the base
+    predicted: float  # change of log10 true FLOPs against the base, or against the target where no base is run
 
     @property
     def name(self) -> str:
