@@ -9,10 +9,14 @@ import numpy as np
 
 from hexlab.errors import IllegalMoveError, PositionError
 from hexlab.rules import render
-from hexlab.rules.cells import cell_index, cell_name, check_size, neighbor_table
+from hexlab.rules.cells import cell_index, cell_name, check_size, neighbor_table, transposition
 from hexlab.rules.kernels import EMPTY, STONE, place
 
-__all__ = ["Board", "Color", "LegalMoves", "Outcome"]
+__all__ = ["SWAP_PIECES", "Board", "Color", "LegalMoves", "Outcome"]
+
+SWAP_PIECES = "swap-pieces"
+"""The move by which White takes Black's first stone over, mirrored in the long diagonal that runs down from a1."""
+_SWAP = -1  # how a board remembers it beside the cells of the other moves
 
 
 class Color(enum.IntEnum):
@@ -45,6 +49,8 @@ class Outcome(NamedTuple):
 
 class LegalMoves(Sequence[str]):
     """The moves of one position: a read-only sequence of cell names in the order of cells, which stays as it is when the board moves on.
+
+    A swap is not among them: `Board.can_swap` tells.
 
     >>> moves = Board.from_moves("a1 b2", size=2).legal_moves
     >>> list(moves), len(moves), moves.cells
@@ -91,11 +97,13 @@ class LegalMoves(Sequence[str]):
 class Board:
     """A game of Hex on a board of size n.
 
-    Two boards are equal when their stones and the side to move are; the order of the moves does not matter. A board may be a key
-    of a dictionary as long as nothing is played on it there.
+    Two boards are equal when their stones and the side to move are; the order of the moves and the swap rule do not matter. A board
+    may be a key of a dictionary as long as nothing is played on it there.
 
     Args:
         size: whole number from 1 to 19.
+        swap: whether White may answer Black's first move by ``swap-pieces``: the black stone leaves the board, a white one comes to
+            its mirror image in the long diagonal (a3 becomes c1), and Black is to move.
 
     Raises:
         PositionError: a size that is not supported.
@@ -118,13 +126,17 @@ class Board:
       3 . . . 3
          a b c
     Black (B) joins top and bottom, White (W) left and right. White to move.
+    >>> board = Board.from_moves("a3 swap-pieces", size=3, swap=True)
+    >>> board["a3"], board["c1"], board.turn
+    (None, <Color.WHITE: 1>, <Color.BLACK: 0>)
     """
 
-    __slots__ = ("_cells", "_earlier", "_history", "_size", "_start", "_turn", "_winner")
+    __slots__ = ("_cells", "_earlier", "_history", "_size", "_start", "_swap", "_turn", "_winner")
 
-    def __init__(self, size: int = 11):
+    def __init__(self, size: int = 11, swap: bool = False):
         """Set up the empty board with Black to move."""
         self._size = check_size(size)
+        self._swap = bool(swap)
         self._cells = np.zeros(self._size**2, np.uint8)
         self._turn = Color.BLACK
         self._winner: Color | None = None
@@ -133,12 +145,13 @@ class Board:
         self._earlier: list[np.ndarray] = []
 
     @classmethod
-    def from_moves(cls, moves: str | Iterable[str | int], size: int = 11) -> "Board":
+    def from_moves(cls, moves: str | Iterable[str | int], size: int = 11, swap: bool = False) -> "Board":
         """Play moves from the empty board.
 
         Args:
             moves: names in one string, or a sequence of names and cell numbers.
             size: board size.
+            swap: whether the second move may be ``swap-pieces``.
 
         Raises:
             IllegalMoveError: naming the move and its place in the sequence.
@@ -146,7 +159,7 @@ class Board:
         >>> Board.from_moves("c3 b2", size=5).turn
         <Color.BLACK: 0>
         """
-        board = cls(size)
+        board = cls(size, swap)
         board._push_all(moves)
         return board
 
@@ -221,11 +234,14 @@ class Board:
         """Play a move for the side to move.
 
         Args:
-            move: a cell name such as "c3", or a cell number.
+            move: a cell name such as "c3", a cell number, or "swap-pieces".
 
         Raises:
-            IllegalMoveError: no such cell, an occupied one, or a game that is over.
+            IllegalMoveError: no such cell, an occupied one, a swap that is not allowed, or a game that is over.
         """
+        if isinstance(move, str) and move.strip().lower() == SWAP_PIECES:
+            self._swap_pieces()
+            return
         cell = self.to_cell(move)
         if self._winner is not None:
             raise IllegalMoveError(f"cannot play {move!r}: the game is over, {self._winner} has won; take a move back with pop()")
@@ -234,10 +250,7 @@ class Board:
             raise IllegalMoveError(f"cannot play {move!r}: {holder} has a stone there; choose an empty cell")
         self._earlier.append(self._cells.copy())
         self._history.append(cell)
-        stack = np.empty(len(self._cells), np.int16)
-        if place(self._cells, cell, int(self._turn), self._size, neighbor_table(self._size), stack):
-            self._winner = self._turn
-        self._turn = self._turn.other
+        self._place(cell)
 
     def pop(self) -> str:
         """Take the last move back and return its name.
@@ -250,7 +263,7 @@ class Board:
         self._cells = self._earlier.pop()
         self._winner = None
         self._turn = self._turn.other
-        return cell_name(self._history.pop(), self._size)
+        return self._name(self._history.pop())
 
     @property
     def size(self) -> int:
@@ -275,7 +288,24 @@ class Board:
     @property
     def moves(self) -> tuple[str, ...]:
         """Names of the moves played on this board, oldest first; stones that were set up are not among them."""
-        return tuple(cell_name(cell, self._size) for cell in self._history)
+        return tuple(self._name(cell) for cell in self._history)
+
+    @property
+    def last_cell(self) -> int | None:
+        """The cell where the last move put a stone, or None if nothing was played on this board."""
+        if self._history[-1:] == [_SWAP]:
+            return int(transposition(self._size)[self._history[0]])
+        return self._history[-1] if self._history else None
+
+    @property
+    def swap(self) -> bool:
+        """Whether the game is played with the swap rule."""
+        return self._swap
+
+    @property
+    def can_swap(self) -> bool:
+        """Whether the side to move may play ``swap-pieces``."""
+        return self._swap and self._start is None and len(self._history) == 1 and self._winner is None
 
     @property
     def legal_moves(self) -> LegalMoves:
@@ -301,7 +331,7 @@ class Board:
 
     def copy(self) -> "Board":
         """Return an independent copy with its history."""
-        twin = Board(self._size)
+        twin = Board(self._size, self._swap)
         twin._cells, twin._turn, twin._winner, twin._start = self._cells.copy(), self._turn, self._winner, self._start
         twin._history, twin._earlier = self._history.copy(), self._earlier.copy()
         return twin
@@ -332,12 +362,15 @@ class Board:
 
         >>> Board.from_moves("c3 b2", size=5)
         Board.from_moves('c3 b2', size=5)
+        >>> Board(size=5, swap=True)
+        Board(size=5, swap=True)
         >>> Board.from_text("B. / W.", moves="b1")
         Board.from_text('B . / W .', turn=Color.BLACK, moves='b1')
         """
         moves = " ".join(self.moves)
         if self._start is None:
-            return f"Board.from_moves({moves!r}, size={self._size})" if moves else f"Board(size={self._size})"
+            rules = f"size={self._size}" + (", swap=True" if self._swap else "")
+            return f"Board.from_moves({moves!r}, {rules})" if moves else f"Board({rules})"
         stones, turn = self._start
         rebuilt = f"Board.from_text({render.to_line(np.frombuffer(stones, np.uint8))!r}, turn=Color.{turn.name}"
         return rebuilt + (f", moves={moves!r})" if moves else ")")
@@ -357,6 +390,25 @@ class Board:
             raise IllegalMoveError(f"{move!r} is not a cell: give a name such as 'c3' or a number from 0 to {self._size**2 - 1}")
         cell_name(int(move), self._size)
         return int(move)
+
+    def _name(self, cell: int) -> str:
+        return SWAP_PIECES if cell == _SWAP else cell_name(cell, self._size)
+
+    def _place(self, cell: int) -> None:
+        """Put a stone of the side to move on an empty cell and pass the turn."""
+        stack = np.empty(len(self._cells), np.int16)
+        if place(self._cells, cell, int(self._turn), self._size, neighbor_table(self._size), stack):
+            self._winner = self._turn
+        self._turn = self._turn.other
+
+    def _swap_pieces(self) -> None:
+        if not self.can_swap:
+            rule = "White may, as the second move of a game" if self._swap else "this game is played without the swap rule"
+            raise IllegalMoveError(f"cannot play {SWAP_PIECES!r}: {rule}")
+        self._earlier.append(self._cells)
+        self._history.append(_SWAP)
+        self._cells = np.zeros_like(self._cells)
+        self._place(int(transposition(self._size)[self._history[0]]))
 
     def _push_all(self, moves: str | Iterable[str | int]) -> None:
         if isinstance(moves, str):

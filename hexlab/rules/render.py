@@ -49,7 +49,7 @@ def to_text(board: "Board") -> str:
     size = board.size
     margin = len(str(size))
     letters = " ".join(cell_name(column, size)[0] for column in range(size))
-    last = divmod(board.to_cell(board.moves[-1]), size) if board.moves else None
+    last = None if board.last_cell is None else divmod(board.last_cell, size)
     lines = [" " * (margin + 1 + center(-1, 0)[0]) + letters]
     for row, stones in enumerate(board.stones):
         line = list(" " + " ".join(_SYMBOLS[stone] for stone in stones) + " ")
@@ -159,8 +159,8 @@ def to_svg(
                 f'<polyline points="{way}" fill="none" stroke="{color}" stroke-width="{width}"'
                 ' stroke-linecap="round" stroke-linejoin="round"/>'
             )
-    if mark_last and board.moves and board.to_cell(board.moves[-1]) not in texts:
-        cell = board.to_cell(board.moves[-1])
+    if mark_last and board.last_cell is not None and board.last_cell not in texts:
+        cell = board.last_cell
         x, y = _place(*divmod(cell, size))
         fill, line = (_PAPER, _INK) if stones[cell] == 1 else (_INK, _PAPER)
         at = f'cx="{_number(x)}" cy="{_number(y)}"'
