@@ -3,7 +3,18 @@
 The command line ends in one line and exit code 2 for any of them; a traceback is a defect of hexlab.
 """
 
-__all__ = ["CheckpointError", "ConfigError", "HexlabError", "IllegalMoveError", "PositionError", "RunError", "StoreError"]
+__all__ = [
+    "CheckpointError",
+    "ClusterError",
+    "ConfigError",
+    "HexlabError",
+    "IllegalMoveError",
+    "InUseError",
+    "PositionError",
+    "RunError",
+    "StoreError",
+    "WorkerError",
+]
 
 
 class HexlabError(ValueError):
@@ -28,6 +39,18 @@ class CheckpointError(HexlabError):
 
 class RunError(HexlabError):
     """A run folder that exists already, is missing, or does not hold what was asked of it."""
+
+
+class InUseError(RunError):
+    """A folder that another process is at work on."""
+
+
+class ClusterError(HexlabError):
+    """A cluster that does not answer, or whose workers cannot do this process's work."""
+
+
+class WorkerError(HexlabError):
+    """Work whose workers died, one after the other."""
 
 
 class StoreError(HexlabError):

@@ -7,7 +7,7 @@ import pathlib
 import sys
 from types import TracebackType
 
-from hexlab.errors import RunError
+from hexlab.errors import InUseError, RunError
 
 __all__ = ["Lock", "count_cores", "find_holder", "lock_folder", "memory_bytes", "remove_drafts", "write_whole"]
 
@@ -157,17 +157,20 @@ def lock_folder(folder: pathlib.Path) -> Lock:
     """Return the lock of a run's folder, which one process at a time changes.
 
     Raises:
-        RunError: another process holds it, or the folder cannot be locked.
+        InUseError: another process holds it.
+        RunError: the folder cannot be locked.
     """
     path = folder / "lock"
     try:
         return Lock(path)
     except BlockingIOError:
-        raise RunError(
+        raise InUseError(
             f"{folder} is in use by {find_holder(path)}: wait until it ends, or stop it and try again, or choose another folder"
         ) from None
     except OSError as error:
-        raise RunError(f"{folder} cannot be locked ({error.strerror}): choose a folder on a local disk that you may write to") from error
+        raise RunError(
+            f"{folder} cannot be locked ({error.strerror}): choose a folder that you may write to, on a disk that knows locks"
+        ) from error
 
 
 def _is_at(handle: int, path: pathlib.Path) -> bool:
