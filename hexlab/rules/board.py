@@ -185,17 +185,16 @@ class Board:
         >>> board.turn, board.moves
         (<Color.BLACK: 0>, ())
         """
-        board = cls.from_stones(render.read_stones(text), turn)
-        board._push_all(moves)
-        return board
+        return cls.from_stones(render.read_stones(text), turn, moves)
 
     @classmethod
-    def from_stones(cls, stones, turn: Color | None = None) -> "Board":
+    def from_stones(cls, stones, turn: Color | None = None, moves: str | Iterable[str | int] = ()) -> "Board":
         """Set up the stones of an array.
 
         Args:
             stones: integers of shape [A] or [n, n]: 0 empty, 1 Black, 2 White.
             turn: the side to move, as in `from_text`.
+            moves: moves to play from there.
 
         Raises:
             PositionError: an array of another shape or with other numbers, or stones that leave open whose turn it is.
@@ -228,6 +227,7 @@ class Board:
             turn = Color(int(ahead))
         board._turn = turn
         board._start = (stones.tobytes(), turn)
+        board._push_all(moves)
         return board
 
     def push(self, move: str | int) -> None:

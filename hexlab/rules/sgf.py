@@ -1,26 +1,40 @@
-r"""Game records in the Smart Game Format, in the dialect of HexGui and PlayHex.
+r"""Game records in the Smart Game Format: the dialect of HexGui and PlayHex is written, that of Little Golem is read as well.
 
 A file holds any number of games, ``(;FF[4]GM[11]CA[UTF-8]AP[hexlab:1.0]SZ[5]PB[..]PW[..]RE[B+];B[c3];W[b4]..)``: Black moves first,
-a cell is written by its name, giving up as the move ``resign``. Backslash, ``]``, ``[`` and ``:`` in text wear a backslash. Of a
-game with variations the main line is read. Swaps, passes and stones that were set up are refused, as `Board` knows none of them.
+a cell is written by its name, giving up as the move ``resign``, the swap as ``swap-pieces``. Backslash, ``]``, ``[`` and ``:`` in text
+wear a backslash. Stones that are set up before the first move (``AB``, ``AW``, ``AE``, ``PL``) make the position that a game starts from.
+Of a game with variations the main line is read, and `Game.notes` says so.
 
-Source: https://www.red-bean.com/sgf/ and the reader of HexGui.
+Two words of other programs mean what they mean there:
+
+* ``swap-sides``, and ``swap`` outside Little Golem: the players trade colors and the stones stay, so that White is to move again. Such a
+  game is read as one without a swap whose players have traded names. ``swap-pieces`` means the same in files of HexGui up to 0.9, and
+  where the next move is White's again, as in files of Benzene's tournaments.
+* Little Golem's files (``.hsgf``) name a cell by two letters, column and row, ``aa`` is a1. Their first move is W's, though it is that
+  of the player under ``PB``, who joins top and bottom; ``swap`` is swap-pieces there.
+
+Source: https://www.red-bean.com/sgf/, the readers of HexGui and PlayHex, and games of Little Golem.
 """
 
+import codecs
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
 
 from hexlab.errors import IllegalMoveError, PositionError
-from hexlab.rules.board import Board, Color
-from hexlab.rules.cells import MAX_SIZE, check_size
+from hexlab.rules.board import SWAP_PIECES, Board, Color
+from hexlab.rules.cells import MAX_SIZE, cell_index, cell_name, check_size
 
-__all__ = ["Game", "read", "write"]
+__all__ = ["Game", "load", "read", "write"]
 
 _LETTERS = "BW"
 _TOKEN = re.compile(r"\s*([();]|[A-Za-z]+|\[(?:[^\]\\]|\\.)*\])", re.DOTALL)
-_MOVES_REFUSED = ("swap-pieces", "swap-sides", "swap", "pass", "forfeit")
 _SETUP = ("AB", "AW", "AE")
+_SWAPS = (SWAP_PIECES, "swap-sides", "swap")
+_GIVING_UP = ("resign", "forfeit")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +43,14 @@ class Game:
 
     Attributes:
         size: board size n.
-        moves: cell numbers in order of play, Black's first, as a tuple. Names, or one string of names, are turned into numbers.
+        moves: cell numbers in order of play as a tuple, with "swap-pieces" in second place where White swapped. Names, or one string
+            of names, are turned into numbers.
         black: name of Black's player, "" where unknown.
         white: name of White's player.
         winner: who won, or None for a game that is not over. Left out, it follows from the moves.
         comment: free text about the game.
+        start: the position that the moves start from, or None for the empty board with Black to move.
+        notes: what a reader left out or took in another sense; games are equal whatever their notes.
 
     Raises:
         IllegalMoveError: a move that the rules do not allow.
@@ -44,6 +61,8 @@ class Game:
     (<Color.BLACK: 0>, False)
     >>> Game(3, "b2 a1", winner=Color.BLACK).resigned
     True
+    >>> Game(3, "a3 swap-pieces").board().turn
+    <Color.BLACK: 0>
     """
 
     size: int
@@ -52,14 +71,21 @@ class Game:
     white: str = ""
     winner: Color | None = None
     comment: str = ""
+    start: Board | None = None
+    notes: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     def __post_init__(self):
         """Play the moves, and settle the winner."""
-        board = Board.from_moves(self.moves, check_size(self.size))
+        size = check_size(self.size)
+        if self.start is not None and self.start.size != size:
+            raise PositionError(f"a game of size {size} cannot start from a position of size {self.start.size}")
+        start = None if self.start is None else Board.from_stones(self.start.stones, self.start.turn)
+        board = _play(start, self.moves, size, swap=True)
         if board.winner is not None and self.winner not in (None, board.winner):
             raise PositionError(f"the record says that {Color(self.winner)} has won, but by its moves {board.winner} has")
         winner = board.winner if self.winner is None else Color(self.winner)
-        object.__setattr__(self, "moves", tuple(board.to_cell(move) for move in board.moves))
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "moves", tuple(move if move == SWAP_PIECES else board.to_cell(move) for move in board.moves))
         object.__setattr__(self, "winner", winner)
         object.__setattr__(self, "black", " ".join(self.black.split()))
         object.__setattr__(self, "white", " ".join(self.white.split()))
@@ -71,7 +97,7 @@ class Game:
 
     def board(self) -> Board:
         """Return the last position, with its history."""
-        return Board.from_moves(self.moves, self.size)
+        return _play(self.start, self.moves, self.size, swap=SWAP_PIECES in self.moves)
 
 
 def write(game: Game) -> str:
@@ -86,7 +112,14 @@ def write(game: Game) -> str:
     head += [f"{key}[{_escape(text)}]" for key, text in (("PB", game.black), ("PW", game.white), ("C", game.comment)) if text]
     if game.winner is not None:
         head.append(f"RE[{_LETTERS[game.winner]}+{'Resign' if resigned else ''}]")
-    nodes = [f";{_LETTERS[ply % 2]}[{name}]" for ply, name in enumerate(board.moves)]
+    first = Color.BLACK
+    if game.start is not None:
+        first, stones = game.start.turn, game.start.stones.ravel()
+        for color in Color:
+            names = [f"[{cell_name(int(cell), game.size)}]" for cell in np.flatnonzero(stones == color + 1)]
+            head += [f"A{_LETTERS[color]}{''.join(names)}"] if names else []
+        head.append(f"PL[{_LETTERS[first]}]")
+    nodes = [f";{_LETTERS[(first + ply) % 2]}[{name}]" for ply, name in enumerate(board.moves)]
     if game.winner is not None and resigned:
         nodes.append(f";{_LETTERS[game.winner.other]}[resign]")
     return f"(;{''.join(head)}{''.join(nodes)})\n"
@@ -96,17 +129,17 @@ def read(text: str) -> list[Game]:
     """Return the games of an SGF text.
 
     Raises:
-        PositionError: text that is no SGF, another game than Hex, a board that is not square or not supported, a swap, a pass,
-            stones that were set up, or a result that the moves contradict.
+        PositionError: text that is no SGF, another game than Hex, a board that is not square or not supported, a pass, stones that
+            are set up amid the moves, or a result that the moves contradict.
         IllegalMoveError: a move that the rules do not allow.
 
     >>> read("(;FF[4]GM[11]SZ[5]PB[Ann]PW[Bob]RE[W+Resign];B[c3];W[b4];B[resign])")[0].winner
     <Color.WHITE: 1>
     """
     games = []
-    for number, nodes in enumerate(_main_lines(text), 1):
+    for number, (nodes, left_out) in enumerate(_main_lines(text), 1):
         try:
-            games.append(_interpret(nodes))
+            games.append(_interpret(nodes, left_out))
         except (PositionError, IllegalMoveError) as error:
             raise type(error)(f"game {number} of the record: {error}") from None
     if not games:
@@ -114,13 +147,42 @@ def read(text: str) -> list[Game]:
     return games
 
 
+def load(path: Path | str) -> list[Game]:
+    """Return the games of a file, in the encoding that its ``CA`` names; without one in UTF-8, or else in Latin-1, the standard's own.
+
+    Raises:
+        OSError: no such file.
+        PositionError: an encoding that is unknown or does not fit, and as `read`.
+        IllegalMoveError: as `read`.
+    """
+    content = Path(path).read_bytes()
+    named = re.search(rb"CA\s*\[([^\]\\]{1,40})\]", content)
+    encoding = named[1].decode("latin-1").strip() if named else "utf-8"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    try:
+        return read(content.decode(encoding))
+    except LookupError:
+        raise PositionError(f"{path} names the encoding CA[{encoding}], which is not known: save it as UTF-8") from None
+    except UnicodeDecodeError as error:
+        if named:
+            raise PositionError(f"{path} says CA[{encoding}], but that does not fit ({error}): save it as UTF-8") from None
+        return read(content.decode("latin-1"))
+
+
+def _play(start: Board | None, moves: Sequence[int | str], size: int, swap: bool) -> Board:
+    if start is None:
+        return Board.from_moves(moves, size, swap)
+    return Board.from_stones(start.stones, start.turn, moves)
+
+
 _Node = dict[str, list[str]]
 
 
-def _main_lines(text: str) -> Iterator[list[_Node]]:
-    """Yield each game's nodes, first variations only."""
+def _main_lines(text: str) -> Iterator[tuple[list[_Node], int]]:
+    """Yield each game's nodes, first variations only, with the number of the others."""
     text = text.removeprefix("\ufeff")
-    at, depth, skipped = 0, 0, 0
+    at, depth, skipped, left_out = 0, 0, 0, 0
     nodes: list[_Node] = []
     closed = False  # the main line has ended; what follows in this game are other variations
     key = ""
@@ -134,6 +196,7 @@ def _main_lines(text: str) -> Iterator[list[_Node]]:
         if token == "(":
             depth += 1
             skipped += closed
+            left_out += closed
         elif token == ")":
             depth -= 1
             if depth < 0:
@@ -141,8 +204,8 @@ def _main_lines(text: str) -> Iterator[list[_Node]]:
             skipped -= skipped > 0
             closed = True
             if depth == 0:
-                yield nodes
-                nodes, closed = [], False
+                yield nodes, left_out
+                nodes, closed, left_out = [], False, 0
         elif depth == 0:
             raise PositionError(f"the record has {token!r} outside a game, at character {match.start(1)}: a game starts with '(;'")
         elif skipped:
@@ -160,38 +223,103 @@ def _main_lines(text: str) -> Iterator[list[_Node]]:
         raise PositionError(f"the record ends within a game, after {_shorten(text[-20:])}: the file is cut off")
 
 
-def _interpret(nodes: list[_Node]) -> Game:
+def _interpret(nodes: list[_Node], left_out: int) -> Game:
     root = nodes[0] if nodes else {}
     kind = root.get("GM", ["11"])[0].strip()
     if kind != "11":
         raise PositionError(f"GM[{kind}] is another game: Hex is GM[11]")
+    size = _read_size(root)
+    played = _list_moves(nodes)
+    golem = any(re.fullmatch("[a-z]{2}", move) for _, move, _ in played)
+    if golem and played[0][0] is Color.WHITE:
+        played = [(color.other, move, quoted) for color, move, quoted in played]
+    start = _read_start(nodes, size, played[0][0] if played else None)
+    first = Color.BLACK if start is None else start.turn
+    notes = [f"variations left out: {left_out}"] if left_out else []
     moves: list[str] = []
     resigned: Color | None = None
-    for node in nodes:
-        setup = [key for key in _SETUP if key in node]
-        if setup:
-            raise PositionError(f"{setup[0]}[{node[setup[0]][0]}] sets up stones: only games from the empty board can be read")
-        for color in Color:
-            for value in node.get(_LETTERS[color], []):
-                move = value.strip().lower()
-                played = f"{_LETTERS[color]}[{value}], move {len(moves) + 1},"
-                if resigned is not None:
-                    raise PositionError(f"{played} comes after {resigned} has resigned")
-                if move == "resign":
-                    resigned = color
-                elif move in _MOVES_REFUSED:
-                    raise PositionError(f"{played} cannot be read: games with a swap, a pass or a forfeit are not supported")
-                elif color != len(moves) % 2:
-                    raise PositionError(f"{played} is out of turn: it is {color.other}'s, Black moves first")
-                else:
-                    moves.append(move)
-    winner = _read_result(root.get("RE", [""])[0])
+    traded = False
+    for number, (color, move, quoted) in enumerate(played, 1):
+        if resigned is not None:
+            raise PositionError(f"{quoted}, move {number}, comes after {resigned} has resigned")
+        if move in _GIVING_UP:
+            resigned = color
+            notes += [f"{quoted} is read as giving up"] if move == "forfeit" else []
+        elif color != (first + len(moves)) % 2:
+            rule = ", Black moves first" if start is None else ""
+            raise PositionError(f"{quoted}, move {number}, is out of turn: it is {color.other}'s{rule}")
+        elif move == "pass":
+            raise PositionError(f"{quoted}, move {number}, cannot be read: Hex is played here without a pass")
+        elif move not in _SWAPS:
+            moves.append(_name(move) if golem else move)
+        elif start is not None or len(moves) != 1 or traded:
+            raise PositionError(f"{quoted}, move {number}, cannot be read: White may swap, as the second move of a game")
+        elif golem or (move == SWAP_PIECES and not _means_sides(root, played[number:])):
+            moves.append(SWAP_PIECES)
+        else:
+            traded = True
+            notes.append(f"{quoted}: the players trade colors, the stones stay")
+    winner = None if traded else _read_result(root.get("RE", [""])[0])  # after a trade RE may mean the stones or the player
     if resigned is not None:
         if winner is resigned:
             raise PositionError(f"the record says that {winner} has won, but {resigned} resigns")
         winner = resigned.other
-    comment = root.get("C", root.get("GC", [""]))[0]
-    return Game(_read_size(root), moves, root.get("PB", [""])[0], root.get("PW", [""])[0], winner, comment)
+    black, white = (root.get(key, [""])[0] for key in (("PW", "PB") if traded else ("PB", "PW")))
+    return Game(size, moves, black, white, winner, root.get("C", root.get("GC", [""]))[0], start, tuple(notes))
+
+
+def _list_moves(nodes: list[_Node]) -> list[tuple[Color, str, str]]:
+    """Return the color, the move in small letters and the property as it was written of every move."""
+    return [
+        (color, value.strip().lower(), f"{_LETTERS[color]}[{value}]")
+        for node in nodes
+        for color in Color
+        for value in node.get(_LETTERS[color], [])
+    ]
+
+
+def _read_start(nodes: list[_Node], size: int, first: Color | None) -> Board | None:
+    """Return the position that is set up before the first move, or None where there is none."""
+    moved = False
+    stones: np.ndarray | None = None
+    turn = None
+    for node in nodes:
+        setup = [key for key in _SETUP if key in node]
+        moved = moved or "B" in node or "W" in node
+        if setup and moved:
+            quoted = f"{setup[0]}[{node[setup[0]][0]}]"
+            raise PositionError(f"{quoted} sets up stones amid the moves: only those set up before the first move can be read")
+        for key in setup:
+            stones = np.zeros(size * size, np.uint8) if stones is None else stones
+            for value in node[key]:
+                stones[cell_index(value, size)] = ("AE", "AB", "AW").index(key)
+        if "PL" in node and not moved:
+            turn = _read_color(node["PL"][0])
+    if stones is None:
+        return Board.from_stones(np.zeros(size * size, np.uint8), turn) if turn is Color.WHITE else None
+    ahead = np.count_nonzero(stones == 1) - np.count_nonzero(stones == 2)
+    turn = first if turn is None else turn
+    return Board.from_stones(stones, Color.BLACK if turn is None and ahead not in (0, 1) else turn)
+
+
+def _means_sides(root: _Node, following: list[tuple[Color, str, str]]) -> bool:
+    """Tell whether a file says swap-pieces where the stones stay: HexGui's up to 0.9, and those where White moves again."""
+    old = re.match(r"HexGui:0\.[0-9](?![0-9])", root.get("AP", [""])[0])
+    return bool(old) or (bool(following) and following[0][0] is Color.WHITE and following[0][1] not in _GIVING_UP)
+
+
+def _name(letters: str) -> str:
+    """Return the name of a cell that Little Golem writes with two letters.
+
+    >>> _name("ij")
+    'i10'
+    """
+    return f"{letters[0]}{ord(letters[1]) - ord('a') + 1}"
+
+
+def _read_color(given: str) -> Color | None:
+    match = re.match(r"\s*([BW]|Black|White)\b", given, re.IGNORECASE)
+    return None if match is None else Color(_LETTERS.index(match[1][0].upper()))
 
 
 def _read_size(root: _Node) -> int:
@@ -203,8 +331,7 @@ def _read_size(root: _Node) -> int:
 
 
 def _read_result(given: str) -> Color | None:
-    match = re.match(r"\s*([BW]|Black|White)\+", given, re.IGNORECASE)
-    return None if match is None else Color(_LETTERS.index(match[1][0].upper()))
+    return _read_color(given) if re.match(r"\s*\w+\s*(\+|$)", given) else None
 
 
 def _escape(text: str) -> str:

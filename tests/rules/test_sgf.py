@@ -1,8 +1,9 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recorded_games import games
 
-from hexlab.errors import IllegalMoveError, PositionError
+from hexlab.errors import HexlabError, IllegalMoveError, PositionError
 from hexlab.rules import Board, Color, sgf
 
 FINISHED = "b2 a1 b1 c1 b3"
@@ -35,22 +36,23 @@ def test_text_is_escaped():
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.data())
-def test_games_come_back_as_they_were(data):
-    games = []
-    for _ in range(data.draw(st.integers(1, 3))):
-        size = data.draw(st.integers(1, 7))
-        board = Board(size)
-        for cell in data.draw(st.permutations(range(size * size)))[: data.draw(st.integers(0, 30))]:
-            if board.winner is None:
-                board.push(cell)
-        text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
-        winner = board.winner if board.winner is not None else data.draw(st.sampled_from([None, *Color]))
-        games.append(sgf.Game(size, board.moves, data.draw(text), data.draw(text), winner, data.draw(text)))
+@given(st.lists(games(), min_size=1, max_size=3))
+def test_games_come_back_as_they_were(games):
     text = "".join(sgf.write(game) for game in games)
     assert sgf.read(text) == games
     assert "".join(sgf.write(game) for game in sgf.read(text)) == text
-    assert games[0].board().moves == tuple(sgf.read(text)[0].board().moves)
+    assert [game.board().moves for game in sgf.read(text)] == [game.board().moves for game in games]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from("(;)[]\\: BWabc123SZGMREAPL+-swap\n"), max_size=60), st.text(max_size=20))
+def test_whatever_is_read_is_games_or_an_error_of_ours(body, tail):
+    for text in (body, tail, f"(;GM[11]SZ[3]{body})", f"(;SZ[4];B[a2]{body};W[{tail}])"):
+        try:
+            games = sgf.read(text)
+        except HexlabError:
+            continue
+        assert sgf.read("".join(map(sgf.write, games))) == games
 
 
 def test_a_record_of_hexgui_is_read():
@@ -65,6 +67,103 @@ def test_a_record_of_hexgui_is_read():
 def test_the_main_line_of_variations_is_read():
     games = sgf.read("(;GM[11]SZ[3];B[a1](;W[b2];B[c1](;W[a2])(;W[a3]))(;W[c3](;B[b1])))(;GM[11]SZ[2](;B[b1])(;B[a1]))")
     assert [game.board().moves for game in games] == [("a1", "b2", "c1", "a2"), ("b1",)]
+
+
+def test_variations_that_are_left_out_are_counted():
+    games = sgf.read("(;GM[11]SZ[3];B[a1](;W[b2])(;W[c3](;B[b1])))(;GM[11]SZ[2];B[b1])")
+    assert [game.notes for game in games] == [("variations left out: 2",), ()]
+
+
+def test_the_swap_is_a_move_of_the_record():
+    game = sgf.Game(3, "a3 swap-pieces b1", winner=Color.BLACK)
+    assert game.moves == (6, "swap-pieces", 1)
+    assert sgf.write(game) == "(;FF[4]GM[11]CA[UTF-8]AP[hexlab:1.0]SZ[3]RE[B+Resign];B[a3];W[swap-pieces];B[b1];W[resign])\n"
+    assert sgf.read(sgf.write(game)) == [game]
+    assert game.board()["c1"] is Color.WHITE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(;AP[HexGui:0.10.GIT]FF[4]GM[11]SZ[5]PB[Ann]PW[Bob];B[a3];W[swap-sides];W[c3];B[d2])",
+        "(;AP[HexGui:0.9.GIT]FF[4]GM[11]SZ[5]PB[Ann]PW[Bob];B[a3];W[swap-pieces];W[c3];B[d2])",
+        "(;AP[HexGui:0.9]FF[4]GM[11]SZ[5]PB[Ann]PW[Bob];B[a3];W[swap-pieces];W[c3];B[d2])",
+        "(;FF[4]GM[11]SZ[5]PB[Ann]PW[Bob]RE[W+];B[a3];W[swap];W[c3];B[d2])",
+        "(\n;GM[11]SZ[5]PB[Ann]PW[Bob]\nRE[?]US[twogtp.py]\n;B[a3]\n;W[swap-pieces]\n;W[c3]\n;B[d2]\n)\n",
+    ],
+    ids=["swap-sides", "HexGui 0.9.GIT", "HexGui 0.9", "swap", "twogtp"],
+)
+def test_where_players_swap_sides_the_stones_stay_and_the_names_trade(text):
+    game = sgf.read(text)[0]
+    assert (game.board().moves, game.black, game.white, game.winner) == (("a3", "c3", "d2"), "Bob", "Ann", None)
+    assert game.notes[0].endswith("]: the players trade colors, the stones stay")
+
+
+def test_swap_pieces_of_newer_programs_moves_the_stone():
+    for program in ("HexGui:0.10.GIT", "PlayHex:0.0.0", "HexGui:1.0"):
+        game = sgf.read(f"(;FF[4]CA[UTF-8]AP[{program}]GM[11]SZ[11]PB[Test]PW[Alcalyn];B[f3];W[swap-pieces];B[d4])")[0]
+        assert (game.board().moves, game.board()["c6"], game.black) == (("f3", "swap-pieces", "d4"), Color.WHITE, "Test")
+
+
+def test_games_of_little_golem_are_read():
+    """Two games as its server writes them: cells of two letters, W's moves those of the player under PB, who joins top and bottom."""
+    plain, swapped = sgf.read(
+        "(;FF[4]EV[hex.ch.32.2.1]PB[Ann]PW[Bob]SZ[13]RE[B]GC[game #1612755]SO[https://www.littlegolem.net];W[am];B[ii];W[de];B[resign])"
+        "(;FF[4]EV[hex.ch.23.1.1]PB[Ann]PW[Bob]SZ[13]RE[W]GC[ game #1139802];W[mf];B[swap];W[kj];B[ie];W[resign])"
+    )
+    assert (plain.board().moves, plain.winner, plain.black) == (("a13", "i9", "d5"), Color.BLACK, "Ann")
+    assert plain.comment == "game #1612755"
+    assert (swapped.board().moves, swapped.winner) == (("m6", "swap-pieces", "k10", "i5"), Color.WHITE)
+    assert swapped.board()["f13"] is Color.WHITE
+
+
+def test_stones_that_are_set_up_make_the_start():
+    """As in the problems of Benzene's test suite: the stones in a node of their own, nothing about whose turn it is."""
+    game = sgf.read("(;AP[HexGui:0.2]FF[4]GM[11]SZ[4];AB[c2]\nAW[b1][c1][d1]AE[c1])")[0]
+    assert game.start == game.board() == Board.from_text(". W . W / . . B . / . . . . / . . . .", turn=Color.BLACK)
+    played = sgf.read("(;GM[11]SZ[3]AB[a3]AW[a1]PL[W];W[b2];B[c1])")[0]
+    assert played.board().moves == ("b2", "c1")
+    assert sgf.write(played) == "(;FF[4]GM[11]CA[UTF-8]AP[hexlab:1.0]SZ[3]AB[a3]AW[a1]PL[W];W[b2];B[c1])\n"
+    assert sgf.read("(;GM[11]SZ[3]PL[W];W[b2])")[0].board()["b2"] is Color.WHITE
+    assert sgf.read("(;GM[11]SZ[3]PL[B];B[b2])")[0].start is None
+
+
+def test_a_game_starts_on_a_board_of_its_size():
+    with pytest.raises(PositionError, match="a game of size 4 cannot start from a position of size 3"):
+        sgf.Game(4, "", start=Board(3))
+
+
+def test_a_forfeit_gives_up():
+    game = sgf.read("(;GM[11]SZ[5];B[c3];W[forfeit])")[0]
+    assert (game.winner, game.notes) == (Color.BLACK, ("W[forfeit] is read as giving up",))
+
+
+@pytest.mark.parametrize(
+    ("named", "encoding"),
+    [
+        ("UTF-8", "utf-8"),
+        ("UTF-8", "utf-8-sig"),
+        ("ISO-8859-1", "latin-1"),
+        ("cp1252", "cp1252"),
+        (None, "utf-8"),
+        (None, "latin-1"),
+        (None, "utf-16"),
+    ],
+)
+def test_files_are_read_in_their_encoding(named, encoding, tmp_path):
+    path = tmp_path / "game.sgf"
+    path.write_bytes(f"(;GM[11]{f'CA[{named}]' if named else ''}SZ[3]PB[Müller é];B[b2])".encode(encoding))
+    assert sgf.load(path)[0].black == "Müller é"
+
+
+def test_encodings_that_cannot_be_read_are_named(tmp_path):
+    path = tmp_path / "game.sgf"
+    path.write_bytes(b"(;GM[11]CA[klingon]SZ[3])")
+    with pytest.raises(PositionError, match=r"game.sgf names the encoding CA\[klingon\], which is not known: save it as UTF-8"):
+        sgf.load(path)
+    path.write_bytes(b"(;GM[11]CA[UTF-8]SZ[3]PB[\xff])")
+    with pytest.raises(PositionError, match=r"game.sgf says CA\[UTF-8\], but that does not fit"):
+        sgf.load(path)
 
 
 def test_boards_may_be_given_by_both_sides_and_default_to_eleven():
@@ -90,9 +189,17 @@ def test_boards_may_be_given_by_both_sides_and_default_to_eleven():
         ("(;GM[11]SZ[5];B[a1];W[a1])", IllegalMoveError, "move 2: cannot play 'a1': Black has a stone there"),
         ("(;GM[11]SZ[5];W[a1])", PositionError, r"W\[a1\], move 1, is out of turn: it is Black's"),
         ("(;GM[11]SZ[5];B[a1];B[a2])", PositionError, r"B\[a2\], move 2, is out of turn: it is White's"),
-        ("(;GM[11]SZ[5];B[a1];W[swap-pieces])", PositionError, r"W\[swap-pieces\], move 2, cannot be read: games with a swap"),
-        ("(;GM[11]SZ[5]AB[a1])", PositionError, r"AB\[a1\] sets up stones"),
-        ("(;GM[11]SZ[5];B[resign];W[a1])", PositionError, r"W\[a1\], move 1, comes after Black has resigned"),
+        ("(;GM[11]SZ[5];B[swap-pieces])", PositionError, r"B\[swap-pieces\], move 1, cannot be read: White may swap, as the second"),
+        ("(;GM[11]SZ[5];B[a1];W[b1];B[swap])", PositionError, r"B\[swap\], move 3, cannot be read: White may swap"),
+        ("(;GM[11]SZ[5];B[a1];W[swap-sides];W[swap])", PositionError, r"W\[swap\], move 3, cannot be read: White may swap"),
+        ("(;GM[11]SZ[5];B[a1];W[swap-pieces];B[c5];B[c4])", PositionError, r"B\[c4\], move 4, is out of turn: it is White's"),
+        ("(;GM[11]SZ[5];B[pass])", PositionError, r"B\[pass\], move 1, cannot be read: Hex is played here without a pass"),
+        ("(;GM[11]SZ[5];B[a1]AB[b2])", PositionError, r"AB\[b2\] sets up stones amid the moves"),
+        ("(;GM[11]SZ[5]AB[b6])", IllegalMoveError, "cell 'b6' is off the board"),
+        ("(;GM[11]SZ[3]AB[a1][a2][a3];B[b1])", PositionError, "Black has won this position and cannot be to move"),
+        ("(;GM[11]SZ[5]AB[b2];W[a1];W[a2])", PositionError, r"W\[a2\], move 2, is out of turn: it is Black's$"),
+        ("(;SZ[5];W[az])", IllegalMoveError, "move 1: cell 'a26' is off the board"),
+        ("(;GM[11]SZ[5];B[resign];W[a1])", PositionError, r"W\[a1\], move 2, comes after Black has resigned"),
         ("(;GM[11]SZ[5]RE[B+];B[resign])", PositionError, "says that Black has won, but Black resigns"),
         ("(;GM[11]SZ[1]RE[W+];B[a1])", PositionError, "says that White has won, but by its moves Black has"),
         ("(;GM[11]SZ[1];B[a1])(;GM[11]SZ[1];B[a1];W[a1])", IllegalMoveError, "game 2 of the record: move 2: .*the game is over"),
