@@ -56,7 +56,7 @@ def test_every_module_says_what_it_is_and_what_it_offers(path):
     if "__getattr__" not in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}:
         defined = set()
         for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 defined.add(node.name)
             elif isinstance(node, ast.Import | ast.ImportFrom):
                 defined |= {alias.asname or alias.name for alias in node.names}
@@ -69,7 +69,7 @@ def test_every_module_says_what_it_is_and_what_it_offers(path):
 def test_every_public_function_is_documented(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{module_name(path)}.{node.name} has no docstring"
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``hexlab reproduce | train | resume | verify | play | solve | bench | figures``.
+"""The command line: ``hexlab reproduce | train | resume | verify | play | web | solve | bench | figures``.
 
 Commands only compose what the rooms offer, and load a room when they need it, so that ``hexlab --help`` answers at once.
 Whatever a user can get wrong ends in one line on stderr and exit code 2, an interrupt in 130.
@@ -177,6 +177,29 @@ class Play:
 
 
 @dataclasses.dataclass(frozen=True)
+class Web:
+    """Serve a page on this machine: play an agent, watch it think, step through its search, watch runs learn."""
+
+    dials: ClassVar[str] = "give a folder with fewer runs (--runs)"
+
+    host: str = "127.0.0.1"
+    """Address to listen on. The default answers this machine alone; others let everyone who reaches it play."""
+    port: int = 8765
+    """Port to listen on; 0 takes a free one."""
+    runs: Path = Path("runs")
+    """Folder in which runs and the tables of tournaments are looked for."""
+
+    def run(self) -> None:
+        """Serve until interrupted."""
+        try:
+            from hexlab.app.web.server import serve
+        except ModuleNotFoundError as error:
+            raise ConfigError(f"the page needs {error.name}, which is not installed: python -m pip install 'hexlab[web]'") from None
+        with contextlib.suppress(KeyboardInterrupt):
+            serve(self.runs, self.host, self.port)
+
+
+@dataclasses.dataclass(frozen=True)
 class Solve:
     """Tell who wins a position on boards up to 6x6, and by which moves."""
 
@@ -289,6 +312,7 @@ COMMANDS: dict[str, type] = {
     "resume": Resume,
     "verify": Verify,
     "play": Play,
+    "web": Web,
     "solve": Solve,
     "bench": Bench,
     "figures": Figures,

@@ -1,0 +1,139 @@
+"""The agents that the page offers: those of the package, those of the runs in a folder, and two that need no network."""
+
+import dataclasses
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hexlab.app.web.learning import find_run, find_runs
+from hexlab.app.web.safety import Refusal
+from hexlab.errors import ConfigError
+from hexlab.protocols import Evaluator
+from hexlab.rules import MAX_SIZE, Boards, cell_name
+
+__all__ = ["Agent", "Agents", "pick_fair_opening"]
+
+_KEPT = 16  # evaluators in memory
+_BATCH = 64  # rows of a network call: the smallest shape, since games come by the dozen
+_SHIPPED, _RUN = "pretrained:", "run:"
+_SOLVED_SIZES = tuple(range(2, 6))  # 6x6 takes the solver seconds a position
+
+
+@dataclasses.dataclass(frozen=True)
+class Agent:
+    """An agent that can be chosen.
+
+    Attributes:
+        key: what the page calls it: "pretrained:5", "run:" and the run's name, "rollouts", "perfect".
+        title: a few words for a menu.
+        sizes: board sizes that it plays.
+        snapshots: numbers of a run's snapshots, increasing; none for others.
+    """
+
+    key: str
+    title: str
+    sizes: tuple[int, ...]
+    snapshots: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for the page."""
+        return dataclasses.asdict(self)
+
+
+class Agents:
+    """Finds and loads agents; asked by any thread.
+
+    Args:
+        folder: where runs are looked for.
+    """
+
+    def __init__(self, folder: Path):
+        """Remember the folder; nothing is loaded yet."""
+        self.folder = folder
+        self._evaluators: OrderedDict[tuple[str, int, int | None], Evaluator] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def list(self) -> list[Agent]:
+        """Return all agents, those of the package first."""
+        shipped = [Agent(f"{_SHIPPED}{size}", f"Shipped {size}×{size} network", (size,)) for size in _shipped_sizes()]
+        runs = [
+            Agent(f"{_RUN}{run.name}", f"Run {run.name} ({run.size}×{run.size})", (run.size,), run.snapshots)
+            for run in find_runs(self.folder)
+            if run.snapshots
+        ]
+        return [
+            *shipped,
+            *runs,
+            Agent("rollouts", "Random playouts, no network", tuple(range(2, MAX_SIZE + 1))),
+            Agent("perfect", "Perfect play (solver)", _SOLVED_SIZES),
+        ]
+
+    def find(self, key: str, size: int, snapshot: int | None = None) -> Agent:
+        """Return an agent by its key.
+
+        Raises:
+            Refusal: no such agent.
+            ConfigError: a board that it does not play, or a snapshot that it does not have.
+        """
+        agent = next((agent for agent in self.list() if agent.key == key), None)
+        if agent is None:
+            raise Refusal(404, f"there is no agent {key[:100]!r}: choose one of the list")
+        if size not in agent.sizes:
+            raise ConfigError(f"{agent.title} does not play {size}×{size}: it plays {_list_sizes(agent.sizes)}")
+        if snapshot is not None and snapshot not in agent.snapshots:
+            raise ConfigError(f"{agent.title} has no snapshot {snapshot}: it has {', '.join(map(str, agent.snapshots)) or 'none'}")
+        return agent
+
+    def load(self, key: str, size: int, snapshot: int | None = None) -> Evaluator:
+        """Return an agent's evaluator, the same one whenever it is asked for while it is in use; may take seconds.
+
+        Raises:
+            HexlabError: no such agent, or a file that cannot be read.
+        """
+        with self._lock:
+            name = (key, size, snapshot)
+            if name not in self._evaluators:
+                self._evaluators[name] = self._make(*name)
+                while len(self._evaluators) > _KEPT:
+                    self._evaluators.popitem(last=False)
+            self._evaluators.move_to_end(name)
+            return self._evaluators[name]
+
+    def _make(self, key: str, size: int, snapshot: int | None) -> Evaluator:
+        from hexlab import mcts
+
+        if key == "rollouts":
+            return mcts.rollouts(games=16)
+        if key == "perfect":
+            return mcts.solved(size)
+        from hexlab import network
+
+        if key.startswith(_SHIPPED):
+            return network.pretrained(size, batch=_BATCH)
+        return network.load(find_run(self.folder, key.removeprefix(_RUN)).path, snapshot, batch=_BATCH)
+
+
+def pick_fair_opening(evaluator: Evaluator, size: int) -> str:
+    """Return the first move that an evaluator thinks leaves both sides the same chance: the one to play where White may swap.
+
+    >>> from hexlab import mcts
+    >>> pick_fair_opening(mcts.solved(3), 3)
+    'a1'
+    """
+    cells = np.arange(size * size)
+    values = evaluator(Boards.empty(size, size * size).play(cells)).values
+    return cell_name(int(np.abs(values).argmin()), size)
+
+
+def _shipped_sizes() -> list[int]:
+    import importlib.resources
+
+    folder = importlib.resources.files("hexlab").joinpath("data", "agents")
+    return sorted(int(entry.name.partition("x")[0]) for entry in folder.iterdir() if entry.name.endswith(".safetensors"))
+
+
+def _list_sizes(sizes: tuple[int, ...]) -> str:
+    return f"{sizes[0]}×{sizes[0]}" + (f" to {sizes[-1]}×{sizes[-1]}" if len(sizes) > 1 else "")

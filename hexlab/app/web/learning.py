@@ -1,0 +1,285 @@
+"""What runs and tournaments left in a folder, as the page shows it: read from files alone, without JAX.
+
+A run may be going on in another process, and any line of its files may be half written: what cannot be read yet is left out.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hexlab.app.web.safety import Refusal
+from hexlab.errors import HexlabError
+
+__all__ = ["CURVES", "Run", "find_run", "find_runs", "find_tournaments", "read_curves", "read_games", "read_tournament"]
+
+CURVES = ("policy_loss", "value_loss", "search_kl", "policy_entropy", "value_explained", "calibration_error", "game_length", "black_wins")
+"""Fields of ``metrics.jsonl`` that are drawn over the positions played."""
+
+_DEPTH = 4  # folders that a run may lie below the one that is searched
+_MOST_RUNS = 500
+_MOST_POINTS = 400
+_FRESH_SECONDS = 2.0  # how long a listing of the folders is good for
+_LIVE_SECONDS = 60.0  # a run that wrote this recently goes on
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A training run.
+
+    Attributes:
+        name: path below the folder that was searched, with slashes.
+        path: its folder.
+        key: hash of its settings, its name in tables; "" if it has no snapshot yet.
+        size: board size.
+        network: kind and measures, such as "dense 64×4".
+        recipe: search recipe of self-play.
+        simulations: of a self-play move.
+        seed: of the run.
+        iteration: iterations that are done.
+        iterations: iterations of the whole run.
+        samples: positions played.
+        games: games finished.
+        snapshots: numbers of its snapshots, increasing.
+        live: whether it wrote something within the last minute and is not done.
+    """
+
+    name: str
+    path: Path
+    key: str
+    size: int
+    network: str
+    recipe: str
+    simulations: int
+    seed: int
+    iteration: int
+    iterations: int
+    samples: int
+    games: int
+    snapshots: tuple[int, ...]
+    live: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for the page."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "path"}
+
+
+_listings: dict[Path, tuple[float, list[Run]]] = {}
+_listing_lock = threading.Lock()
+
+
+def find_runs(folder: Path) -> list[Run]:
+    """Return the runs in a folder and below it, in the order of their names; none where there is no such folder."""
+    with _listing_lock:
+        listed, runs = _listings.get(folder, (-math.inf, []))
+        if time.monotonic() - listed > _FRESH_SECONDS:
+            runs = []
+            for path in _walk(folder):
+                if len(runs) < _MOST_RUNS and (run := _read_run(folder, path)) is not None:
+                    runs.append(run)
+            _listings[folder] = time.monotonic(), runs
+        return runs
+
+
+def find_run(folder: Path, name: str) -> Run:
+    """Return a run by its name, or raise `Refusal`."""
+    run = next((run for run in find_runs(folder) if run.name == name), None)
+    if run is None:
+        raise Refusal(404, f"there is no run {name[:100]!r} in {folder}")
+    return run
+
+
+def _walk(folder: Path, depth: int = 0) -> Iterator[Path]:
+    """Yield the folders of runs and of tables; neither has others within."""
+    if (folder / "config.json").is_file() or (folder / "ratings.csv").is_file():
+        yield folder
+    elif depth < _DEPTH:
+        with contextlib.suppress(OSError):
+            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+                    yield from _walk(Path(entry.path), depth + 1)
+
+
+def _read_run(folder: Path, path: Path) -> Run | None:
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        metrics = path / "metrics.jsonl"
+        last = _last_row(metrics)
+        snapshots = tuple(sorted(int(file.stem) for file in (path / "snapshots").glob("*.safetensors") if file.stem.isdecimal()))
+        first = next(_read_rows(path / "snapshots.jsonl"), {})
+        iteration, iterations = int(last.get("iteration", 0)), int(last.get("iterations", 0))
+        return Run(
+            name=_name(folder, path),
+            path=path,
+            key=str(first.get("run", "")),
+            size=int(config["size"]),
+            network=f"{config.get('net', 'dense')} {int(config['width'])}×{int(config['depth'])}",
+            recipe=str(config.get("recipe", "puct")),
+            simulations=int(config["simulations"]),
+            seed=int(config["seed"]),
+            iteration=iteration,
+            iterations=iterations,
+            samples=int(last.get("samples", 0)),
+            games=int(last.get("games", 0)),
+            snapshots=snapshots,
+            live=(iteration < iterations or not last) and time.time() - metrics.stat().st_mtime < _LIVE_SECONDS,
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None  # no run, or one that is being made or damaged
+
+
+def _name(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix() if path != folder else path.resolve().name
+
+
+def _last_row(path: Path) -> dict[str, Any]:
+    """Return the last whole row of a file of JSON lines, without reading all of it."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 8192))
+        lines = file.read().splitlines()
+    for line in reversed(lines):
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict):
+                return row
+    return {}
+
+
+def _read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                row = json.loads(line)
+                if isinstance(row, dict):
+                    yield row
+
+
+def read_curves(run: Run) -> dict[str, Any]:
+    """Return what is drawn of a run.
+
+    Returns:
+        samples: positions played, by point; curves: numbers or None by the names of `CURVES`; blunders: points (samples, share of won
+        positions that the snapshot gives away), where health was watched.
+    """
+    rows = [row for row in _read_rows(run.path / "metrics.jsonl") if _is_number(row.get("samples"))]
+    every = max(1, -(-len(rows) // _MOST_POINTS))
+    kept = rows[every - 1 :: every] if every > 1 else rows
+    at = {row.get("snapshot"): row.get("samples") for row in _read_rows(run.path / "snapshots.jsonl")}
+    blunders = []
+    for row in _read_rows(run.path / "health.jsonl"):
+        counted, samples = row.get("blunders"), at.get(row.get("snapshot"))
+        if isinstance(counted, dict) and counted.get("total") and _is_number(samples):
+            blunders.append([samples, round(counted["count"] / counted["total"], 4)])
+    return {
+        "samples": [row["samples"] for row in kept],
+        "curves": {name: [_rounded(row.get(name)) for row in kept] for name in CURVES},
+        "blunders": blunders,
+    }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _rounded(value: Any) -> float | None:
+    return float(f"{value:.4g}") if _is_number(value) else None
+
+
+def read_games(run: Run, snapshot: int | None = None) -> dict[str, Any]:
+    """Return the games that a run sampled when it kept a snapshot, the newest such by default.
+
+    Returns:
+        snapshots: numbers of the snapshots with games; snapshot: the one shown, or None; games: moves and winner of each.
+
+    Raises:
+        Refusal: no games of that snapshot.
+        PositionError: a damaged record.
+    """
+    from hexlab.rules import cell_name, sgf
+
+    files = {int(file.stem): file for file in (run.path / "games").glob("*.sgf") if file.stem.isdecimal()}
+    if not files and snapshot is None:
+        return {"snapshots": [], "snapshot": None, "games": []}
+    chosen = max(files) if snapshot is None else snapshot
+    if chosen not in files:
+        raise Refusal(404, f"run {run.name} keeps no games of snapshot {chosen}: it does of {', '.join(map(str, sorted(files))) or 'none'}")
+    games = sgf.read(files[chosen].read_text(encoding="utf-8"))
+    return {
+        "snapshots": sorted(files),
+        "snapshot": chosen,
+        "games": [
+            {
+                "moves": [cell_name(int(cell), game.size) for cell in game.moves],
+                "winner": None if game.winner is None else game.winner.name.lower(),
+            }
+            for game in games
+        ],
+    }
+
+
+def find_tournaments(folder: Path) -> dict[str, Path]:
+    """Return the folders that hold the tables of a tournament, by their path below the folder that is searched."""
+    return {_name(folder, path): path for path in _walk(folder) if (path / "ratings.csv").is_file()}
+
+
+def read_tournament(folder: Path, name: str) -> dict[str, Any]:
+    """Return a tournament's table and frontiers; takes seconds the first time.
+
+    Returns:
+        boards: for each board size its ``size``, ``rows`` (every rated agent, best first, with its rating, interval and training
+        compute) and ``frontier`` (log10_flops and elo of the line; none where there are too few snapshots).
+
+    Raises:
+        Refusal: no such tournament.
+        StoreError: tables that cannot be read.
+    """
+    path = find_tournaments(folder).get(name)
+    if path is None:
+        raise Refusal(404, f"there is no tournament {name[:100]!r} in {folder}")
+    return _read_tables(path, (path / "ratings.csv").stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def _read_tables(path: Path, changed: int) -> dict[str, Any]:
+    from hexlab.scaling.frontiers import compute_frontier
+    from hexlab.scaling.tables import read
+
+    tables = read(path)
+    boards = []
+    for size in tables.sizes:
+        chosen = tables.select(size)
+        rows = [
+            {
+                "agent": row["agent"],
+                "kind": row["kind"],
+                "run": row["run"],
+                "snapshot": row["snapshot"],
+                "simulations": row["test_simulations"],
+                "network": f"{row['width']}×{row['depth']}" if row["kind"] == "snapshot" else "",
+                "flops": row["train_flops"],
+                "elo": round(row["elo"], 1),
+                "low": round(row["low"], 1),
+                "high": round(row["high"], 1),
+                "games": row["games"],
+                "score": None if math.isnan(row["perfect_score"]) else round(row["perfect_score"], 3),
+            }
+            for row in sorted(chosen.join(), key=lambda row: -row["elo"])
+        ]
+        frontier: dict[str, Any] = {"simulations": None, "log10_flops": [], "elo": []}
+        with contextlib.suppress(HexlabError):  # too few snapshots for a line: the points are shown alone
+            found = compute_frontier(tables, size)
+            line = found.board(size)
+            frontier = {
+                "simulations": found.test_simulations,
+                "log10_flops": [round(value, 3) for value in line.log10_flops.tolist()],
+                "elo": [None if math.isnan(value) else round(value, 1) for value in line.elo.tolist()],
+            }
+        boards.append({"size": size, "rows": rows, "frontier": frontier})
+    return {"boards": boards}
