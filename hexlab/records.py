@@ -22,6 +22,7 @@ class Run:
     parameters: int  # weights and biases, the depth ReZero scalars not counted
     train_simulations: int  # search simulations a self-play move
     config: str  # resolved training config, sorted JSON
+    preset: str = ""  # name of the preset whose run it is; "" for a cell of the grid
 
 
 @dataclasses.dataclass(frozen=True)

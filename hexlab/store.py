@@ -32,7 +32,7 @@ from hexlab.system import Lock, find_holder, write_whole
 __all__ = ["Store", "columns", "count_pairings", "find_half", "mirror", "read_table", "to_frame", "write_table"]
 
 APPLICATION_ID = 0x6865786C  # "hexl", in the header of every store
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _KEYS: dict[type, tuple[str, ...]] = {
     Run: ("run",),

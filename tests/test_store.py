@@ -215,7 +215,7 @@ def test_foreign_damaged_and_newer_files_are_told_apart(tmp_path):
     with sqlite3.connect(newer) as connection:
         connection.execute("PRAGMA user_version = 7")
     connection.close()
-    with pytest.raises(StoreError, match="of version 7, and this hexlab reads version 1"):
+    with pytest.raises(StoreError, match="of version 7, and this hexlab reads version 2"):
         Store(newer)
     with pytest.raises(StoreError, match="does not exist: there is no result store to read"):
         Store(tmp_path / "absent.sqlite", read_only=True)

@@ -12,8 +12,10 @@ from hexlab.scaling.crossings import Reach, find_reaches, fit_growth, format_est
 from hexlab.scaling.frontiers import (
     SOURCES,
     Frontier,
+    PresetRun,
     compute_frontier,
     incline_slope,
+    list_preset_runs,
     paper_frontier,
     resample_frontier,
 )
@@ -79,6 +81,7 @@ class Analysis:
         bootstrap: number of bootstrap copies behind the intervals.
         seed: of the copies.
         frontier: frontiers in true FLOPs; None if there is none.
+        presets: runs of presets at the frontier's test budget.
         copies: bootstrap copies of the frontiers, float64[R, G] by board size.
         paper_count: the same frontiers against the paper's count of compute.
         paper_copies: bootstrap copies of those.
@@ -96,6 +99,7 @@ class Analysis:
     bootstrap: int
     seed: int
     frontier: Frontier | None
+    presets: tuple[PresetRun, ...]
     copies: Mapping[int, np.ndarray]
     paper_count: Frontier | None
     paper_copies: Mapping[int, np.ndarray]
@@ -127,6 +131,7 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
             return None
 
     frontier = paper_count = None
+    presets: tuple[PresetRun, ...] = ()
     parts = [attempt("frontier", partial(compute_frontier, tables, size)) for size in tables.sizes]
     parts = [part for part in parts if part is not None and part.test_simulations == _common_budget(parts)]
     copies: Mapping[int, np.ndarray] = {}
@@ -139,6 +144,7 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
     if parts:
         frontier = dataclasses.replace(parts[0], boards=tuple(board for part in parts for board in part.boards))
         budget = frontier.test_simulations
+        presets = list_preset_runs(tables, test_simulations=budget)
         counted = [compute_frontier(tables, size, x="paper_flops", test_simulations=budget) for size in frontier.sizes]
         paper_count = dataclasses.replace(counted[0], boards=tuple(board for part in counted for board in part.boards))
         if bootstrap:
@@ -165,6 +171,7 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
         bootstrap,
         seed,
         frontier,
+        presets,
         copies,
         paper_count,
         paper_copies,

@@ -21,7 +21,7 @@ import numpy as np
 from hexlab.errors import StoreError
 from hexlab.scaling.claims import Analysis, analyze
 from hexlab.scaling.crossings import Reach, find_reaches
-from hexlab.scaling.frontiers import Frontier, paper_frontier
+from hexlab.scaling.frontiers import Frontier, PresetRun, paper_frontier
 from hexlab.scaling.laws import Law, Prediction, interval
 from hexlab.scaling.tables import NotEnoughDataError, Tables, read
 from hexlab.scaling.tradeoffs import SizeLaw, TestCurve, Tradeoff, evaluate_test_curve
@@ -62,6 +62,11 @@ _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 _MARKERS = "os^DvPX"
 _MODEL_LINES = {"change_point": (0, (5, 2)), "smooth": "-"}
 _MODEL_NAMES = {"change_point": "change-point law", "smooth": "smooth law"}
+_PRESET_LINES: dict[str, Any] = {
+    "default": {"marker": "*", "ms": 7, "lw": 1.2, "mec": "white", "mew": 0.5},
+    "paper": {"marker": "o", "ms": 4, "lw": 1.2, "ls": ":", "mfc": "white"},
+}
+_OTHER_PRESET: Any = {"marker": "d", "ms": 4.5, "lw": 1.2, "ls": "-."}
 _INK, _GRAY, _GRID = "#222222", "#767676", "#E3E3E3"
 _STYLE: Any = {
     "figure.facecolor": "white",
@@ -113,9 +118,14 @@ class Kind(NamedTuple):
     draw: Callable[[Numbers], "Figure"]
 
 
-def plot_training_curves(frontier: Frontier) -> "Figure":
-    """Draw every run's Elo against training compute with the frontier of each board and the paper's."""
-    return _draw_training_curves(_training_numbers(frontier))
+def plot_training_curves(frontier: Frontier, presets: Sequence[PresetRun] = ()) -> "Figure":
+    """Draw every run's Elo against training compute with the frontier of each board and the paper's.
+
+    Args:
+        frontier: what `compute_frontier` returned.
+        presets: runs of presets, drawn beside the grid's.
+    """
+    return _draw_training_curves(_plain(_training_numbers(frontier, presets)))
 
 
 def plot_frontier(frontier: Frontier, law: Law | Sequence[Law] = (), copies: Mapping[int, np.ndarray] | None = None) -> "Figure":
@@ -309,7 +319,7 @@ def check_figures(tables_folder: str | os.PathLike[str], figures_folder: str | o
 # Numbers behind each figure
 
 
-def _training_numbers(frontier: Frontier) -> Numbers:
+def _training_numbers(frontier: Frontier, presets: Sequence[PresetRun]) -> Numbers:
     paper = {board.size: board for board in paper_frontier().boards}
     # In true FLOPs the paper's curves shift by a constant; in the paper's count they stay.
     shift = math.log10(PAPER_TO_TRUE_FLOPS) if frontier.x == "train_flops" else 0.0
@@ -334,6 +344,20 @@ def _training_numbers(frontier: Frontier) -> Numbers:
                 "log10_flops": board.log10_flops,
                 "elo": board.elo,
                 "runs": runs,
+                "presets": [
+                    {
+                        "preset": each.run.preset,
+                        "run": each.run.run,
+                        "width": each.run.width,
+                        "depth": each.run.depth,
+                        "log10_flops": each.log10_flops,
+                        "elo": each.elo,
+                        "low": each.low,
+                        "high": each.high,
+                    }
+                    for each in presets
+                    if each.run.size == board.size
+                ],
                 "paper_log10_flops": [] if theirs is None else theirs.log10_flops + shift,
                 "paper_elo": [] if theirs is None else theirs.elo,
             }
@@ -537,6 +561,9 @@ def _draw_training_curves(numbers: Numbers) -> "Figure":
             color, marker = _color(board["size"]), _marker(board["size"])
             for run in board["runs"]:
                 axes.plot(_powers(run["log10_flops"]), _floats(run["elo"]), color=color, alpha=0.28, lw=0.9, marker=marker, ms=2.4)
+            for run in board["presets"]:
+                style = _PRESET_LINES.get(run["preset"], _OTHER_PRESET)
+                axes.plot(_powers(run["log10_flops"]), _floats(run["elo"]), color=color, **style)
             if len(board["paper_elo"]):
                 overlaid = True
                 axes.plot(_powers(board["paper_log10_flops"]), _floats(board["paper_elo"]), color=color, lw=1.4, ls=(0, (4, 2)))
@@ -549,7 +576,9 @@ def _draw_training_curves(numbers: Numbers) -> "Figure":
         ]
         if overlaid:
             handles.append(_line(_INK, lw=1.4, ls=(0, (4, 2)), label="frontier of Jones 2021 (its zero: best of its noisy pool)"))
-        shown = [run["elo"] for board in numbers["boards"] for run in board["runs"]]
+        for name in sorted({run["preset"] for board in numbers["boards"] for run in board["presets"]}):
+            handles.append(_line(_INK, **_PRESET_LINES.get(name, _OTHER_PRESET), label=f"preset {name!r}, its snapshots"))
+        shown = [run["elo"] for board in numbers["boards"] for run in board["runs"] + board["presets"]]
         _elo_axis(axes, shown + [board["paper_elo"] for board in numbers["boards"]])
         _compute_axis(axes, numbers["x"])
         _perfect_line(axes)
@@ -951,10 +980,11 @@ FIGURES: Mapping[str, Kind] = {
     "training_curves": Kind(
         "Strength against training compute",
         "Every run's Elo against the compute of its training, at equal search in play, and the frontier of each board: the best Elo "
-        "for the compute, picked on half of the openings and rated on the other half. Dashes are the frontiers of Jones 2021 on "
+        "for the compute, picked on half of the openings and rated on the other half. Runs of presets were rated in the same pools and "
+        "have no part in the frontiers. Dashes are the frontiers of Jones 2021 on "
         "the same boards, their compute converted to true FLOPs; their zero is the best agent of a pool that plays with noise, not "
         "perfect play, so slopes and positions compare, levels near zero do not.",
-        lambda analysis: _training_numbers(_require_frontier(analysis)),
+        lambda analysis: _training_numbers(_require_frontier(analysis), analysis.presets),
         _draw_training_curves,
     ),
     "frontiers": Kind(

@@ -1,5 +1,8 @@
 """Frontiers: the best Elo that a given training compute buys on a board, and bootstrap copies of them.
 
+They are made of the grid's runs alone, which differ in network, length and seed. Runs of presets play in the same pools and are set
+beside them.
+
 Construction, after Jones 2021, section 5: on a grid of log-spaced compute each run's Elo is interpolated linearly in log10 of
 compute between its snapshots, is undefined before its first one and keeps its last value after its last one; the frontier is the
 maximum over runs. A maximum of noisy ratings flatters, so the run at each grid point is picked by ratings from one half of the
@@ -27,10 +30,12 @@ __all__ = [
     "BoardFrontier",
     "Curves",
     "Frontier",
+    "PresetRun",
     "Step",
     "compute_frontier",
     "draw_runs",
     "incline_slope",
+    "list_preset_runs",
     "locate",
     "paper_frontier",
     "resample_cells",
@@ -169,6 +174,24 @@ class Frontier:
         return dataclasses.replace(self, boards=tuple(self.board(size) for size in sizes))
 
 
+class PresetRun(NamedTuple):
+    """A run of a preset over its S trained snapshots, in order of cost.
+
+    Attributes:
+        run: what it is.
+        log10_flops: float64[S], what each snapshot had cost to train.
+        elo: float64[S], by all games.
+        low: float64[S], lower ends of the 95 % intervals.
+        high: float64[S], upper ends.
+    """
+
+    run: records.Run
+    log10_flops: np.ndarray
+    elo: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
 def compute_frontier(
     tables: Tables,
     size: int | None = None,
@@ -198,6 +221,27 @@ def compute_frontier(
     sizes = tables.sizes if size is None else (size,)
     boards = tuple(_board_frontier(each, _measured_curves(tables.select(each), each, x, budget, points)) for each in sizes)
     return Frontier(x, budget, boards)
+
+
+def list_preset_runs(tables: Tables, *, x: str = "train_flops", test_simulations: int = 64) -> tuple[PresetRun, ...]:
+    """Return the runs of presets, rated in the same pools as the grid, in order of board, preset and seed.
+
+    Args:
+        tables: an experiment.
+        x: cost on the axis, "train_flops" or "paper_flops".
+        test_simulations: simulations a move of the agents.
+    """
+    runs = []
+    for run in sorted(tables.runs, key=lambda row: (row.size, row.preset, row.seed)):
+        rows = []
+        for agent in tables.agents:
+            if agent.run == run.run and agent.test_simulations == test_simulations and agent.agent in tables.rating_by_agent:
+                flops, rating = getattr(tables.snapshot_by_key[agent.run, agent.snapshot], x), tables.rating_by_agent[agent.agent]
+                if flops > 0:
+                    rows.append((np.log10(flops), rating.elo, rating.low, rating.high))
+        if run.preset and rows:
+            runs.append(PresetRun(run, *np.array(sorted(rows)).T))
+    return tuple(runs)
 
 
 def paper_frontier() -> Frontier:
@@ -313,9 +357,8 @@ def incline_slope(log10_flops: np.ndarray, elo: np.ndarray) -> float:
 
 def _common_budget(tables: Tables) -> int:
     counts: dict[int, int] = {}
-    for agent in tables.agents:
-        if agent.kind == "snapshot":
-            counts[agent.test_simulations] = counts.get(agent.test_simulations, 0) + 1
+    for agent in tables.grid_agents:
+        counts[agent.test_simulations] = counts.get(agent.test_simulations, 0) + 1
     if not counts:
         raise NotEnoughDataError("not enough data: needs rated snapshots; the tables hold none")
     return max(counts, key=lambda budget: (counts[budget], budget))
@@ -328,8 +371,8 @@ def _measured_curves(tables: Tables, size: int, x: str, budget: int, points: int
     lines = []
     for run in sorted(tables.runs, key=lambda row: (row.parameters, row.width, row.depth, row.seed, row.run)):
         line = {}
-        for agent in tables.agents:
-            if agent.run == run.run and agent.kind == "snapshot" and agent.test_simulations == budget:
+        for agent in tables.grid_agents:
+            if agent.run == run.run and agent.test_simulations == budget:
                 flops = getattr(tables.snapshot_by_key[agent.run, agent.snapshot], x)
                 # An untrained net costs nothing and has no place on a logarithmic axis.
                 if flops > 0 and all(agent.agent in known for known in (picking, rating, plain)):

@@ -37,7 +37,7 @@ class Tables:
     """Everything measured in one experiment, as rows of `hexlab.records`.
 
     Attributes:
-        runs: training runs, one for each network and seed.
+        runs: training runs, one for each network and seed of the grid, and those of presets.
         snapshots: what every kept set of parameters had cost.
         agents: players of the tournaments: snapshots at a number of test simulations, perfect play, random play.
         pairings: results of every pair of agents, in two halves of the openings.
@@ -95,6 +95,11 @@ class Tables:
     def rating_by_agent(self) -> dict[str, records.Rating]:
         """Ratings by agent key."""
         return {row.agent: row for row in self.ratings}
+
+    @functools.cached_property
+    def grid_agents(self) -> tuple[records.Agent, ...]:
+        """Snapshots of the grid's runs as players, without those of presets: what frontiers, laws and trade-offs are made of."""
+        return tuple(row for row in self.agents if row.kind == "snapshot" and not self.run_by_key[row.run].preset)
 
     def select(self, size: int) -> "Tables":
         """Return the tables of one board size alone.

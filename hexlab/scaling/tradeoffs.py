@@ -141,7 +141,7 @@ def evaluate_test_curve(deficit: float, half: float, steepness: float, simulatio
 
 
 def fit_test_curves(tables: Tables, size: int) -> tuple[TestCurve, ...]:
-    """Fit Elo against test-time compute for every snapshot of a board that was rated at two budgets or more.
+    """Fit Elo against test-time compute for every snapshot of a board's grid that was rated at two budgets or more.
 
     A curve has three parameters and is fitted from four budgets on. With fewer its parameters are nan, as they are where search
     changes Elo by less than 20 or the budgets do not reach far enough to tell. Untrained snapshots are included.
@@ -151,8 +151,8 @@ def fit_test_curves(tables: Tables, size: int) -> tuple[TestCurve, ...]:
     """
     tables = tables.select(size)
     agents: dict[tuple[str, int], list] = {}
-    for agent in tables.agents:
-        if agent.kind == "snapshot" and agent.agent in tables.rating_by_agent:
+    for agent in tables.grid_agents:
+        if agent.agent in tables.rating_by_agent:
             agents.setdefault((agent.run, agent.snapshot), []).append(agent)
     curves = []
     for (run, snapshot), members in sorted(agents.items()):
@@ -355,8 +355,8 @@ class _Surface:
     @classmethod
     def of(cls, tables: Tables, size: int, x: str) -> "_Surface":
         lines: dict[str, dict[int, list[tuple[float, str, float]]]] = {}
-        for agent in tables.agents:
-            if agent.kind == "snapshot" and agent.agent in tables.rating_by_agent:
+        for agent in tables.grid_agents:
+            if agent.agent in tables.rating_by_agent:
                 flops = getattr(tables.snapshot_by_key[agent.run, agent.snapshot], x)
                 if flops > 0 and agent.test_flops > 0:
                     line = lines.setdefault(agent.run, {}).setdefault(agent.test_simulations, [])

@@ -1,5 +1,6 @@
 """Tables of experiments that never took place: runs on a planted law, played out with logistic matches."""
 
+import dataclasses
 import functools
 import json
 
@@ -107,6 +108,14 @@ def laptop():
 def tiny():
     """One 3x3 board, two nets, one seed, few snapshots."""
     return plant(sizes=(3,), nets={3: ((2, 2), (16, 2))}, seeds=(0,), snapshots=6, budgets=(1, 8, 64), openings=36)
+
+
+@functools.cache
+def tiny_with_preset():
+    """The tiny plant, whose wider net is the run of a preset."""
+    tables, _ = tiny()
+    runs = [dataclasses.replace(run, preset="paper" if run.width == 16 else "") for run in tables.runs]
+    return dataclasses.replace(tables, runs=runs)
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import xml.etree.ElementTree
 
 import numpy as np
 import pytest
-from planted_tables import small, small_analysis, tiny
+from planted_tables import small, small_analysis, tiny, tiny_with_preset
 
 from hexlab.errors import StoreError
 from hexlab.scaling import analyze, check_figures, compute_frontier, fit_law, plot_frontier, plot_training_curves, write_figures
@@ -66,6 +66,17 @@ def test_plots_return_figures_to_save(tmp_path):
     plot_training_curves(frontier).savefig(tmp_path / "curves.png")
     plot_frontier(frontier, fit_law(frontier)).savefig(tmp_path / "frontier.svg")
     assert (tmp_path / "curves.png").stat().st_size > 5000
+
+
+def test_runs_of_presets_are_lines_of_their_own_under_their_names():
+    numbers = compute_numbers(analyze(tiny_with_preset(), bootstrap=0))["training_curves"]
+    (board,) = numbers["boards"]
+    assert [(run["preset"], run["width"]) for run in board["presets"]] == [("paper", 16)]
+    assert [run["width"] for run in board["runs"]] == [2]
+    figure = draw_figure("training_curves", numbers)
+    assert "preset 'paper', its snapshots" in [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    wanted = np.column_stack([10 ** np.array(board["presets"][0]["log10_flops"]), board["presets"][0]["elo"]])
+    assert any(np.array_equal(line.get_xydata(), wanted) for line in figure.axes[0].lines)
 
 
 def test_what_there_is_no_data_for_is_not_drawn(committed):

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planted_tables import play, small, tiny
+from planted_tables import play, small, tiny, tiny_with_preset
 
 from hexlab import records
 from hexlab.arena.ratings import rate
 from hexlab.errors import ConfigError
-from hexlab.scaling import NotEnoughDataError, Tables, compute_frontier, crossing, paper_frontier, resample_frontier
-from hexlab.scaling.frontiers import draw_runs, incline_slope, locate, resample_kept
+from hexlab.scaling import NotEnoughDataError, Tables, compute_frontier, crossing, fit_test_curves, paper_frontier, resample_frontier
+from hexlab.scaling.frontiers import draw_runs, incline_slope, list_preset_runs, locate, resample_kept
 
 
 def slow_frontier(tables, size, budget, grid):
@@ -109,6 +109,22 @@ def test_untrained_snapshots_have_no_place_on_a_log_axis():
     board = compute_frontier(tiny()[0], 3).board(3)
     assert not any("/0@" in agent for agent in board.curves.agents)
     assert np.isfinite(board.log10_flops).all()
+
+
+def test_runs_of_presets_are_rated_beside_the_frontier_and_have_no_part_in_it():
+    tables = tiny_with_preset()
+    narrow, wide = sorted(tables.runs, key=lambda row: row.width)
+    assert compute_frontier(tables, 3).board(3).curves.runs == (narrow.run,)
+    assert {curve.run for curve in fit_test_curves(tables, 3)} == {narrow.run}
+    assert list_preset_runs(tiny()[0]) == ()
+    (found,) = list_preset_runs(tables, x="paper_flops", test_simulations=8)
+    assert found.run == wide
+    snapshots = [row for row in tables.snapshots if row.run == wide.run and row.snapshot > 0]
+    np.testing.assert_array_equal(found.log10_flops, np.log10([row.paper_flops for row in snapshots]))
+    ratings = [tables.rating_by_agent[f"{wide.run}/{row.snapshot}@8"] for row in snapshots]
+    assert [found.elo.tolist(), found.low.tolist(), found.high.tolist()] == [
+        [getattr(row, name) for row in ratings] for name in ("elo", "low", "high")
+    ]
 
 
 def test_picks_do_not_know_the_half_that_rates():
