@@ -113,14 +113,14 @@ def _split(moves: str, quoted: str) -> list[str]:
 
 
 def _set_up(start: Board | None) -> str:
-    """Return moves that set a position up, with passes, at least one of them."""
+    """Return moves that set a position up and end in a pass."""
     if start is None:
         return ""
     stones = start.stones.ravel()
     black, white = ([cell_name(int(cell), start.size) for cell in np.flatnonzero(stones == color)] for color in (1, 2))
     pairs = max(len(black), len(white))
     made = "".join(side[place] if place < len(side) else ":p" for place in range(pairs) for side in (black, white))
-    return made + (":p" if start.turn is Color.WHITE else "" if ":p" in made else ":p:p")
+    return made + (":p" if start.turn is Color.WHITE else "" if made.endswith(":p") else ":p:p")
 
 
 def _read_start(tokens: list[str], size: int) -> Board:
