@@ -92,7 +92,8 @@ def _make_cell(name, arm, size, seed, table):
     unknown = set(arm) - {"boards", "change", "spend", "predicted", "why"} - by_size
     if unknown:
         raise ConfigError(f"arm {name!r} has the unknown key {sorted(unknown)[0]!r}")
-    settings = {**table["settings"], **board.get("settings", {}), "net": board["net"], **arm.get("change", {}), **arm.get(f"change_{size}", {})}
+    changes = {**arm.get("change", {}), **arm.get(f"change_{size}", {})}
+    settings = {**table["settings"], **board.get("settings", {}), "net": board["net"], **changes}
     kind, _, shape = settings["net"].rpartition(" ")
     width, depth = shape.split("x")
     config = Config(**{**settings, "size": size, "seed": seed, "width": int(width), "depth": int(depth), "net": kind or "dense"})

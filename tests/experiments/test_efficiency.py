@@ -7,19 +7,34 @@ import pathlib
 import sys
 import tomllib
 
+import numpy as np
 import pytest
+
+from hexlab import arena
+from hexlab.rules.solver import Solver
 
 FOLDER = pathlib.Path(__file__).parents[2] / "experiments" / "03_efficiency"
 
 
+def load(name):
+    """Import a script of the experiment; the scripts import each other by their names."""
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="module")
 def run():
-    spec = importlib.util.spec_from_file_location("efficiency_run", FOLDER / "run.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    yield load("run")
+    del sys.modules["run"]
+
+
+@pytest.fixture(scope="module")
+def suites(run):
+    yield load("suites")
+    del sys.modules["suites"]
 
 
 def make_rows(run, lows, fresh):
@@ -79,3 +94,26 @@ def test_a_cell_is_trained_rated_and_told(run, tmp_path):
     assert run._finished(cell, tmp_path)
     assert not run._finished(dataclasses.replace(cell, config=dataclasses.replace(config, reuse=2.0)), tmp_path)
     assert len(run.gather(tmp_path)) == len(rows)
+
+
+def test_perfect_play_keeps_and_converts_every_solved_position_and_random_play_does_not(suites):
+    solved = suites.read_solved(4)
+    assert np.array_equal(Solver(4).winning_moves(solved.boards), solved.winning)
+    assert np.array_equal(Solver(4).winners(solved.boards), solved.winner)
+    perfect, random = arena.SolverPlayer(4), arena.RandomPlayer()
+    assert suites.keep(perfect, solved).share == suites.convert(perfect, random, solved).share == 1.0
+    assert suites.convert(perfect, perfect, solved).total == len(solved.boards) > suites.keep(perfect, solved).total
+    assert suites.keep(random, solved).share < 0.6
+    assert suites.convert(random, perfect, solved).share < 0.6
+
+
+def test_suites_tell_the_finished_runs_of_an_arm(run, suites, tmp_path, monkeypatch):
+    cell = next(cell for cell in run.read_cells() if cell.name == "4-base-0")
+    cell = dataclasses.replace(cell, config=dataclasses.replace(cell.config, boards=64, samples=2048, snapshots=3))
+    monkeypatch.setattr(suites, "read_cells", lambda: [cell, dataclasses.replace(cell, arm="other")])
+    monkeypatch.setattr(suites, "STRONG", 8)
+    assert len(list(suites.measure(tmp_path, "base", 4))) == 2
+    run.run_cell(dataclasses.replace(cell, openings=(1, 1)), tmp_path)
+    *_, last = suites.measure(tmp_path, "base", 4)
+    assert last.startswith("| 4x4 | base | 0 |")
+    assert last.count("(") == 2

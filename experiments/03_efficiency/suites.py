@@ -1,0 +1,137 @@
+"""Snapshots on solved positions: an anchor for boards on which no solver plays whole games.
+
+The shipped suites give positions with their winner and all winning moves. `kept` is how often a snapshot's move keeps a position
+won. In `converted` it plays the side that wins by theory to the end, against the last snapshot of its run at 512 simulations; half
+of that is what the direct score would be if the openings were these positions and the opponent perfect play. On boards that the
+solver covers, the same games against perfect play tell how far the stand-in can be trusted.
+"""
+
+import argparse
+import importlib.resources
+import json
+import math
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from run import LEVEL, read_cells
+
+from hexlab import arena, network
+from hexlab.lab.health import Share
+from hexlab.protocols import Player
+from hexlab.records import Snapshot
+from hexlab.rules import Color, cell_index
+from hexlab.rules.batch import Boards
+from hexlab.rules.draws import derive_seeds
+from hexlab.rules.solver import MAX_SIZE
+
+__all__ = ["Solved", "convert", "keep", "main", "measure", "read_solved"]
+
+SIMULATIONS, STRONG = 64, 512
+_SEED = 5
+
+
+class Solved(NamedTuple):
+    """Solved positions of one size.
+
+    Attributes:
+        boards: B positions.
+        winner: int8[B], the color that wins with perfect play.
+        winning: bool[B, A], the winning moves of the side to move; none where it loses.
+    """
+
+    boards: Boards
+    winner: np.ndarray
+    winning: np.ndarray
+
+
+def read_solved(size: int) -> Solved:
+    """Read the shipped suites of a size, 4 to 7, random and hard positions together."""
+    text = (importlib.resources.files("hexlab.data") / "solved_positions.jsonl").read_text(encoding="utf-8")
+    rows = [row for row in map(json.loads, text.splitlines()) if row["size"] == size]
+    moves = [[cell_index(name, size) for name in row["moves"].split()] for row in rows]
+    boards = Boards.empty(size, len(rows))
+    for ply in range(max(map(len, moves))):
+        boards = boards.play([line[ply] if ply < len(line) else -1 for line in moves])
+    winning = np.zeros((len(rows), size * size), bool)
+    for row, allowed in zip(rows, winning, strict=True):
+        allowed[[cell_index(name, size) for name in row["winning_moves"].split()]] = True
+    return Solved(boards, np.array([Color[row["winner"].upper()] for row in rows], np.int8), winning)
+
+
+def keep(player: Player, solved: Solved) -> Share:
+    """Return how often the player's move keeps a position won that is won for the side to move."""
+    rows = np.flatnonzero(solved.winning.any(axis=1))
+    moves = player.choose_moves(solved.boards[rows], derive_seeds(_SEED, count=len(rows)))
+    return Share(int(solved.winning[rows, moves].sum()), len(rows))
+
+
+def convert(player: Player, opponent: Player, solved: Solved) -> Share:
+    """Return how many of the positions the player wins when it takes the side that wins by theory."""
+    boards, ply = solved.boards, 0
+    while not boards.finished.all():
+        seeds = derive_seeds(_SEED, ply, count=len(boards))
+        moves = np.full(len(boards), -1)
+        ours = boards.turn == solved.winner
+        for mover, asked in ((player, ours), (opponent, ~ours)):
+            rows = np.flatnonzero(~boards.finished & asked)
+            if len(rows):
+                moves[rows] = mover.choose_moves(boards[rows], seeds[rows])
+        boards = boards.play(moves)
+        ply += 1
+    return Share(int((boards.winner == solved.winner).sum()), len(boards))
+
+
+def measure(out: pathlib.Path, arm: str, size: int) -> Iterator[str]:
+    """Yield the lines of a Markdown table: the rated snapshots of every finished seed of an arm.
+
+    Args:
+        out: folder of runs.
+        arm: name of the arm.
+        size: board size, 4 to 7.
+    """
+    yield f"| board | arm | seed | log10 true FLOPs | paper's count | kept | converted against itself at {STRONG} | against perfect play |"
+    yield "|---|---|---|---|---|---|---|---|"
+    solved = read_solved(size)
+    for cell in read_cells():
+        folder = out / "cells" / cell.name
+        if (cell.arm, cell.config.size) != (arm, size) or not (folder / "snapshots.jsonl").is_file():
+            continue
+        snapshots = [Snapshot(**json.loads(line)) for line in (folder / "snapshots.jsonl").read_text(encoding="utf-8").splitlines()]
+        if snapshots[-1].samples < cell.config.samples:
+            continue
+
+        def load(snapshot, folder=folder):
+            return network.load(folder / "snapshots" / f"{snapshot.snapshot:03d}.safetensors", batch=64)
+
+        strong = arena.SearchPlayer(load(snapshots[-1]), STRONG)
+        for snapshot in snapshots:
+            if snapshot.train_flops < snapshots[-1].train_flops / 10**cell.rated:
+                continue
+            player = arena.SearchPlayer(load(snapshot), SIMULATIONS)
+            perfect = _tell(convert(player, arena.SolverPlayer(size), solved)) if size <= MAX_SIZE else ""
+            costs = f"{math.log10(snapshot.train_flops):.2f} | {math.log10(snapshot.paper_flops):.2f}"
+            converted = _tell(convert(player, strong, solved))
+            yield f"| {size}x{size} | {arm} | {cell.config.seed} | {costs} | {keep(player, solved).share:.3f} | {converted} | {perfect} |"
+
+
+def _tell(share: Share) -> str:
+    low, high = share.interval
+    mark = " *" if low >= 2 * LEVEL else ""
+    return f"{share.share:.3f} ({low:.3f} to {high:.3f}){mark}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table; a star marks conversions whose lower bound reaches twice the level."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=pathlib.Path, help="folder of runs")
+    parser.add_argument("--arm", required=True)
+    parser.add_argument("--board", type=int, required=True, help="board size, 4 to 7")
+    options = parser.parse_args(arguments)
+    for line in measure(options.out, options.arm, options.board):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
