@@ -108,7 +108,7 @@ class SolverPlayer:
     take longer than later ones.
 
     Args:
-        size: board size, 1 to 6; up to 5 every position takes milliseconds.
+        size: board size, 1 to 6; up to 5 every position takes milliseconds, on 6x6 the first moves of a game take seconds.
         name: key of the agent; by default ``perfect-5`` on 5x5.
 
     Raises:

@@ -19,6 +19,7 @@ __all__ = ["MAX_SIZE", "Solution", "Solver", "describe", "solve", "winning_moves
 
 MAX_SIZE = solving.MAX_SIZE
 _MEMORY = 32  # MiB, a million positions: hundreds of games on 5x5 from all openings of two moves
+_MUCH_MEMORY = 1024  # MiB, 33 million positions, for 6x6: solving a hundred openings of two moves fills most of it
 _LITTLE_MEMORY = 1  # MiB, for a single position up to 5x5: fresh memory costs more time than most of them take
 
 
@@ -55,7 +56,7 @@ class Solver:
     Args:
         size: board size, 1 to 6.
         memory: MiB for the table of solved positions, rounded down to a power of two; it is taken up as the table fills. Where the
-            table is full, new positions replace cheap ones.
+            table is full, new positions replace cheap ones. By default 32, and 1024 on 6x6.
 
     Raises:
         PositionError: a size that the solver does not cover, or memory that is not a whole number of MiB from 1 to 65536.
@@ -67,10 +68,12 @@ class Solver:
     13
     """
 
-    def __init__(self, size: int, memory: int = _MEMORY):
+    def __init__(self, size: int, memory: int | None = None):
         """Set up an empty table."""
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 1 <= size <= MAX_SIZE:
             raise PositionError(f"the solver does not cover board size {size!r}: it solves every position of sizes 1 to {MAX_SIZE}")
+        if memory is None:
+            memory = _MUCH_MEMORY if size == MAX_SIZE else _MEMORY
         if isinstance(memory, bool) or not isinstance(memory, (int, np.integer)) or not 1 <= memory <= 65536:
             raise PositionError(f"memory of {memory!r} MiB is out of range: give a whole number from 1 to 65536")
         self._size = int(size)
@@ -173,7 +176,7 @@ def solve(board: Board | Boards) -> Solution:
     >>> solve(Board(size=4)).names
     ('d1', 'c2', 'b3', 'a4')
     """
-    return Solver(board.size, _LITTLE_MEMORY if board.size < MAX_SIZE else _MEMORY).solve(board)
+    return Solver(board.size, _LITTLE_MEMORY if board.size < MAX_SIZE else None).solve(board)
 
 
 def winning_moves(boards: Boards) -> np.ndarray:

@@ -377,6 +377,7 @@ def test_wrong_input_is_explained():
 def test_a_solver_shows_how_it_was_made():
     assert repr(solver.Solver(4, memory=2)) == "Solver(size=4, memory=2)"
     assert solver.Solver(4, memory=3)._work.entries.nbytes == 2 << 20
+    assert (repr(solver.Solver(5)), repr(solver.Solver(6))) == ("Solver(size=5, memory=32)", "Solver(size=6, memory=1024)")
 
 
 def test_threads_that_share_a_solver_get_right_answers():
