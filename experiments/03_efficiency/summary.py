@@ -5,11 +5,16 @@ import dataclasses
 import math
 import pathlib
 import statistics
+import tomllib
 from collections.abc import Sequence
 
 from run import LEVEL, Row, find_reached, read_cells, read_rows
 
-__all__ = ["Cost", "cost_arms", "draw", "write_table"]
+__all__ = ["TARGETS", "Cost", "cost_arms", "draw", "read_predictions", "write_table"]
+
+_ARMS = tomllib.loads((pathlib.Path(__file__).parent / "arms.toml").read_text(encoding="utf-8"))
+TARGETS = {int(size): board["target"] for size, board in _ARMS["boards"].items()}
+"""log10 FLOPs to stay within on each board, true and in the paper's count."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Cost:
     missed: tuple[float, ...]  # true FLOPs that the other seeds spent in vain
     learner: float  # share of the learner in true FLOPs
     seconds: float  # of training to the level on one core, mean
-    predicted: float  # change against the base
+    predicted: float  # change of `true` against the base, or against the target where no base is run
 
     @property
     def complete(self) -> bool:
@@ -34,7 +39,7 @@ class Cost:
 
 def cost_arms(rows: Sequence[Row]) -> list[Cost]:
     """Return the cost of every arm: by board, complete ones first, the cheapest on top."""
-    predicted = {(cell.arm, cell.config.size): cell.predicted for cell in read_cells()}
+    predicted = read_predictions()
     cells: dict[tuple[int, str], dict[int, list[Row]]] = {}
     for row in rows:
         cells.setdefault((row.board, row.arm), {}).setdefault(row.seed, []).append(row)
@@ -52,22 +57,30 @@ def cost_arms(rows: Sequence[Row]) -> list[Cost]:
                 tuple(math.log10(spent) for spent in missed),
                 statistics.mean([row.learner_flops / row.train_flops for row in reached] or [math.nan]),
                 statistics.mean([row.seconds for row in reached] or [math.nan]),
-                predicted.get((arm, board), math.nan),
+                predicted[arm, board],
             )
         )
     return sorted(costs, key=lambda cost: (cost.board, not cost.complete, statistics.mean(cost.true or [99])))
 
 
+def read_predictions() -> dict[tuple[str, int], float]:
+    """Return what was predicted of every arm on each of its boards, those that were tried by a patch among them."""
+    tried = _ARMS["tried"].items()
+    patched = {(name, size): arm[f"predicted_{size}"] for name, arm in tried for size in TARGETS if f"predicted_{size}" in arm}
+    return {(cell.arm, cell.config.size): cell.predicted for cell in read_cells()} | patched
+
+
 def write_table(costs: Sequence[Cost]) -> str:
-    """Return the costs as a Markdown table; spreads are standard deviations over seeds."""
+    """Return the costs as a Markdown table; spreads are standard deviations over seeds, changes are against the base or, where there
+    is none, against the target."""
     lines = [
-        "| board | arm | seeds through | log10 true FLOPs | paper's count | against base, true | predicted | paper's | learner | seconds |",
+        "| board | arm | seeds through | log10 true FLOPs | paper's count | change, true | predicted | paper's | learner | seconds |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     bases = {cost.board: cost for cost in costs if cost.arm == "base" and cost.true}
     for cost in costs:
-        base = bases.get(cost.board)
-        shift = [_shift(getattr(cost, kind), getattr(base, kind)) if base and cost.true else "" for kind in ("true", "paper")]
+        base, target = bases.get(cost.board), (TARGETS[cost.board],)
+        shift = [_shift(getattr(cost, kind), getattr(base, kind, target)) if cost.true else "" for kind in ("true", "paper")]
         lines.append(
             f"| {cost.board}x{cost.board} | {cost.arm} | {len(cost.true)} of {cost.runs} | {_spread(cost.true)} | {_spread(cost.paper)}"
             f" | {shift[0]} | {cost.predicted:+.2f} | {shift[1]} | {_percent(cost.learner)} | {_whole(cost.seconds)} |"
@@ -97,7 +110,6 @@ def draw(costs: Sequence[Cost], path: pathlib.Path) -> None:
     """Draw for each board the arms' costs, one mark a seed, in both counts, with the targets; a seed that missed is a gray triangle."""
     from matplotlib.figure import Figure
 
-    targets = {3: 10.1, 4: 11.1, 5: 11.9}
     boards = sorted({cost.board for cost in costs})
     counts = [sum(cost.board == board for cost in costs) for board in boards]
     figure = Figure(figsize=(8, 1.6 + 0.24 * sum(counts)), layout="constrained")
@@ -109,7 +121,7 @@ def draw(costs: Sequence[Cost], path: pathlib.Path) -> None:
                 if values and cost.complete:
                     axes.plot(statistics.mean(values), place, "|", color=color, markersize=13, markeredgewidth=2)
             axes.plot(cost.missed, [place] * len(cost.missed), ">", color="#999999", markersize=5, linestyle="none")
-        axes.axvline(targets[board], color="#444444", linestyle="--", linewidth=1)
+        axes.axvline(TARGETS[board], color="#444444", linestyle="--", linewidth=1)
         names = [cost.arm if cost.complete else f"{cost.arm} ({len(cost.true)} of {cost.runs})" for cost in shown]
         axes.set_yticks(range(len(shown)), names, fontsize=8)
         axes.set_ylim(-0.7, len(shown) - 0.3)
