@@ -11,12 +11,13 @@ import optax
 from hexlab import network
 from hexlab.rules.draws import derive_seeds
 from hexlab.training.config import Config
-from hexlab.training.replay import Replay
+from hexlab.training.replay import Batch, Replay
 
-__all__ = ["Learner", "Losses", "is_finite", "learn", "make_learner", "schedule"]
+__all__ = ["Learner", "Losses", "count_together", "is_finite", "learn", "make_learner", "schedule"]
 
 _WARM_UP, _FALL, _FLOOR = 0.02, 0.4, 0.1
 _BATCHES = 4  # tells this module's seeds from those of `selfplay`
+_TOGETHER = 16  # gradient steps of one compiled call at most: with small networks a call costs as much as the step itself
 _ADAM = optax.scale_by_adam()
 
 
@@ -80,15 +81,18 @@ def learn(learner: Learner, replay: Replay, config: Config, iteration: int) -> t
     total = config.iterations * config.updates_an_iteration
     newest = max(config.samples_an_iteration, int(config.window * replay.total))
     states = derive_seeds(config.seed, _BATCHES, iteration, count=1)
+    together = count_together(config)
     measured = []
-    for _ in range(config.updates_an_iteration):
-        batch = replay.sample(config.batch, newest, config.value_mix, states)
-        rate = np.float32(schedule(steps, total, config.learning_rate))
-        decay = np.float32(min(config.averaging, (steps + 1) / (steps + 10)))
-        params, average, optimizer, losses = _update(params, average, optimizer, batch, rate, decay)
+    for first in range(steps, steps + config.updates_an_iteration, together):
+        drawn = replay.sample(together * config.batch, newest, config.value_mix, states)
+        batches = Batch(*(part.reshape(together, config.batch, *part.shape[1:]) for part in drawn))
+        numbers = range(first, first + together)
+        rates = np.array([schedule(step, total, config.learning_rate) for step in numbers], np.float32)
+        decays = np.array([min(config.averaging, (step + 1) / (step + 10)) for step in numbers], np.float32)
+        params, average, optimizer, losses = _update(params, average, optimizer, batches, rates, decays)
         measured.append(losses)
-        steps += 1
-    means = np.mean(np.asarray(jax.device_get(measured), np.float64), axis=0)
+    steps += config.updates_an_iteration
+    means = np.concatenate(jax.device_get(measured)).mean(axis=0, dtype=np.float64)
     params, average, optimizer = jax.tree.map(np.asarray, (params, average, optimizer))
     return Learner(params, average, optimizer, steps), Losses(*(float(mean) for mean in means))
 
@@ -115,11 +119,28 @@ def compute_loss(params, batch):
     return cross_entropy + squared_error, losses
 
 
+def count_together(config: Config) -> int:
+    """Return the gradient steps of one compiled call: the most that divide an iteration evenly, up to 16.
+
+    >>> count_together(Config(boards=512, groups=1, slice_moves=4, batch=256, reuse=3))
+    12
+    """
+    return max(count for count in range(1, _TOGETHER + 1) if config.updates_an_iteration % count == 0)
+
+
 @jax.jit
-def _update(params, average, optimizer, batch, rate, decay):
-    gradients, losses = jax.grad(compute_loss, has_aux=True)(params, batch)
-    with jax.numpy_dtype_promotion("standard"):  # optax raises floats to integer powers
-        steps, optimizer = _ADAM.update(gradients, optimizer, params)
-    params = jax.tree.map(lambda param, step: param - rate * step, params, steps)
-    average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, params)
+def _update(params, average, optimizer, batches, rates, decays):
+    """Take one gradient step after another, a row of `batches`, `rates` and `decays` each."""
+
+    def step_once(learned, step):
+        params, average, optimizer = learned
+        batch, rate, decay = step
+        gradients, losses = jax.grad(compute_loss, has_aux=True)(params, batch)
+        with jax.numpy_dtype_promotion("standard"):  # optax raises floats to integer powers
+            steps, optimizer = _ADAM.update(gradients, optimizer, params)
+        params = jax.tree.map(lambda param, step: param - rate * step, params, steps)
+        average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, params)
+        return (params, average, optimizer), losses
+
+    (params, average, optimizer), losses = jax.lax.scan(step_once, (params, average, optimizer), (batches, rates, decays))
     return params, average, optimizer, losses

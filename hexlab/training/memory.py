@@ -4,6 +4,7 @@ from hexlab.errors import ConfigError
 from hexlab.mcts.tree import count_bytes
 from hexlab.system import memory_bytes
 from hexlab.training.config import Config
+from hexlab.training.learner import count_together
 
 __all__ = ["check_memory", "estimate_bytes"]
 
@@ -33,11 +34,12 @@ def estimate_bytes(config: Config, threads: int) -> dict[str, int]:
     game = cells * (3 * cells + 8) + 3 * cells + 5  # a row of `Group`
     stream = config.width * (cells if config.net == "hex" else 1)
     activations = 2 * cells + (config.depth + 1) * 2 * stream + cells  # floats a row of a batch
+    batches = count_together(config) * config.batch * (3 * cells + 1)  # floats that one call of the learner is given
     return {
         "search trees": players * count_bytes(config.boards, config.tree_capacity, config.size),
         "games in play": config.groups * config.boards * game + 2 * config.samples_an_iteration * position,
         "replay buffer": min(config.buffer, config.iterations * config.samples_an_iteration) * position,
-        "network": 4 * (8 * config.architecture.parameters + (2 * config.batch + players * config.boards) * activations),
+        "network": 4 * (8 * config.architecture.parameters + (2 * config.batch + players * config.boards) * activations + batches),
         "program": _PROGRAM,
     }
 

@@ -2,9 +2,11 @@
 
 import itertools
 
+import jax
 import numpy as np
 
 from hexlab import network
+from hexlab.training import learner as learner_module
 from hexlab.training.config import Config
 from hexlab.training.learner import compute_loss, learn, make_learner, schedule
 from hexlab.training.replay import Batch, Positions, Replay
@@ -70,3 +72,17 @@ def test_equal_arguments_learn_equal_bytes():
     other, _ = learn(make_learner(CONFIG), replay, CONFIG, 2)
     assert once.params["policy"]["kernel"].tobytes() == again.params["policy"]["kernel"].tobytes()
     assert once.params["policy"]["kernel"].tobytes() != other.params["policy"]["kernel"].tobytes()
+
+
+def test_steps_of_one_call_are_the_steps_of_many(monkeypatch):
+    """Batches, rates and averages come in the same order, however many steps a compiled call takes."""
+    replay = Replay(2, CONFIG.buffer)
+    replay.append(planted())
+    assert learner_module.count_together(CONFIG) == 8
+    together, losses = learn(make_learner(CONFIG), replay, CONFIG, 1)
+    monkeypatch.setattr(learner_module, "_TOGETHER", 3)
+    assert learner_module.count_together(CONFIG) == 2
+    apart, measured = learn(make_learner(CONFIG), replay, CONFIG, 1)
+    assert together.steps == apart.steps == 8
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6), together.average, apart.average)
+    np.testing.assert_allclose(losses, measured, rtol=1e-5)
