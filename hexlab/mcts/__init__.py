@@ -3,7 +3,7 @@
 `hexlab.mcts.reference` is the same search for one board in plain Python, step by step.
 """
 
-from hexlab.mcts.batched import Found, SearchResult, run_search, search
+from hexlab.mcts.batched import Found, SearchResult, deepen, run_search, search
 from hexlab.mcts.evaluators import check_evaluator, rollouts, solved, tabulated, uniform
 from hexlab.mcts.policies import Recipe, RootNoise, gumbel, pick_moves, puct, regularized
 from hexlab.mcts.reference import trace
@@ -20,6 +20,7 @@ __all__ = [
     "advance",
     "allocate_tree",
     "check_evaluator",
+    "deepen",
     "gumbel",
     "pick_moves",
     "puct",

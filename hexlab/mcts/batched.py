@@ -1,7 +1,7 @@
 """Search over many boards at once: simulate, evaluate, back up."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ from hexlab.rules.board import Board
 from hexlab.rules.cells import cell_name, neighbor_table
 from hexlab.rules.draws import derive_seeds
 
-__all__ = ["Found", "SearchResult", "run_search", "search"]
+__all__ = ["Found", "SearchResult", "deepen", "run_search", "search"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,6 +254,59 @@ def search(
     boards, seeds = Boards.from_board(board), derive_seeds(seed, count=1)
     memory = None if tree is None else _copy_known(tree, boards, int(_checked_budgets(simulations, 1)[0]))
     result = run_search(boards, evaluator, simulations, recipe=recipe, seeds=seeds, tree=memory, reuse=memory is not None)
+    return _find(board, result)
+
+
+def deepen(
+    board: Board,
+    evaluator: Evaluator,
+    simulations: int,
+    *,
+    step: int = 16,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    tree: Tree | None = None,
+) -> Iterator[Found]:
+    """Search one position little by little: the caller stops when its time is up or it has seen enough.
+
+    With `puct`, what is found after so many simulations is what `search` finds with them.
+
+    Args:
+        board: an unfinished game.
+        evaluator: judges the positions of the tree.
+        simulations: evaluations at most, the root's included; a proof of the root ends the search before.
+        step: simulations between one result and the next.
+        recipe: `puct` (the default) or `regularized`.
+        seed: any integer; `regularized` draws its moves from it.
+        tree: as for `search`; it stays as it is.
+
+    Yields:
+        What was found so far. The trees of all results share their memory: each is that of the latest.
+
+    Raises:
+        PositionError: as for `search`.
+        ConfigError: fewer than one simulation or step, or `gumbel`.
+
+    >>> from hexlab import mcts
+    >>> [sum(found.visits.values()) for found in deepen(Board(3), mcts.uniform(), 20, step=8)]
+    [7, 15, 19]
+    """
+    if isinstance(step, bool) or not isinstance(step, (int, np.integer)) or step < 1:
+        raise ConfigError(f"step={step!r}: give a whole number from 1 up")
+    boards, left = Boards.from_board(board), int(_checked_budgets(simulations, 1)[0])
+    memory = allocate_tree(1, min(step, left), board.size) if tree is None else _copy_known(tree, boards, min(step, left))
+    while left > 0:
+        count = min(step, left)
+        used = int(memory.used[0, 0])
+        if used + count > memory.capacity:
+            memory = _copy_known(memory, boards, used + count)
+        seeds = derive_seeds(seed, left, count=1)
+        yield _find(board, run_search(boards, evaluator, count, recipe=recipe, seeds=seeds, tree=memory, reuse=True))
+        left = 0 if memory.nodes[0, 0]["status"] else left - count
+
+
+def _find(board: Board, result: SearchResult) -> Found:
+    """Return what the search of one board found, by names."""
     policy = result.policy[0]
     names = {cell: cell_name(cell, board.size) for cell in board.legal_moves.cells}
     return Found(
