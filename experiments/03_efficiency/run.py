@@ -142,7 +142,7 @@ def run_cell(cell: Cell, out: pathlib.Path, pause: pathlib.Path | None = None) -
 
 
 def _rate(cell: Cell, folder: pathlib.Path, pause: pathlib.Path | None) -> Iterator[Row]:
-    """Rate the last decades of snapshots, then the first that holds the bound, and holds it from there on, on fresh games."""
+    """Rate snapshots from the last back to one that misses the bound, then those after it on fresh games until one holds it there."""
     from hexlab import arena, network
     from hexlab.records import Snapshot
 
@@ -170,10 +170,14 @@ def _rate(cell: Cell, folder: pathlib.Path, pause: pathlib.Path | None) -> Itera
             stage=stage, score=score, low=low, high=high, games=2 * len(games), seconds=round(spent, 2),
         )  # fmt: skip
 
-    rows = [play(snapshot, first, "first", _FIRST) for snapshot in wanted]
-    yield from rows
-    last_miss = max((i for i, row in enumerate(rows) if not row.holds), default=-1)
-    for snapshot in wanted[last_miss + 1 :]:
+    rows = []
+    for snapshot in reversed(wanted):
+        rows.append(play(snapshot, first, "first", _FIRST))
+        if not rows[-1].holds:
+            break
+    yield from reversed(rows)
+    held = sum(row.holds for row in rows)
+    for snapshot in wanted[len(wanted) - held :]:
         row = play(snapshot, fresh, "fresh", _FRESH)
         yield row
         if row.holds:
