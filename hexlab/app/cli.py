@@ -67,12 +67,14 @@ class Reproduce:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train:
-    """Train an agent by self-play alone; the defaults are the preset of the board size."""
+    """Train an agent by self-play alone; the defaults are those of a preset for the board size."""
 
     dials: ClassVar[str] = "lower --boards, --simulations, --buffer, --batch, --width or --threads"
 
     out: Path
     """Folder to create for the run."""
+    preset: Literal["default", "paper"] = "default"
+    """Settings that the other flags change: a strong agent within minutes, or training as in Jones 2021, scaled to one machine."""
     threads: int | None = None
     """Threads to use. Default: the cores that are available. Results do not depend on it."""
 
@@ -401,25 +403,25 @@ def _any_command() -> Any:
 
 
 def _train_with_config(words: list[str]) -> type:
-    """Return `Train` with a flag for every setting of a run, whose defaults are the preset of the size, net and recipe given."""
+    """Return `Train` with a flag for every setting of a run, whose defaults are the preset for the size, net and recipe given."""
     from hexlab.training import Config, preset
 
-    size, net, recipe = Config.size, Config.net, Config.recipe
+    given = {"size": str(Config.size), "preset": "default"}
     for word, following in zip(words, [*words[1:], ""], strict=True):
         flag, _, value = word.partition("=")
-        if flag == "--size" and (value or following).isdigit():
-            size = int(value or following)
-        if flag == "--net":
-            net = value or following
-        if flag == "--recipe":
-            recipe = value or following
-    defaults = Config(**preset(size, net, recipe))
+        if flag in ("--size", "--preset", "--net", "--recipe"):
+            given[flag[2:]] = value or following
+    size = int(given["size"]) if given["size"].isdigit() else Config.size
+    if given["preset"] == "paper":  # whatever net and recipe are given, they change single settings of it
+        defaults = Config(**preset(size, "paper"))
+    else:
+        defaults = Config(**preset(size, net=given.get("net", Config.net), recipe=given.get("recipe", Config.recipe)))
 
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class TrainWithConfig(Train):
         __doc__ = Train.__doc__
         config: OmitArgPrefixes[Config] = defaults
-        """Settings of the run; the defaults are the preset of the board size, net and recipe. "Paper" is Jones 2021, arXiv 2104.03113."""
+        """Settings of the run; the defaults are the preset's for the board size. "Paper" is Jones 2021, arXiv 2104.03113."""
 
     return TrainWithConfig
 

@@ -11,6 +11,7 @@ from hexlab.rules.cells import MAX_SIZE
 __all__ = ["Config", "preset"]
 
 _RECIPES = ("puct", "regularized", "gumbel")
+_SCHEDULES = ("cosine", "constant")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Config:
     """Search recipe of self-play: "puct", "regularized" or "gumbel". Paper: regularized, with its own lambda."""
     exploration: float = 1.5
     """The recipe's constant c, larger explores more; for gumbel the scale of its noise, 1 as published. Paper: 1/16 with its own lambda."""
+    paper_lambda: bool = False
+    """Whether the regularized recipe takes the lambda of the paper's code, which does not fall as visits grow. Paper: yes."""
     prove: bool = True
     """Whether search backs up exact wins and losses from finished games. Paper: no."""
     keep_tree: bool = False
@@ -51,6 +54,8 @@ class Config:
     """Moves of a game that are sampled from the search policy, for gumbel by its halving; later ones are its best move. Paper: all."""
     opening_moves: int = 2
     """A game starts after 0 to this many uniformly random moves, equally often each. Paper: 0."""
+    mixing_moves: int = 0
+    """Uniformly random moves on each board before its first searched one, game after game: puts boards out of step. Paper: 2,500."""
     groups: int = 8
     """Groups of boards, each played by one thread at a time. More groups than threads keep a slow core from stalling the rest."""
     boards: int = 256
@@ -66,7 +71,11 @@ class Config:
     window: float = 0.5
     """Share of all positions so far that the learner draws from, newest first, so that early play is soon forgotten."""
     learning_rate: float = 2e-3
-    """Adam's step size at its peak; linear warm-up, and a cosine fall to a tenth over the last 40 % of the run. Paper: 1e-3, constant."""
+    """Adam's step size, at its peak. Paper: 1e-3."""
+    schedule: str = "cosine"
+    """Step size over the run: "cosine", up in the first 2 % and down to a tenth in the last 40 %, or "constant". Paper: constant."""
+    turn: bool = True
+    """Whether the learner sees each position turned by 180 degrees half of the time. Paper: no."""
     value_mix: float = 0.5
     """Value target: 0 learns the game's outcome, 1 the search value, between them the mix. Paper: bootstrapped outcome."""
     averaging: float = 0.995
@@ -90,7 +99,7 @@ class Config:
         _check_range("seed", self.seed, 0, 2**63 - 1)
         for name in ("width", "depth", "samples", "simulations", "groups", "boards", "slice_moves", "batch", "snapshots"):
             _check_range(name, getattr(self, name), 1, 10**12)
-        for name in ("sampled_moves", "opening_moves"):
+        for name in ("sampled_moves", "opening_moves", "mixing_moves"):
             _check_range(name, getattr(self, name), 0, 10**6)
         for name in ("noise_fraction", "value_mix"):
             _check_range(name, getattr(self, name), 0, 1)
@@ -105,6 +114,10 @@ class Config:
             raise ConfigError(f"net={self.net!r} is unknown: choose one of {', '.join(KINDS)}")
         if self.recipe not in _RECIPES:
             raise ConfigError(f"recipe={self.recipe!r} is unknown: choose one of {', '.join(_RECIPES)}")
+        if self.schedule not in _SCHEDULES:
+            raise ConfigError(f"schedule={self.schedule!r} is unknown: choose one of {', '.join(_SCHEDULES)}")
+        if self.recipe != "regularized" and self.paper_lambda:
+            raise ConfigError(f"paper_lambda=True with recipe={self.recipe!r}, which has no lambda: give false, or recipe 'regularized'")
         if self.recipe == "gumbel" and self.keep_tree:
             raise ConfigError("keep_tree=True with recipe='gumbel', which halves its moves from a root without visits: give false")
         if self.recipe == "gumbel" and self.noise_fraction > 0:
@@ -146,11 +159,9 @@ class Config:
 
         Later settings are left out at their defaults, so that runs from before there were others keep their bytes and their names.
         """
-        values = dataclasses.asdict(self)
-        if self.net == "dense":
-            del values["net"]
-        if not self.keep_tree:
-            del values["keep_tree"]
+        later = {"net", "keep_tree", "paper_lambda", "mixing_moves", "schedule", "turn"}
+        defaults = {field.name: field.default for field in dataclasses.fields(self) if field.name in later}
+        values = {name: value for name, value in dataclasses.asdict(self).items() if name not in later or value != defaults[name]}
         return json.dumps(values, sort_keys=True, indent=1)
 
     @classmethod
@@ -180,20 +191,61 @@ _PRESETS: dict[int, dict] = {
     5: {"width": 128, "depth": 4, "samples": 3_200_000, "reuse": 3.0, "groups": 12},
 }
 
+# The net that was the first to come within 50 Elo of the best in the paper, and after how many positions (from its published curves).
+_PAPER_NETS: dict[int, tuple[int, int, float]] = {
+    3: (2, 2, 3.5e7),
+    4: (8, 2, 3.5e7),
+    5: (16, 4, 6.4e7),
+    6: (128, 2, 3.8e7),
+    7: (128, 4, 3.3e8),
+    8: (256, 4, 4.2e8),
+    9: (512, 4, 7.5e8),
+}
+_PAPER_SHARE = 64  # the paper's boards, batch, buffer and positions are divided by it
 
-def preset(size: int, net: str = "dense", recipe: str = "puct") -> dict:
-    """Return the settings that train a strong agent of this size within minutes: what `hexlab train --size N` uses.
 
-    Those of a hex net are sized by the time they take, which for a position is about eight times as long; they are not tuned. Gumbel
-    has noise of its own, at the published scale, and none beside it.
+def preset(size: int, name: str = "default", *, net: str = "dense", recipe: str = "puct") -> dict:
+    """Return the settings of a run under a name: what `hexlab train --size N --preset NAME` uses.
+
+    "default" trains a strong agent of this size within minutes. Its nets of hexagonal convolutions are sized by the time they take,
+    which for a position is about eight times as long; they are not tuned. Gumbel has noise of its own, at the published scale, and
+    none beside it.
+
+    "paper" trains as Jones (2021) did, on the net that was the first of its board to come within 50 Elo of the best there, and for
+    as many gradient steps as it needed. What one machine cannot do is divided by 64: 512 boards and 512 positions a step instead of
+    32,768, and the buffer of the last 64 moves of all boards with them. What else differs:
+
+    - values enter the search scaled by the range of their own tree, not of the whole batch; visits count once, not twice; an untried
+      move is worth what its node is, not a loss; A counts legal moves alone, in lambda and in the noise;
+    - value targets are outcomes: a position is learned from once its game has ended, and none from a prediction of the network;
+    - the learner draws with replacement, each position once on average, and begins with the first games that end, not with a full
+      buffer; it works beside self-play, whose parameters are one step older;
+    - float32, not half precision with a scaled loss.
+
+    Args:
+        size: board size.
+        name: "default" or "paper".
+        net: kind of network; the paper's is dense.
+        recipe: search recipe of the default preset.
+
+    Raises:
+        ConfigError: an unknown name, or another net or recipe for the paper's preset, which sets both.
 
     >>> preset(3)["width"]
     32
-    >>> preset(5, "hex")["samples"]
-    400000
+    >>> preset(5, net="hex")["width"]
+    32
     >>> preset(5, recipe="gumbel")["noise_fraction"]
     0.0
+    >>> preset(5, "paper")["simulations"], preset(5, "paper")["learning_rate"]
+    (64, 0.001)
     """
+    if name == "paper":
+        if (net, recipe) != ("dense", "puct"):
+            raise ConfigError(f"preset 'paper' with net={net!r} and recipe={recipe!r}: it sets both, leave them out")
+        return _paper_preset(size)
+    if name != "default":
+        raise ConfigError(f"unknown preset {name!r}: choose default or paper")
     known = max((n for n in _PRESETS if n <= size), default=3)
     settings = {"size": size, **_PRESETS[known]}
     if net == "hex":
@@ -201,3 +253,35 @@ def preset(size: int, net: str = "dense", recipe: str = "puct") -> dict:
     if recipe == "gumbel":
         settings |= {"recipe": recipe, "exploration": 1.0, "noise_fraction": 0.0}
     return settings if size < 10 else {**settings, "boards": 128, "buffer": 1_000_000}
+
+
+def _paper_preset(size):
+    width, depth, positions = _PAPER_NETS[min(max(size, 3), 9)]
+    boards = 32_768 // _PAPER_SHARE
+    return {
+        "size": size,
+        "width": width,
+        "depth": depth,
+        "samples": round(positions / _PAPER_SHARE),
+        "simulations": 64,
+        "recipe": "regularized",
+        "exploration": 1 / 16,
+        "paper_lambda": True,
+        "prove": False,
+        "noise_fraction": 0.25,
+        "opening_moves": 0,
+        "mixing_moves": 2_500,
+        "groups": 4,
+        "boards": boards // 4,
+        "slice_moves": 1,
+        "batch": boards,
+        "reuse": 1.0,
+        "buffer": boards * max(64, size**2 + 1),  # above 7x7 a game may outlast the paper's 64 moves
+        "window": 1.0,
+        "learning_rate": 1e-3,
+        "schedule": "constant",
+        "turn": False,
+        "value_mix": 0.0,
+        "averaging": 0.0,
+        "snapshots": 21,
+    }

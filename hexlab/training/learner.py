@@ -84,10 +84,11 @@ def learn(learner: Learner, replay: Replay, config: Config, iteration: int) -> t
     together = count_together(config)
     measured = []
     for first in range(steps, steps + config.updates_an_iteration, together):
-        drawn = replay.sample(together * config.batch, newest, config.value_mix, states)
+        drawn = replay.sample(together * config.batch, newest, config.value_mix, states, config.turn)
         batches = Batch(*(part.reshape(together, config.batch, *part.shape[1:]) for part in drawn))
         numbers = range(first, first + together)
-        rates = np.array([schedule(step, total, config.learning_rate) for step in numbers], np.float32)
+        peak = config.learning_rate
+        rates = np.array([schedule(step, total, peak) if config.schedule == "cosine" else peak for step in numbers], np.float32)
         decays = np.array([min(config.averaging, (step + 1) / (step + 10)) for step in numbers], np.float32)
         params, average, optimizer, losses = _update(params, average, optimizer, batches, rates, decays)
         measured.append(losses)

@@ -75,14 +75,15 @@ class Replay:
             kept[rows] = fresh
         self.total += len(new.outcome)
 
-    def sample(self, count: int, newest: int, value_mix: float, states: np.ndarray) -> Batch:
-        """Draw positions uniformly, with replacement, from the `newest` ones; turn each by 180 degrees half of the time.
+    def sample(self, count: int, newest: int, value_mix: float, states: np.ndarray, turn: bool = True) -> Batch:
+        """Draw positions uniformly, with replacement, from the `newest` ones.
 
         Args:
             count: rows to draw.
             newest: how many of the newest positions to draw from; all that are held, if that is fewer.
             value_mix: 0 for outcomes as value targets, 1 for search values.
             states: uint64[1], a generator state, advanced.
+            turn: turn each by 180 degrees half of the time.
         """
         size_of_policy = self.positions.policy.shape[1]
         batch = Batch(
@@ -90,16 +91,16 @@ class Replay:
             np.empty((count, size_of_policy), np.float32),
             np.empty(count, np.float32),
         )
-        _gather(self.positions, self.total, min(newest, len(self)), np.float32(value_mix), states, batch)
+        _gather(self.positions, self.total, min(newest, len(self)), np.float32(value_mix), turn, states, batch)
         return batch
 
 
 @numba.njit(cache=True, nogil=True)
-def _gather(positions, total, newest, value_mix, states, batch):
+def _gather(positions, total, newest, value_mix, turn, states, batch):
     capacity, cells = positions.stones.shape
     for row in range(len(batch.value)):
         source = (total - 1 - bounded(states, 0, newest)) % capacity
-        turned = bounded(states, 0, 2) == 1
+        turned = bounded(states, 0, 2) == 1 and turn
         scale = np.float32(0.0)
         for cell in range(cells):
             to = cells - 1 - cell if turned else cell

@@ -70,7 +70,7 @@ class Slice(NamedTuple):
 
 
 def make_group(config: Config, group: int) -> Group:
-    """Return fresh games of group number `group`, each after its random opening moves."""
+    """Return fresh games of group number `group`, each after its random opening moves, and mixed if the config says so."""
     size, boards = config.size, config.boards
     cells = size * size
     fresh = Group(
@@ -85,7 +85,7 @@ def make_group(config: Config, group: int) -> Group:
         np.zeros((boards, cells), np.float32),
     )
     states = derive_seeds(config.seed, _OPENINGS, 0, group, count=boards)
-    _start_all(fresh, size, _opening_limit(config), neighbor_table(size), states)
+    _start_all(fresh, size, _opening_limit(config), config.mixing_moves, neighbor_table(size), states)
     return fresh
 
 
@@ -156,7 +156,9 @@ _OPENINGS, _SEARCH, _MOVES = 1, 2, 3
 def _make_recipe(config):
     if config.recipe == "gumbel":
         return mcts.gumbel(gumbel_scale=config.exploration, prove=config.prove)
-    return (mcts.puct if config.recipe == "puct" else mcts.regularized)(config.exploration, prove=config.prove)
+    if config.recipe == "puct":
+        return mcts.puct(config.exploration, prove=config.prove)
+    return mcts.regularized(config.exploration, paper_lambda=config.paper_lambda, prove=config.prove)
 
 
 def _opening_limit(config):
@@ -183,10 +185,21 @@ def _start(group, board, size, limit, neighbors, stack, states):
 
 
 @numba.njit(cache=True, nogil=True)
-def _start_all(group, size, limit, neighbors, states):
+def _start_all(group, size, limit, mixing_moves, neighbors, states):
+    """Start a game on every board and play uniformly random moves, in games that follow one another."""
     stack = np.empty(size * size, np.int16)
     for board in range(len(group.turn)):
         _start(group, board, size, limit, neighbors, stack, states)
+        for _ in range(mixing_moves):
+            cell = bounded(states, board, size * size)
+            while group.cells[board, cell] != 0:
+                cell = bounded(states, board, size * size)
+            turn = group.turn[board]
+            group.moves[board, group.played[board]] = cell
+            group.played[board] += 1
+            group.turn[board] = 1 - turn
+            if place(group.cells[board], cell, turn, size, neighbors, stack):
+                _start(group, board, size, limit, neighbors, stack, states)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -51,13 +51,21 @@ def test_every_flag_says_what_it_does(command, capsys):
 def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
     from hexlab.training import Config, preset
 
-    for words, size, net in ((["--size", "3"], 3, "dense"), (["--size=4"], 4, "dense"), ([], 5, "dense"), (["--net", "hex"], 5, "hex")):
+    for words, settings in (
+        (["--size", "3"], preset(3)),
+        (["--size=4"], preset(4)),
+        ([], preset(5)),
+        (["--net", "hex"], preset(5, net="hex")),
+        (["--recipe", "gumbel"], preset(5, recipe="gumbel")),
+        (["--size", "4", "--preset", "paper"], preset(4, "paper")),
+        (["--preset=paper", "--net=hex", "--recipe=puct"], preset(5, "paper")),
+    ):
         with pytest.raises(SystemExit):
             cli.main(["train", *words, "--help"])
         page = " ".join(capsys.readouterr().out.replace("│", " ").split())
         for field in dataclasses.fields(Config):
             assert f"--{field.name.replace('_', '-')}" in page or f"--no-{field.name.replace('_', '-')}" in page, field.name
-        assert f"(default: {preset(size, net)['samples']})" in page
+        assert f"(default: {settings['samples']})" in page
 
 
 @pytest.mark.parametrize(
@@ -75,6 +83,8 @@ def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
         (["train", "--size", "40", "--out", "run"], "size=40"),
         (["train", "--size", "3", "--width", "0", "--out", "run"], "width=0"),
         (["train", "--size", "3", "--recipe", "guess", "--out", "run"], "guess"),
+        (["train", "--preset", "guess", "--out", "run"], "guess"),
+        (["train", "--preset", "paper", "--recipe", "puct", "--out", "run"], "paper_lambda=True with recipe='puct'"),
         (["train", "--size", "3", "--threads", "0", "--out", "run"], "--threads 0"),
         (["resume", "nowhere"], "nowhere"),
         (["verify", "nowhere"], "nowhere"),
@@ -129,9 +139,11 @@ def test_the_version_is_printed(capsys):
     ],
 )
 def test_the_defaults_of_train_follow_the_recipe(words, exploration, noise):
+    from hexlab.training import preset
+
     config = cli._parse(["train", "--size", "3", "--out", "run", *words]).config
     assert (config.exploration, config.noise_fraction) == (exploration, noise)
-    assert config.samples == 130_000
+    assert config.samples == preset(3)["samples"]
 
 
 def test_a_damaged_run_is_refused_in_one_line(capsys, tmp_path):

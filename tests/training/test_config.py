@@ -22,8 +22,9 @@ def test_the_kind_of_net_survives_its_file_and_a_dense_run_keeps_its_bytes():
 
 
 def test_later_settings_leave_the_files_of_earlier_runs_alone():
-    assert '"keep_tree"' not in Config().to_json()
-    kept = Config(keep_tree=True)
+    for name in ("keep_tree", "paper_lambda", "mixing_moves", "schedule", "turn"):
+        assert f'"{name}"' not in Config().to_json()
+    kept = Config(keep_tree=True, schedule="constant", mixing_moves=3, turn=False)
     assert Config.from_json(kept.to_json()) == kept
     assert kept.tree_capacity == 3 * kept.simulations
 
@@ -50,6 +51,8 @@ def test_an_integer_may_stand_for_a_float():
         ({"recipe": "magic"}, "recipe='magic' is unknown: choose one of puct, regularized, gumbel"),
         ({"recipe": "gumbel"}, "noise_fraction=0.25 with recipe='gumbel', which has noise of its own, scaled by exploration: give 0"),
         ({"recipe": "gumbel", "keep_tree": True}, "keep_tree=True with recipe='gumbel', which halves its moves"),
+        ({"paper_lambda": True}, "paper_lambda=True with recipe='puct', which has no lambda"),
+        ({"schedule": "linear"}, "schedule='linear' is unknown: choose one of cosine, constant"),
         ({"learning_rate": 0.0}, "learning_rate=0.0: give a number above 0"),
         ({"learning_rate": float("nan")}, "learning_rate=nan: give a finite number"),
         ({"noise_fraction": 1.5}, "noise_fraction=1.5"),
@@ -80,5 +83,27 @@ def test_iterations_cover_the_samples():
 @pytest.mark.parametrize("net", ["dense", "hex"])
 @pytest.mark.parametrize("size", range(2, 20))
 def test_every_size_has_a_preset(size, net):
-    config = Config(**preset(size, net))
+    config = Config(**preset(size, net=net))
     assert (config.size, config.net) == (size, net)
+
+
+@pytest.mark.parametrize("size", range(2, 20))
+def test_the_papers_preset_takes_a_step_on_as_many_positions_as_boards_after_every_move(size):
+    config = Config(**preset(size, "paper"))
+    assert (config.size, config.net) == (size, "dense")
+    assert config.samples_an_iteration == config.batch == config.groups * config.boards
+    assert config.updates_an_iteration == 1
+    assert config.buffer >= 64 * config.batch
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "best"}, "unknown preset 'best': choose default or paper"),
+        ({"name": "paper", "net": "hex"}, "preset 'paper' with net='hex' and recipe='puct': it sets both"),
+        ({"name": "paper", "recipe": "gumbel"}, "preset 'paper' with net='dense' and recipe='gumbel': it sets both"),
+    ],
+)
+def test_a_preset_that_there_is_not_is_refused(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        preset(5, **arguments)

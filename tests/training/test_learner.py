@@ -1,5 +1,6 @@
 """The loss by hand, the schedule at its corners, and learning on planted positions."""
 
+import dataclasses
 import itertools
 
 import jax
@@ -45,6 +46,21 @@ def test_the_schedule_warms_up_stays_and_falls():
     assert rates[19:600] == [1.0] * 581
     assert all(later < earlier for earlier, later in itertools.pairwise(rates[601:]))
     assert abs(rates[1000] - 0.1) < 1e-9
+
+
+def test_a_constant_schedule_takes_the_whole_step_from_the_first_on():
+    """Adam's first step moves a parameter by the step size, whatever its gradient; the warm-up would hold it back."""
+    replay = Replay(2, CONFIG.buffer)
+    replay.append(planted())
+    moved = {}
+    for name in ("constant", "cosine"):
+        config = dataclasses.replace(CONFIG, schedule=name, batch=1024, reuse=1, samples=64 * 4 * 200)
+        assert config.updates_an_iteration == 1
+        before = make_learner(config)
+        after, _ = learn(before, replay, config, 1)
+        moved[name] = np.abs(after.params["value"]["bias"] - before.params["value"]["bias"]).max()
+    np.testing.assert_allclose(moved["constant"], config.learning_rate, rtol=1e-3)
+    assert moved["cosine"] < 0.5 * config.learning_rate
 
 
 def test_learning_finds_the_planted_answer_and_the_average_follows():

@@ -41,6 +41,14 @@ def test_half_of_the_positions_are_turned_by_180_degrees():
     assert (batch.policy[~straight] == [0, 1, 0, 0]).all()
 
 
+def test_positions_stay_as_they_are_where_none_is_to_be_turned():
+    replay = Replay(size=2, capacity=4)
+    replay.append(make_positions([0.0]))
+    batch = replay.sample(100, newest=1, value_mix=0.0, states=derive_seeds(1, count=1), turn=False)
+    assert (batch.planes == [1, 0, 0, 0, 0, 1, 0, 0]).all()
+    assert (batch.policy == [0, 0, 1, 0]).all()
+
+
 def test_value_targets_mix_outcome_and_search():
     replay = Replay(size=2, capacity=4)
     replay.append(make_positions([-0.5]))

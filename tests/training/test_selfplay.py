@@ -68,6 +68,41 @@ def test_every_recorded_position_is_the_one_that_was_played(played):
     assert (lengths, black_wins) == (played.moves, played.black_wins)
 
 
+def test_mixed_boards_are_out_of_step_and_games_start_from_the_empty_board_all_the_same():
+    config = dataclasses.replace(CONFIG, opening_moves=0, mixing_moves=100, boards=256, slice_moves=1)
+    group = make_group(config, 0)
+    assert (group.searched == 0).all()
+    assert set(group.played.tolist()) == set(range(int(group.played.max()) + 1)), "games of every age"
+    for cells, moves, turn in zip(group.cells, group.moves, group.turn, strict=True):
+        board = Board(3)
+        for move in moves[moves >= 0]:
+            assert board.winner is None
+            board.push(int(move))
+        assert (board.winner, board.turn) == (None, turn)
+        assert np.array_equal(Boards(3, cells[None], np.array([turn]), np.array([-1], np.int8)).stones[0], board.stones.ravel())
+    fresh = group.played == 0
+    assert 0.1 < fresh.mean() < 0.3, "a random game on 3x3 takes about seven moves"
+    tree = mcts.allocate_tree(256, config.tree_capacity, 3)
+    for iteration in range(1, 20):
+        over = play_slice(group, mcts.uniform(), config, iteration, 0, tree)
+    games = split_games(over.positions)
+    assert all(np.count_nonzero(over.positions.stones[rows[0]]) == 0 for rows in games)
+
+
+def test_the_papers_lambda_reaches_the_search():
+    config = dataclasses.replace(CONFIG, recipe="regularized", exploration=1 / 16, paper_lambda=True, noise_fraction=0.0, slice_moves=1)
+    group = make_group(config, 0)
+    boards = Boards(3, group.cells.copy(), group.turn.copy(), np.full(64, -1, np.int8))
+    seeds = derive_seeds(config.seed, 2, 1, 0, 0, count=64)
+    play_slice(group, mcts.uniform(), config, 1, 0, mcts.allocate_tree(64, 8, 3))
+    for theirs in (True, False):
+        recipe = mcts.regularized(1 / 16, paper_lambda=theirs, prove=True)
+        found = mcts.run_search(boards, mcts.uniform(), 8, recipe=recipe, seeds=seeds)
+        own = found.policy.reshape(64, 3, 3)
+        own = np.where((boards.turn == 0)[:, None, None], own, own.transpose(0, 2, 1)).reshape(64, 9)
+        assert np.allclose(group.policy[:, 0] / 65535, own, atol=1e-5) == theirs
+
+
 def test_policies_are_whole(played):
     totals = played.positions.policy.astype(np.int64).sum(axis=1)
     assert (abs(totals - 65535) <= 5).all()
