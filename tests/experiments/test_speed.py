@@ -139,6 +139,27 @@ for mine, other in zip(judge(boards), theirs(params, state)):
 """
 
 
+@pytest.fixture
+def parts(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    spec = importlib.util.spec_from_file_location("speed_parts", FOLDER / "parts.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    yield module
+    sys.modules.pop("common", None)
+
+
+def test_the_parts_of_a_search_make_up_its_time_and_are_taken_apart_for_that_time_alone(parts):
+    before = parts.judging._judge, parts.kernels.walk_down
+    profile = parts.take_profile(3, "8x1", threads=2, boards=64, sharpness=1.0, seconds=0.2)
+    shares = {part: getattr(profile, part) for part in parts.PARTS}
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-6)
+    assert all(shares[part] > 0 for part in ("tree", "features", "interpreter"))
+    assert (parts.judging._judge, parts.kernels.walk_down) == before
+    assert "| 3x3 8x1 | fresh |" in parts.write_table([profile])
+
+
 @pytest.mark.slow
 def test_the_rivals_play_the_same_game_with_the_same_network():
     assert [int(line) for line in run_with_rivals("-c", RIVALS_GAME, cwd=FOLDER).split()][-1] > 1000
