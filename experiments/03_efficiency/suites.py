@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from run import LEVEL, read_cells
+from run import LEVEL, convert, read_cells
 
 from hexlab import arena, network
 from hexlab.lab.health import Share
@@ -26,7 +26,7 @@ from hexlab.rules.batch import Boards
 from hexlab.rules.draws import derive_seeds
 from hexlab.rules.solver import MAX_SIZE
 
-__all__ = ["Solved", "convert", "keep", "main", "measure", "read_solved"]
+__all__ = ["Solved", "keep", "main", "measure", "read_solved"]
 
 SIMULATIONS, STRONG = 64, 512
 _SEED = 5
@@ -67,22 +67,6 @@ def keep(player: Player, solved: Solved) -> Share:
     return Share(int(solved.winning[rows, moves].sum()), len(rows))
 
 
-def convert(player: Player, opponent: Player, solved: Solved) -> Share:
-    """Return how many of the positions the player wins when it takes the side that wins by theory."""
-    boards, ply = solved.boards, 0
-    while not boards.finished.all():
-        seeds = derive_seeds(_SEED, ply, count=len(boards))
-        moves = np.full(len(boards), -1)
-        ours = boards.turn == solved.winner
-        for mover, asked in ((player, ours), (opponent, ~ours)):
-            rows = np.flatnonzero(~boards.finished & asked)
-            if len(rows):
-                moves[rows] = mover.choose_moves(boards[rows], seeds[rows])
-        boards = boards.play(moves)
-        ply += 1
-    return Share(int((boards.winner == solved.winner).sum()), len(boards))
-
-
 def measure(out: pathlib.Path, arm: str, size: int) -> Iterator[str]:
     """Yield the lines of a Markdown table: the rated snapshots of every finished seed of an arm.
 
@@ -110,13 +94,15 @@ def measure(out: pathlib.Path, arm: str, size: int) -> Iterator[str]:
             if snapshot.train_flops < snapshots[-1].train_flops / 10**cell.rated:
                 continue
             player = arena.SearchPlayer(load(snapshot), SIMULATIONS)
-            perfect = _tell(convert(player, arena.SolverPlayer(size), solved)) if size <= MAX_SIZE else ""
+            perfect = _tell_conversion(player, arena.SolverPlayer(size), solved) if size <= MAX_SIZE else ""
             costs = f"{math.log10(snapshot.train_flops):.2f} | {math.log10(snapshot.paper_flops):.2f}"
-            converted = _tell(convert(player, strong, solved))
+            converted = _tell_conversion(player, strong, solved)
             yield f"| {size}x{size} | {arm} | {cell.config.seed} | {costs} | {keep(player, solved).share:.3f} | {converted} | {perfect} |"
 
 
-def _tell(share: Share) -> str:
+def _tell_conversion(player, opponent, solved):
+    won = convert(player, opponent, solved.boards, solved.winner, _SEED)
+    share = Share(int(won.sum()), len(won))
     low, high = share.interval
     mark = " *" if low >= 2 * LEVEL else ""
     return f"{share.share:.3f} ({low:.3f} to {high:.3f}){mark}"

@@ -10,7 +10,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from hexlab import arena
+from hexlab import arena, mcts
 from hexlab.rules.solver import Solver
 
 FOLDER = pathlib.Path(__file__).parents[2] / "experiments" / "03_efficiency"
@@ -96,15 +96,29 @@ def test_a_cell_is_trained_rated_and_told(run, tmp_path):
     assert len(run.gather(tmp_path)) == len(rows)
 
 
-def test_perfect_play_keeps_and_converts_every_solved_position_and_random_play_does_not(suites):
+def test_perfect_play_keeps_and_converts_every_solved_position_and_random_play_does_not(run, suites):
     solved = suites.read_solved(4)
     assert np.array_equal(Solver(4).winning_moves(solved.boards), solved.winning)
     assert np.array_equal(Solver(4).winners(solved.boards), solved.winner)
     perfect, random = arena.SolverPlayer(4), arena.RandomPlayer()
-    assert suites.keep(perfect, solved).share == suites.convert(perfect, random, solved).share == 1.0
-    assert suites.convert(perfect, perfect, solved).total == len(solved.boards) > suites.keep(perfect, solved).total
+    assert suites.keep(perfect, solved).share == 1.0
     assert suites.keep(random, solved).share < 0.6
-    assert suites.convert(random, perfect, solved).share < 0.6
+    assert run.convert(perfect, random, solved.boards, solved.winner, seed=0).all()
+    assert run.convert(perfect, perfect, solved.boards, solved.winner, seed=0).all()
+    assert run.convert(random, perfect, solved.boards, solved.winner, seed=0).mean() < 0.6
+
+
+def test_games_that_theory_gives_to_perfect_play_are_lost_without_playing_them(run, monkeypatch):
+    openings = arena.openings(4, 30, seed=0)
+    agent = arena.SearchPlayer(mcts.rollouts(games=4), 16)
+    for player, least in ((arena.SolverPlayer(4, name="its equal"), 30), (agent, 1)):
+        played = run._meet_perfect_play(player, openings, seed=0)
+        with monkeypatch.context() as patch:
+            patch.setattr(run, "MAX_SIZE", 4)
+            converted = run._meet_perfect_play(player, openings, seed=0)
+        assert set(played) | set(converted) <= {0, 1}
+        assert least <= sum(converted) <= 30
+        assert abs(sum(played) - sum(converted)) <= 8, "other draws of perfect play, the same strength"
 
 
 def test_suites_tell_the_finished_runs_of_an_arm(run, suites, tmp_path, monkeypatch):
