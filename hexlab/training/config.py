@@ -36,7 +36,7 @@ class Config:
     """Seed of every random draw in the run. Paper: none."""
     samples: int = 1_000_000
     """Self-play positions to generate: the length of the run. Paper: up to 1e8 (3x3) to 2e9 (9x9)."""
-    simulations: int = 64
+    simulations: int = 32
     """Network evaluations a self-play move, the root's included. Paper: 64."""
     recipe: str = "puct"
     """Search recipe of self-play: "puct", "regularized" or "gumbel". Paper: regularized, with its own lambda."""
@@ -58,11 +58,11 @@ class Config:
     """Uniformly random moves on each board before its first searched one, game after game: puts boards out of step. Paper: 2,500."""
     groups: int = 8
     """Groups of boards, each played by one thread at a time. More groups than threads keep a slow core from stalling the rest."""
-    boards: int = 256
+    boards: int = 128
     """Boards in a group: the batch of a network call in self-play. 64, 128, 256 or 512 keep logits bit-equal. Paper: 32,768."""
-    slice_moves: int = 8
+    slice_moves: int = 4
     """Moves that each board plays under one frozen set of parameters; groups * boards * slice_moves positions an iteration."""
-    batch: int = 1024
+    batch: int = 256
     """Positions of one gradient step. Paper: 32,768."""
     reuse: float = 4.0
     """Times that each position is learned from, on average. Paper: 1."""
@@ -70,8 +70,8 @@ class Config:
     """Positions that the replay buffer holds at most. Paper: 2.1 million."""
     window: float = 0.5
     """Share of all positions so far that the learner draws from, newest first, so that early play is soon forgotten."""
-    learning_rate: float = 2e-3
-    """Adam's step size, at its peak. Paper: 1e-3."""
+    learning_rate: float = 3e-3
+    """Adam's step size, at its peak; nets narrower than 128 bear 6e-3. Paper: 1e-3."""
     schedule: str = "cosine"
     """Step size over the run: "cosine", up in the first 2 % and down to a tenth in the last 40 %, or "constant". Paper: constant."""
     turn: bool = True
@@ -186,9 +186,11 @@ def _check_range(name, value, low, high):
 
 
 _PRESETS: dict[int, dict] = {
-    3: {"width": 32, "depth": 2, "samples": 130_000, "boards": 512, "slice_moves": 4},
-    4: {"width": 64, "depth": 4, "samples": 1_000_000, "boards": 512, "slice_moves": 4},
-    5: {"width": 128, "depth": 4, "samples": 3_200_000, "reuse": 3.0, "groups": 12},
+    3: {"width": 32, "depth": 2, "samples": 60_000, "learning_rate": 6e-3, "boards": 64},
+    4: {"width": 64, "depth": 4, "samples": 250_000, "learning_rate": 6e-3},
+    5: {"width": 128, "depth": 4, "samples": 2_000_000},
+    6: {"width": 128, "depth": 4, "samples": 4_000_000, "buffer": 1_000_000},
+    7: {"width": 128, "depth": 4, "samples": 8_000_000, "buffer": 1_000_000},
 }
 
 # The net that was the first to come within 50 Elo of the best in the paper, and after how many positions (from its published curves).
@@ -207,9 +209,9 @@ _PAPER_SHARE = 64  # the paper's boards, batch, buffer and positions are divided
 def preset(size: int, name: str = "default", *, net: str = "dense", recipe: str = "puct") -> dict:
     """Return the settings of a run under a name: what `hexlab train --size N --preset NAME` uses.
 
-    "default" trains a strong agent of this size within minutes. Its nets of hexagonal convolutions are sized by the time they take,
-    which for a position is about eight times as long; they are not tuned. Gumbel has noise of its own, at the published scale, and
-    none beside it.
+    "default" trains a strong agent of this size within minutes, measured up to 5x5. Nets of hexagonal convolutions get a quarter of the
+    positions, each of which takes them about eight times as long; they are not tuned. Gumbel has noise of its own, at the published
+    scale, none beside it, and no kept trees.
 
     "paper" trains as Jones (2021) did, on the net that was the first of its board to come within 50 Elo of the best there, and for
     as many gradient steps as it needed. What one machine cannot do is divided by 64: 512 boards and 512 positions a step instead of
@@ -247,12 +249,12 @@ def preset(size: int, name: str = "default", *, net: str = "dense", recipe: str 
     if name != "default":
         raise ConfigError(f"unknown preset {name!r}: choose default or paper")
     known = max((n for n in _PRESETS if n <= size), default=3)
-    settings = {"size": size, **_PRESETS[known]}
+    settings = {"size": size, "keep_tree": True, **_PRESETS[known]}
     if net == "hex":
-        settings |= {"net": net, "width": 32, "samples": settings["samples"] // 8, "boards": 128}
+        settings |= {"net": net, "width": 32, "samples": settings["samples"] // 4}
     if recipe == "gumbel":
-        settings |= {"recipe": recipe, "exploration": 1.0, "noise_fraction": 0.0}
-    return settings if size < 10 else {**settings, "boards": 128, "buffer": 1_000_000}
+        settings |= {"recipe": recipe, "exploration": 1.0, "noise_fraction": 0.0, "keep_tree": False}
+    return settings
 
 
 def _paper_preset(size):
