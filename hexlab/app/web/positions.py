@@ -3,9 +3,9 @@
 from typing import Any
 
 from hexlab.errors import PositionError
-from hexlab.rules import Board, sgf
+from hexlab.rules import Board, Color, hexworld, sgf
 
-__all__ = ["read_position"]
+__all__ = ["read_position", "record_game"]
 
 _LONGEST = 20_000  # characters
 
@@ -14,13 +14,16 @@ def read_position(text: Any, size: int, swap: bool = False) -> Board:
     """Return the board that a text describes.
 
     Args:
-        text: names of moves ("c3 b4"), a drawing as `Board.from_text` reads it, or an SGF record.
+        text: names of moves ("c3 b4"), a HexWorld link, an SGF record, or a drawing as `Board.from_text` reads it.
         size: board size, for names of moves; the other forms tell it.
-        swap: whether White may answer the first move by a swap.
+        swap: whether White may answer the first move by a swap, for names of moves.
 
     Raises:
         PositionError: text of another form, or too long.
         IllegalMoveError: a move that the rules do not allow.
+
+    >>> read_position("https://hexworld.org/board/#3c1,b2,a1", size=5)
+    Board.from_moves('b2', size=3)
     """
     if not isinstance(text, str):
         raise PositionError(f"a position of type {type(text).__name__} cannot be read: give text")
@@ -29,6 +32,25 @@ def read_position(text: Any, size: int, swap: bool = False) -> Board:
     bare = text.strip()
     if bare.startswith("("):
         return sgf.read(bare)[0].board()
+    if "#" in bare:
+        link = hexworld.read(bare)
+        board = link.game.board()
+        while len(board.moves) > link.shown:
+            board.pop()
+        return board
     if "." in bare or "/" in bare or "\n" in bare:
         return Board.from_text(bare)
     return Board.from_moves(bare, size, swap)
+
+
+def record_game(board: Board, black: str, white: str, winner: Color | None) -> sgf.Game:
+    """Return the record of a game that may have started from a position that was set up.
+
+    >>> record_game(Board.from_text("B. / W.", moves="b1"), "Ann", "Bob", None).start
+    Board.from_text('B . / W .', turn=Color.BLACK)
+    """
+    start = board.copy()
+    while start.moves:
+        start.pop()
+    set_up = start.stones.any() or start.turn is not Color.BLACK
+    return sgf.Game(board.size, board.moves, black, white, winner, start=start if set_up else None)

@@ -22,12 +22,12 @@ from starlette.staticfiles import StaticFiles
 from hexlab.app.web import learning
 from hexlab.app.web.agents import Agents
 from hexlab.app.web.games import Game, Games
-from hexlab.app.web.positions import read_position
+from hexlab.app.web.positions import read_position, record_game
 from hexlab.app.web.safety import Gate, Refusal, answer_refusal, read_object
 from hexlab.app.web.searching import MOST_SIMULATIONS, Searches
 from hexlab.app.web.stepping import MOST_STEPS, trace_phases
 from hexlab.errors import ConfigError, HexlabError, PositionError, RunError
-from hexlab.rules import Board, Color, render, sgf
+from hexlab.rules import Board, Color, hexworld, render, sgf
 from hexlab.rules.cells import check_size
 from hexlab.rules.solver import MAX_SIZE as SOLVED_SIZE
 from hexlab.rules.solver import Solver
@@ -79,6 +79,7 @@ def create_app(runs: Path, host: str = "127.0.0.1", token: str | None = None) ->
         Route("/api/games/{game}/analysis", game(desk.analyze), methods=["POST"]),
         Route("/api/games/{game}/steps", game(desk.step), methods=["POST"]),
         Route("/api/games/{game}/truth", game(desk.tell_truth), methods=["POST"]),
+        Route("/api/games/{game}/link", game(desk.export_link)),
         Route("/api/games/{game}/game.sgf", game(desk.export_sgf)),
         Route("/api/games/{game}/board.svg", game(desk.export_svg)),
         Route("/api/runs", desk.list_runs),
@@ -245,10 +246,11 @@ class _Desk:
         solution = await self.lines["the solver"].do(self.solvers[board.size].solve, board)
         return JSONResponse({"moves": board.moves, "winner": solution.winner.name.lower(), "winning_moves": solution.names})
 
+    async def export_link(self, request: Request, game: Game) -> Response:
+        return JSONResponse({"link": hexworld.write(_record(game))})
+
     async def export_sgf(self, request: Request, game: Game) -> Response:
-        names = {color: "person" if color in game.people else f"{game.agent.key}@{game.simulations}" for color in Color}
-        record = sgf.Game(game.board.size, game.board.moves, names[Color.BLACK], names[Color.WHITE], game.winner)
-        return _download(sgf.write(record), "application/x-go-sgf", "hex.sgf")
+        return _download(sgf.write(_record(game)), "application/x-go-sgf", "hex.sgf")
 
     async def export_svg(self, request: Request, game: Game) -> Response:
         return _download(render.to_svg(game.board), "image/svg+xml", "hex.svg")
@@ -305,6 +307,11 @@ def _stream(told: AsyncIterator[tuple[str, dict[str, Any]]]) -> StreamingRespons
             yield f"event: problem\ndata: {json.dumps({'error': str(error)})}\n\n"
 
     return StreamingResponse(write(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+
+def _record(game: Game) -> sgf.Game:
+    names = {color: "person" if color in game.people else f"{game.agent.key}@{game.simulations}" for color in Color}
+    return record_game(game.board, names[Color.BLACK], names[Color.WHITE], game.winner)
 
 
 def _download(text: str, kind: str, name: str) -> Response:

@@ -1,0 +1,42 @@
+// The few words that the other modules build elements with.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export const byId = (id) => document.getElementById(id);
+
+export function html(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+export function svg(name, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, name), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value !== undefined && value !== null && value !== false) element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children);
+  return element;
+}
+
+// A list of choices; `choices` are [value, text] pairs. The choice that was made stays if it is still there.
+export function setChoices(select, choices, chosen = select.value) {
+  const wanted = choices.map(([value, text]) => `${value} ${text}`).join("|");
+  if (select.dataset.choices !== wanted) {
+    select.replaceChildren(...choices.map(([value, text]) => html("option", { value }, text)));
+    select.dataset.choices = wanted;
+  }
+  if (choices.some(([value]) => String(value) === String(chosen))) select.value = chosen;
+}
+
+export const percent = (share) => `${Math.round(100 * share)} %`;
+export const capital = (word) => word[0].toUpperCase() + word.slice(1);
+export const other = (color) => (color === "black" ? "white" : "black");
+
+export function say(text) {
+  const alert = byId("alert");
+  alert.textContent = text;
+  alert.hidden = !text;
+}
