@@ -9,8 +9,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from hexlab.rules.batch import Boards
+from hexlab.rules.board import Board
 
-__all__ = ["Evaluation", "Evaluator", "Player"]
+__all__ = ["Evaluation", "Evaluator", "Player", "Swapper"]
 
 
 class Evaluation(NamedTuple):
@@ -60,4 +61,17 @@ class Player(Protocol):
         Returns:
             int64[B], cell indices.
         """
+        ...
+
+
+@runtime_checkable
+class Swapper(Protocol):
+    """A player that knows the swap rule; any other opens as without it and never swaps."""
+
+    def choose_opening(self, size: int, seed: int) -> int:
+        """Choose Black's first move, which White may take over; return its cell."""
+        ...
+
+    def wants_swap(self, board: Board, seed: int) -> bool:
+        """Tell whether to answer Black's first move by ``swap-pieces``; `board` holds that move alone."""
         ...

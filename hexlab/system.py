@@ -5,11 +5,12 @@ import ctypes
 import os
 import pathlib
 import sys
+from collections.abc import Iterator
 from types import TracebackType
 
 from hexlab.errors import InUseError, RunError
 
-__all__ = ["Lock", "count_cores", "find_holder", "lock_folder", "memory_bytes", "remove_drafts", "write_whole"]
+__all__ = ["Lock", "count_cores", "find_holder", "lock_folder", "memory_bytes", "read_lines", "remove_drafts", "write_whole"]
 
 _LOCKED_BYTE = 2**30  # far behind the holder's number, which others may read while Windows keeps the locked byte from them
 
@@ -74,6 +75,31 @@ def remove_drafts(*folders: pathlib.Path) -> None:
         for pattern in ("*.partial", ".tmp*"):  # the second are drafts that safetensors makes of its own accord
             for path in folder.glob(pattern):
                 path.unlink()
+
+
+def read_lines(handle: int, longest: int = 100_000) -> Iterator[str]:
+    """Yield the lines of a pipe as they come, without their ends, until it closes; a line that is too long comes in pieces.
+
+    Unlike a file object it holds no lock while it waits, so that Python can end while a thread reads.
+
+    Args:
+        handle: file descriptor.
+        longest: bytes of a line, and of a read.
+    """
+    rest = b""
+    while True:
+        try:
+            chunk = os.read(handle, longest)
+        except OSError:  # it was closed at our end
+            chunk = b""
+        *lines, rest = (rest + chunk).split(b"\n") if chunk else [rest, b""]
+        if len(rest) > longest:
+            lines, rest = [*lines, rest], b""
+        for line in lines:
+            if chunk or line:
+                yield line.decode("utf-8", "replace")
+        if not chunk:
+            return
 
 
 class Lock:

@@ -104,3 +104,23 @@ def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
 def test_the_machine_is_counted():
     assert 1 <= system.count_cores() <= 4096
     assert system.memory_bytes() is None or 2**27 < system.memory_bytes() < 2**50
+
+
+def test_lines_of_a_pipe_come_whole_however_they_were_written():
+    source, target = os.pipe()
+    for part in (b"one\ntw", "o ü\n\n".encode(), b"x" * 25, b"\nlast"):
+        os.write(target, part)
+    os.close(target)
+    assert "".join(f"{line}|" for line in system.read_lines(source)) == f"one|two ü||{'x' * 25}|last|"
+    os.close(source)
+    assert list(system.read_lines(source)) == []
+
+
+def test_a_line_without_an_end_comes_in_pieces():
+    source, target = os.pipe()
+    os.write(target, b"x" * 50 + b"\ny\n")
+    os.close(target)
+    lines = list(system.read_lines(source, longest=20))
+    os.close(source)
+    assert "".join(lines) == "x" * 50 + "y"
+    assert max(map(len, lines)) <= 40

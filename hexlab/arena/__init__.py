@@ -1,5 +1,6 @@
 """The arena: players, matches, tournaments and ratings. It knows agents as `hexlab.protocols.Player`s alone."""
 
+from hexlab.arena.external import GtpPlayer
 from hexlab.arena.matches import (
     Game,
     Match,
@@ -10,8 +11,10 @@ from hexlab.arena.matches import (
     play_game,
     play_matches,
     play_pairing,
+    play_singly,
 )
 from hexlab.arena.players import (
+    Forfeited,
     HumanPlayer,
     RandomPlayer,
     Resigned,
@@ -19,12 +22,15 @@ from hexlab.arena.players import (
     SolverPlayer,
     TakenBack,
     check_player,
+    choose_move,
 )
 from hexlab.arena.ratings import Ratings, bootstrap_ratings, rate, score_interval
 from hexlab.arena.tournaments import Progress, Table, draw_openings, play_ladder, round_robin
 
 __all__ = [
+    "Forfeited",
     "Game",
+    "GtpPlayer",
     "HumanPlayer",
     "Match",
     "Openings",
@@ -39,6 +45,7 @@ __all__ = [
     "all_openings",
     "bootstrap_ratings",
     "check_player",
+    "choose_move",
     "draw_openings",
     "opening_name",
     "openings",
@@ -46,6 +53,7 @@ __all__ = [
     "play_ladder",
     "play_matches",
     "play_pairing",
+    "play_singly",
     "rate",
     "round_robin",
     "score_interval",

@@ -23,7 +23,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numba
 import numpy as np
 
-from hexlab.arena.players import HumanPlayer, Resigned, TakenBack
+from hexlab.arena.external import GtpPlayer
+from hexlab.arena.players import Forfeited, HumanPlayer, Resigned, TakenBack, choose_move
 from hexlab.errors import ConfigError, IllegalMoveError, PositionError
 from hexlab.protocols import Player
 from hexlab.records import Opening
@@ -42,6 +43,7 @@ __all__ = [
     "play_game",
     "play_matches",
     "play_pairing",
+    "play_singly",
 ]
 
 
@@ -119,11 +121,13 @@ class Game:
         board: the final position, with its moves.
         winner: the color that won.
         resigned: whether the other one gave up.
+        forfeit: what a program did by which it lost the game, such as "crashed"; empty otherwise.
     """
 
     board: Board
     winner: Color
     resigned: bool = False
+    forfeit: str = ""
 
 
 def all_openings(size: int, moves: int = 2) -> list[tuple[int, ...]]:
@@ -228,13 +232,16 @@ def play_matches(matches: Sequence[Match], seed: int) -> list[list[Opening]]:
 
 
 def play_until(matches: Sequence[Match], seed: int, stop: threading.Event) -> list[list[Opening]]:
-    """Play as `play_matches` does, or raise `Stopped` before the next ply once `stop` is set."""
+    """Play as `play_matches` does, or raise `Stopped` before the next ply, of a program the next game, once `stop` is set."""
     sizes = sorted({match.openings.size for match in matches})
     if len(sizes) > 1:
         raise ConfigError(f"matches on boards of sizes {', '.join(map(str, sizes))}: play one size at a time")
     players = _collect_players(matches)
     if not any(match.openings.names for match in matches):
         return [[] for _ in matches]
+    if any(_asks_a_program(match) for match in matches):
+        others = iter(play_until([match for match in matches if not _asks_a_program(match)], seed, stop))
+        return [_play_rows(match, seed, stop) if _asks_a_program(match) else next(others) for match in matches]
     place = {name: i for i, name in enumerate(players)}
     pairs, starts, bases = [], [], []
     for match in matches:
@@ -258,8 +265,34 @@ def play_until(matches: Sequence[Match], seed: int, stop: threading.Event) -> li
     return results
 
 
-def play_game(black: Player, white: Player, size: int, opening: str = "", seed: int = 0) -> Game:
-    """Play one game move by move; a `HumanPlayer` may take back and resign.
+def play_singly(match: Match, seed: int, swap: bool = False) -> Iterator[Game]:
+    """Play a match one game after the other, as programs and people play.
+
+    Args:
+        match: two players and their openings.
+        seed: any integer.
+        swap: whether the second move may be ``swap-pieces``; openings of one move leave it to the players.
+
+    Yields:
+        For each opening the game with `match.first` as Black, then the one with `match.second` as Black.
+
+    Raises:
+        ConfigError: two players of one name, or a program that cannot be started or does not play the size.
+        IllegalMoveError: a player that is no program chose an illegal move.
+
+    >>> from hexlab.arena.players import RandomPlayer, SolverPlayer
+    >>> games = list(play_singly(Match(SolverPlayer(3), RandomPlayer(), Openings(3, ["b2"])), seed=0))
+    >>> [game.winner.name for game in games]
+    ['BLACK', 'WHITE']
+    """
+    _collect_players([match])
+    for name in match.openings.names:
+        for black, white in ((match.first, match.second), (match.second, match.first)):
+            yield play_game(black, white, match.openings.size, name, seed, swap)
+
+
+def play_game(black: Player, white: Player, size: int, opening: str = "", seed: int = 0, swap: bool = False) -> Game:
+    """Play one game move by move; a `HumanPlayer` may take back and resign, a `GtpPlayer` resign and forfeit.
 
     Args:
         black: plays Black.
@@ -267,6 +300,7 @@ def play_game(black: Player, white: Player, size: int, opening: str = "", seed: 
         size: board size.
         opening: moves from the empty board that are made already.
         seed: any integer; a game of a match with the same seed is the same one.
+        swap: whether White may answer Black's first move by ``swap-pieces``; see `hexlab.protocols.Swapper`.
 
     Returns:
         The game.
@@ -279,7 +313,7 @@ def play_game(black: Player, white: Player, size: int, opening: str = "", seed: 
     >>> game.board.moves[0], game.board.winner is game.winner
     ('b2', True)
     """
-    board = Board.from_moves(opening, size)
+    board = Board.from_moves(opening, size, swap)
     given = len(board.moves)
     base = _hash_game(seed, size, black.name, white.name, " ".join(board.moves))
     humans = [player for player in (black, white) if isinstance(player, HumanPlayer)]
@@ -291,12 +325,14 @@ def play_game(black: Player, white: Player, size: int, opening: str = "", seed: 
     while board.winner is None:
         player = black if board.turn == Color.BLACK else white
         try:
-            if isinstance(player, HumanPlayer):
+            move: int | str
+            if isinstance(player, (HumanPlayer, GtpPlayer)):
                 move = player.ask(board)
             else:
                 seeds = _ply_seeds(np.array([base], np.uint64), np.array([len(board.moves)]))
-                move = int(player.choose_moves(Boards.from_board(board), seeds)[0])
-                tell(f"{player.name} plays {cell_name(move, size)}.\n")
+                move = choose_move(player, board, int(seeds[0]))
+            if player not in humans:
+                tell(f"{player.name} plays {move if isinstance(move, str) else cell_name(move, size)}.\n")
             board.push(move)
         except IllegalMoveError as error:
             raise IllegalMoveError(f"{player.name} as {board.turn}: {error}") from error
@@ -309,8 +345,28 @@ def play_game(black: Player, white: Player, size: int, opening: str = "", seed: 
         except Resigned:
             tell(f"{board.turn} resigns: {board.turn.other} wins.\n")
             return Game(board, board.turn.other, resigned=True)
+        except Forfeited as error:
+            tell(f"{player.name} {error}: {board.turn.other} wins.\n")
+            return Game(board, board.turn.other, forfeit=str(error))
     tell(f"\n{board}\n")
     return Game(board, board.winner)
+
+
+def _asks_a_program(match: Match) -> bool:
+    return isinstance(match.first, GtpPlayer) or isinstance(match.second, GtpPlayer)
+
+
+def _play_rows(match: Match, seed: int, stop: threading.Event) -> list[Opening]:
+    """Return the rows of a match that is played one game after the other."""
+    rows, games = [], play_singly(match, seed)
+    for name in match.openings.names:
+        if stop.is_set():
+            raise Stopped
+        first, second = next(games), next(games)
+        stones = len(first.board.moves) + len(second.board.moves)
+        as_black, as_white = int(first.winner is Color.BLACK), int(second.winner is Color.WHITE)
+        rows.append(Opening(match.openings.size, match.first.name, match.second.name, name, as_black, as_white, stones))
+    return rows
 
 
 def _trusted(size: int, names: tuple[str, ...]) -> Openings:

@@ -12,14 +12,24 @@ import numpy as np
 from hexlab import mcts
 from hexlab.errors import ConfigError, HexlabError, IllegalMoveError
 from hexlab.mcts.evaluators import hash_positions
-from hexlab.protocols import Evaluator, Player
+from hexlab.protocols import Evaluator, Player, Swapper
 from hexlab.rules.batch import Boards
-from hexlab.rules.board import Board
+from hexlab.rules.board import SWAP_PIECES, Board
 from hexlab.rules.cells import check_size
 from hexlab.rules.draws import bounded, derive_seeds
 from hexlab.rules.solver import Solver
 
-__all__ = ["HumanPlayer", "RandomPlayer", "Resigned", "SearchPlayer", "SolverPlayer", "TakenBack", "check_player"]
+__all__ = [
+    "Forfeited",
+    "HumanPlayer",
+    "RandomPlayer",
+    "Resigned",
+    "SearchPlayer",
+    "SolverPlayer",
+    "TakenBack",
+    "check_player",
+    "choose_move",
+]
 
 _TREE_BYTES = 1 << 26  # memory of one search: more boards are searched in turn
 
@@ -45,6 +55,14 @@ class RandomPlayer:
     def choose_moves(self, boards: Boards, seeds: np.ndarray) -> np.ndarray:
         """Choose one legal move for each of B unfinished games; see `hexlab.protocols.Player`."""
         return _choose_among(boards.legal, np.asarray(seeds, np.uint64))
+
+    def choose_opening(self, size: int, seed: int) -> int:
+        """Choose any cell; see `hexlab.protocols.Swapper`."""
+        return _draw(size * size, seed)
+
+    def wants_swap(self, board: Board, seed: int) -> bool:
+        """Swap as often as play on any one cell; see `hexlab.protocols.Swapper`."""
+        return _draw(board.size**2, int(derive_seeds(seed, count=1)[0])) == 0
 
 
 class SearchPlayer:
@@ -97,6 +115,27 @@ class SearchPlayer:
             chosen[rows] = found.best
         return chosen[places]
 
+    def choose_opening(self, size: int, seed: int) -> int:
+        """Choose the first move whose position is worth the nearest to 0, as White takes the better side of it.
+
+        The simulations are shared out among the cells, with at least one for each.
+        """
+        boards = Boards.empty(size, size * size).play(np.arange(size * size))
+        if boards.finished.any():  # the only cell of the smallest board
+            return 0
+        each = max(1, self.simulations // len(boards))
+        found = mcts.run_search(boards, self.evaluator, each, recipe=self.recipe, seeds=hash_positions(boards))
+        return int(np.abs(found.values).argmin())
+
+    def wants_swap(self, board: Board, seed: int) -> bool:
+        """Swap where the search gives the side to move less than an even chance.
+
+        A swap mirrors the board and exchanges the colors: the position after it is worth to the opponent what this one is worth now.
+        """
+        boards = Boards.from_board(board)
+        found = mcts.run_search(boards, self.evaluator, self.simulations, recipe=self.recipe, seeds=hash_positions(boards))
+        return bool(found.values[0] < 0)
+
 
 class SolverPlayer:
     """Plays perfectly.
@@ -142,6 +181,14 @@ class SolverPlayer:
             good[lost] = solver.stubborn_moves(distinct[lost])
         return _choose_among(good[places], np.asarray(seeds, np.uint64))
 
+    def choose_opening(self, size: int, seed: int) -> int:
+        """Choose any cell: White wins from all of them."""
+        return _draw(size * size, seed)
+
+    def wants_swap(self, board: Board, seed: int) -> bool:
+        """Swap where the side to move loses."""
+        return not _solver(self.size).winning_moves(Boards.from_board(board)).any()
+
 
 _KEPT = threading.local()
 
@@ -160,14 +207,19 @@ class TakenBack(Exception):
 
 
 class Resigned(Exception):
-    """A human gives the game up."""
+    """A human or a program gives the game up."""
+
+
+class Forfeited(Exception):
+    """A program cannot go on with the game, or breaks its rules: what it did, in words that follow its name."""
 
 
 class HumanPlayer:
     """Asks a person at a terminal.
 
-    Words understood beside the names of cells: help, moves, undo, resign (or quit). Illegal input is explained and
-    asked again; the end of the input resigns. Unlike other players it is not bound to answer the same position alike.
+    Words understood beside the names of cells: help, moves, undo, resign (or quit), and swap where the rules allow it. Illegal
+    input is explained and asked again; the end of the input resigns. Unlike other players it is not bound to answer the same
+    position alike.
 
     Args:
         name: shown to the person, and key of the agent.
@@ -185,7 +237,8 @@ class HumanPlayer:
 
     _HELP = (
         "Name a cell by its column letter and its row number, such as b2.\n"
-        "Other words: moves (what is legal), undo (take back your last move and the reply), resign, help.\n"
+        "Other words: moves (what is legal), undo (take back your last move and the reply), resign, help,\n"
+        "and swap where White may take Black's first stone over, mirrored.\n"
     )
 
     def __init__(self, name: str = "human", reader: TextIO | None = None, writer: TextIO | None = None):
@@ -201,11 +254,11 @@ class HumanPlayer:
         """Ask for one legal move for each of B unfinished games, one after the other."""
         return np.array([self.ask(boards.board(row)) for row in range(len(boards))], np.int64)
 
-    def ask(self, board: Board) -> int:
+    def ask(self, board: Board) -> int | str:
         """Show a board and ask until a legal move comes back.
 
         Returns:
-            The cell.
+            The cell, or ``swap-pieces``.
 
         Raises:
             TakenBack: the person asks to undo.
@@ -223,21 +276,43 @@ class HumanPlayer:
             if word in ("help", "h", "?"):
                 self.tell(self._HELP)
             elif word == "moves":
-                self.tell(" ".join(board.legal_moves) + "\n")
+                self.tell(" ".join([*board.legal_moves, *[SWAP_PIECES] * board.can_swap]) + "\n")
             elif word:
+                move = SWAP_PIECES if word == "swap" else word
                 try:
-                    cell = board.to_cell(word)
-                    board.copy().push(word)
+                    board.copy().push(move)
                 except IllegalMoveError as error:
                     self.tell(f"{error}\n")
                 else:
-                    return cell
+                    return move if move == SWAP_PIECES else board.to_cell(move)
 
     def tell(self, text: str) -> None:
         """Show text."""
         writer = self._writer or sys.stdout
         writer.write(text)
         writer.flush()
+
+
+def choose_move(player: Player, board: Board, seed: int) -> int | str:
+    """Return a player's move in one game, by the swap rule where the board has it.
+
+    Args:
+        player: any player; one that is no `hexlab.protocols.Swapper` plays as without the rule.
+        board: an unfinished game.
+        seed: of this move.
+
+    Returns:
+        The cell, or ``swap-pieces``.
+
+    >>> choose_move(SolverPlayer(3), Board.from_moves("b2", size=3, swap=True), seed=0)
+    'swap-pieces'
+    """
+    if isinstance(player, Swapper) and board.swap:
+        if board.can_swap and player.wants_swap(board, seed):
+            return SWAP_PIECES
+        if not board.moves:
+            return player.choose_opening(board.size, seed)
+    return int(player.choose_moves(Boards.from_board(board), np.array([seed], np.uint64))[0])
 
 
 def check_player(player: Player, size: int, seed: int = 0) -> None:
@@ -307,6 +382,10 @@ def _find_distinct(boards: Boards) -> tuple[Boards, np.ndarray]:
     keys = keys.view(np.dtype((np.void, keys.shape[1]))).ravel()
     _, rows, places = np.unique(keys, return_index=True, return_inverse=True)
     return boards[rows], places
+
+
+def _draw(count: int, seed: int) -> int:
+    return int(_choose_among(np.ones((1, count), bool), np.array([seed], np.uint64))[0])
 
 
 def _choose_among(allowed: np.ndarray, seeds: np.ndarray) -> np.ndarray:
