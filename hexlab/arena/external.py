@@ -2,38 +2,29 @@
 
 A program that crashes, keeps silent past its time, plays an illegal move or answers nonsense loses the game, and the reason goes with
 it (`Forfeited`); the next game starts it afresh. When a player is closed, or Python ends, its process goes, and with it every process
-that it has started: on POSIX systems all that stayed in its process group, on Windows all that ``taskkill`` finds below it.
+that it has started; see `hexlab.arena.processes`.
 
 The conventions are those that HexGui and Benzene share: a whole position is sent as stones in any order, and a swap by sending the
 position after it, as programs mean different things by the word.
 """
 
-import collections
-import contextlib
-import os
 import shlex
-import signal
-import subprocess
 import sys
 import threading
 import time
-import weakref
-from typing import IO, Any, NoReturn, cast
+from typing import NoReturn
 
 import numpy as np
 
 from hexlab.arena.players import Forfeited, Resigned
+from hexlab.arena.processes import KEPT_LINES, Process
 from hexlab.errors import ConfigError, IllegalMoveError
 from hexlab.rules.batch import Boards
 from hexlab.rules.board import SWAP_PIECES, Board, Color
 from hexlab.rules.cells import cell_name
-from hexlab.system import read_lines
 
 __all__ = ["GtpPlayer"]
 
-_KEPT_LINES = 10_000  # of an answer; whatever writes more writes nonsense
-_FAREWELL = 1.0  # seconds that a program may take to quit by itself
-_GLANCE = 0.05  # seconds between looks at whether it still lives, which its children can hide by holding its pipes
 _SWAPS = (SWAP_PIECES, "swap-sides", "swap")
 
 
@@ -191,48 +182,11 @@ def _list_stones(board: Board) -> list[str]:
     return set_up + [f"{_COLORS[(color + ply) % 2]} {move}" for ply, move in enumerate(moves)]
 
 
-class _Mailbox:
-    """What a process has written and nobody has read yet."""
-
-    def __init__(self) -> None:
-        self.lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
-        self.complaint = ""  # the last line on stderr
-        self.over = False
-        self.changed = threading.Condition()
-
-    def collect_answers(self, handle: int) -> None:
-        for text in read_lines(handle):
-            with self.changed:
-                self.lines.append(text.replace("\t", " ").rstrip("\r"))
-                self.changed.notify_all()
-        with self.changed:
-            self.over = True
-            self.changed.notify_all()
-
-    def collect_complaints(self, handle: int) -> None:
-        for text in read_lines(handle):
-            self.complaint = text.strip() or self.complaint
-
-
 class _Program:
     """A process that answers GTP commands one at a time."""
 
     def __init__(self, command: str):
-        apart: dict[str, Any] = {"start_new_session": True}
-        if sys.platform == "win32":
-            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        pipe = subprocess.PIPE
-        try:
-            self._process = subprocess.Popen(_split(command), stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, **apart)
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot start {command!r}: {getattr(error, 'strerror', None) or error}") from None
-        self._stdin = cast(IO[bytes], self._process.stdin)
-        self._mail = _Mailbox()
-        sources = ((self._mail.collect_answers, self._process.stdout), (self._mail.collect_complaints, self._process.stderr))
-        readers = [threading.Thread(target=work, args=(cast(IO[bytes], pipe).fileno(),), daemon=True) for work, pipe in sources]
-        for reader in readers:
-            reader.start()
-        self.end = weakref.finalize(self, _end_family, self._process, readers)  # a second call does nothing
+        self._process = Process(_split(command))
 
     def ask(self, line: str, seconds: float) -> tuple[bool, str]:
         """Send a command and return whether the program grants it, with its answer.
@@ -240,8 +194,7 @@ class _Program:
         Raises:
             Forfeited: it is dead, dies, keeps silent or answers nonsense.
         """
-        with contextlib.suppress(OSError):  # it is dead: reading tells
-            self._stdin.write(f"{line}\n".encode())
+        self._process.write(line)
         answer: list[str] = []
         deadline = time.monotonic() + seconds
         while True:
@@ -252,54 +205,28 @@ class _Program:
                 raise Forfeited(f"answered {line!r} by {answer[0][:80]!r}")
             if answer and not text:
                 return answer[0][0] == "=", "\n".join(answer)[1:].lstrip("0123456789")
-            if len(answer) == _KEPT_LINES:
+            if len(answer) == KEPT_LINES:
                 raise Forfeited(f"answered {line!r} without an end")
 
     def close(self) -> None:
         """Ask the process to quit, and end it and its children if it does not."""
-        if self.end.alive:
-            with contextlib.suppress(OSError):
-                self._stdin.write(b"quit\n")
-                self._stdin.close()
-            deadline = time.monotonic() + _FAREWELL
-            while self._process.poll() is None and time.monotonic() < deadline:
-                time.sleep(_GLANCE)
-            self.end()
+        self._process.write("quit")
+        self._process.close()
+
+    def end(self) -> None:
+        """End the process and its children at once."""
+        self._process.end()
 
     def _next_line(self, deadline: float, line: str) -> str:
-        mail = self._mail
-        ended = False
-        with mail.changed:
-            while not mail.lines:
-                if mail.over or ended:
-                    break
-                ended = self._process.poll() is not None  # what it wrote last may still be on its way
-                if not mail.changed.wait(_GLANCE) and time.monotonic() > deadline:
-                    raise Forfeited(f"did not answer {line!r} in time")
-            if mail.lines:
-                return mail.lines.popleft()
-        time.sleep(_GLANCE)  # for its last words, where it closed its output first
-        self.end()
-        last = f": {mail.complaint[:200]}" if mail.complaint else ""
+        try:
+            text = self._process.read(deadline)
+        except TimeoutError:
+            raise Forfeited(f"did not answer {line!r} in time") from None
+        if text is not None:
+            return text.replace("\t", " ")
+        self._process.end()
+        last = "".join(f": {remark.strip()[:200]}" for remark in self._process.remarks[-1:])
         raise Forfeited(f"crashed at {line!r} (exit code {self._process.returncode}){last}")
-
-
-def _end_family(process: subprocess.Popen, readers: list[threading.Thread]) -> None:
-    """End a process and those it has started."""
-    if sys.platform == "win32":
-        quiet = subprocess.DEVNULL
-        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], stdout=quiet, stderr=quiet, check=False)
-    else:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
-    for reader in readers:  # they end with the last process that holds the pipe
-        reader.join(_FAREWELL)
-    for stream in (process.stdin, process.stdout, process.stderr):
-        if stream is not None and not any(reader.is_alive() for reader in readers):
-            with contextlib.suppress(OSError):
-                stream.close()
 
 
 def _split(command: str) -> list[str]:
