@@ -4,21 +4,25 @@ Every stage keeps what it has done: started again after an interruption at any m
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import json
+import math
 import os
 import pathlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from hexlab import arena, network, scaling, training
 from hexlab.errors import ConfigError, RunError
+from hexlab.lab.cluster import ClusterExecutor, check_address
 from hexlab.lab.grids import Grid, read_grid
+from hexlab.lab.heartbeats import Heartbeat
 from hexlab.lab.machine import machine_facts
-from hexlab.lab.runner import Progress, check_workers_memory, make_pool, train_cells
+from hexlab.lab.runner import Progress, check_workers_memory, is_finished, make_pool, train_cells
 from hexlab.records import Agent, Rating, Run, Snapshot
 from hexlab.rules.batch import Boards
 from hexlab.store import Store, write_table
@@ -58,28 +62,42 @@ def _load_player(path: str, simulations: int) -> arena.SearchPlayer:
 
 
 def reproduce(
-    scale: str = "laptop", out: str | os.PathLike = "runs/reproduce", *, workers: int | None = None, experiment: pathlib.Path | None = None
+    scale: str = "laptop",
+    out: str | os.PathLike = "runs/reproduce",
+    *,
+    workers: int | None = None,
+    cluster: str | None = None,
+    experiment: pathlib.Path | None = None,
 ) -> Iterator[Progress]:
     """Run a scale of the frontier experiment into a folder, yielding progress.
 
-    The folder holds ``manifest.json``, ``cells/`` (one training run each), ``results.sqlite``, ``tables/``, ``figures/`` and
-    ``report.html``.
+    The folder holds ``manifest.json``, ``cells/`` (one training run each), ``results.sqlite``, ``tables/``, ``figures/``,
+    ``report.html``, and ``progress.json``, which `hexlab.lab.status` reads. A network that fails to train stops no other: the
+    tournament and the report go without it.
 
     Args:
         scale: "tiny", "laptop" or another one that the experiment file declares.
         out: folder; one that holds an interrupted job of the same scale goes on.
-        workers: processes, one core each; by default as many as there are cores. It does not change results.
+        workers: processes on this computer, one core each; by default as many as there are cores. It does not change results.
+        cluster: address of a dask scheduler, such as ``tcp://127.0.0.1:8786``, whose workers do the work instead. They must see the
+            folder at the same path; this process alone opens the store.
         experiment: another experiment file than the one that ships with the package.
 
     Raises:
-        ConfigError: an unknown scale, a malformed experiment file, or more workers than the memory holds.
-        RunError: the folder holds something else, another process is at work on it, or a network failed to train.
+        ConfigError: an unknown scale, a malformed experiment file or address, or more workers than the memory holds.
+        ClusterError: while it runs, a scheduler that does not answer, or workers that do not agree with this process.
+        RunError: the folder holds something else, another process is at work on it, or, at the end, networks failed to train.
     """
     grid = read_grid(scale, experiment)
-    workers = count_cores() if workers is None else workers
-    if workers < 1:
-        raise ConfigError(f"workers={workers}: give a whole number from 1 up")
-    check_workers_memory(grid.cells, workers)
+    if cluster is not None:
+        if workers is not None:
+            raise ConfigError(f"workers={workers} and cluster={cluster!r}: give one of them, for a cluster has the workers that it has")
+        check_address(cluster)
+    else:
+        workers = count_cores() if workers is None else workers
+        if workers < 1:
+            raise ConfigError(f"workers={workers}: give a whole number from 1 up")
+        check_workers_memory(grid.cells, workers)
     folder = pathlib.Path(out)
     _check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,32 +108,67 @@ def reproduce(
     except BaseException:
         lock.release()
         raise
-    return _reproduce(grid, folder, workers, manifest, lock)
+    return _reproduce(grid, folder, workers, cluster, manifest, lock)
 
 
-def _reproduce(grid: Grid, folder: pathlib.Path, workers: int, manifest: dict, lock: Lock) -> Iterator[Progress]:
-    with lock:
-        yield from _run_stages(grid, folder, workers, manifest)
+def _reproduce(
+    grid: Grid, folder: pathlib.Path, workers: int | None, cluster: str | None, manifest: dict, lock: Lock
+) -> Iterator[Progress]:
+    with lock, Heartbeat(folder / "progress.json") as beat:
+        beat.tell(state="running", cluster=cluster)
+        told = -math.inf
+        try:
+            for step in _run_stages(grid, folder, workers, cluster, manifest):
+                if step.done >= 1 or time.monotonic() - told > 1:
+                    beat.tell(**dataclasses.asdict(step))
+                    told = time.monotonic()
+                yield step
+        except BaseException as error:
+            beat.tell(state="stopped", reason="" if isinstance(error, GeneratorExit) else str(error) or type(error).__name__)
+            raise
+        beat.tell(state="finished")
 
 
-def _run_stages(grid: Grid, folder: pathlib.Path, workers: int, manifest: dict) -> Iterator[Progress]:
-    with Store(folder / "results.sqlite") as store, make_pool(workers) as pool:
-        yield from _timed("train", train_cells(grid.cells, folder / "cells", pool), folder, manifest)
-        agents = _register(grid, folder, store)
-        yield from _timed("rate", _rate(grid, workers, agents, store, pool), folder, manifest)
+def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: str | None, manifest: dict) -> Iterator[Progress]:
+    failed: tuple[str, ...] = ()
+    with Store(folder / "results.sqlite") as store, _open_pool(folder, workers, cluster) as pool:
+        for step in _timed("train", train_cells(grid.cells, folder / "cells", pool), folder, manifest):
+            failed = step.failed
+            yield step
+        cells = [cell for cell in grid.cells if not failed or is_finished(cell, folder / "cells")]
+        if not cells:
+            raise _describe_failures(failed, grid)
+        agents = _register(cells, grid, folder, store)
+        at_work = pool.workers if isinstance(pool, ClusterExecutor) else workers or 1
+        yield from _timed("rate", _rate(grid, max(1, at_work), agents, store, pool), folder, manifest)
         started = time.monotonic()
         yield Progress("fit", 0.0, "writing tables", 0.0, None)
-        _write_tables(folder / "tables", grid, store)
+        _write_tables(folder / "tables", sorted(agents), store)
     yield Progress("fit", 0.2, "fitting laws", time.monotonic() - started, None)
     tables = scaling.read(folder / "tables")
     analysis = scaling.analyze(tables, bootstrap=grid.bootstrap, seed=_SEED)
     yield Progress("fit", 0.7, "drawing figures", time.monotonic() - started, None)
     scaling.write_figures(analysis, folder / "figures")
     manifest["seconds"]["fit"] = manifest["seconds"].get("fit", 0.0) + time.monotonic() - started
-    manifest["finished"] = True
+    manifest["finished"] = not failed
     _write_manifest(folder, manifest)
-    scaling.write_report(analysis, folder, _facts(grid, manifest, workers))
+    scaling.write_report(analysis, folder, _facts(grid, manifest, at_work))
     yield Progress("fit", 1.0, f"report written to {folder / 'report.html'}", time.monotonic() - started, 0.0)
+    if failed:
+        raise _describe_failures(failed, grid)
+
+
+def _open_pool(
+    folder: pathlib.Path, workers: int | None, cluster: str | None
+) -> contextlib.AbstractContextManager[concurrent.futures.Executor]:
+    return make_pool(workers or 1) if cluster is None else ClusterExecutor(cluster, folder)
+
+
+def _describe_failures(failed: tuple[str, ...], grid: Grid) -> RunError:
+    return RunError(
+        f"{len(failed)} of {len(grid.cells)} networks failed to train: {'; '.join(failed)}. The same command tries them again and goes"
+        " on where it was"
+    )
 
 
 def _timed(stage: str, steps: Iterator[Progress], folder: pathlib.Path, manifest: dict) -> Iterator[Progress]:
@@ -169,14 +222,15 @@ def _write_manifest(folder: pathlib.Path, manifest: dict) -> None:
     write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
-def _register(grid: Grid, folder: pathlib.Path, store: Store) -> dict[int, list[SnapshotPlayer]]:
+def _register(cells: Sequence[training.Config], grid: Grid, folder: pathlib.Path, store: Store) -> dict[int, list[SnapshotPlayer]]:
     """Append runs, snapshots and agents to the store and return the players of each board size."""
     players: dict[int, list[SnapshotPlayer]] = {}
-    for config in grid.cells:
+    for config in cells:
         key = training.run_key(config)
         architecture = config.architecture
         described = json.dumps(json.loads(config.to_json()), sort_keys=True)
-        run = Run(key, config.size, config.width, config.depth, config.seed, architecture.parameters, config.simulations, described)
+        shape = config.width, config.depth, config.seed, architecture.parameters, config.simulations
+        run = Run(key, config.size, *shape, described, grid.presets.get(key, ""))
         store.append([run])
         for line in (folder / "cells" / key / "snapshots.jsonl").read_text(encoding="utf-8").splitlines():
             snapshot = Snapshot(**json.loads(line))
@@ -185,7 +239,7 @@ def _register(grid: Grid, folder: pathlib.Path, store: Store) -> dict[int, list[
                 name = f"{key}/{snapshot.snapshot}@{simulations}"
                 flops = network.flops.count_move(architecture, simulations)
                 agents.append(Agent(name, config.size, "snapshot", key, snapshot.snapshot, simulations, flops))
-                path = folder / "cells" / key / "snapshots" / f"{snapshot.snapshot:03d}.safetensors"
+                path = folder.resolve() / "cells" / key / "snapshots" / f"{snapshot.snapshot:03d}.safetensors"
                 players.setdefault(config.size, []).append(SnapshotPlayer(path, simulations, name))
             store.append([snapshot, *agents])
     for size in players:
@@ -224,10 +278,10 @@ def _rate(
     yield Progress("rate", 1.0, "all matches played", time.monotonic() - started, 0.0)
 
 
-def _write_tables(folder: pathlib.Path, grid: Grid, store: Store) -> None:
+def _write_tables(folder: pathlib.Path, sizes: Sequence[int], store: Store) -> None:
     store.export(folder)
     ratings: list[Rating] = []
-    for size in sorted({config.size for config in grid.cells}):
+    for size in sizes:
         ratings += arena.rate(store.pairings(size))
     write_table(folder / "ratings.csv", ratings, Rating)
 

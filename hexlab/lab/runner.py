@@ -1,4 +1,4 @@
-"""Cells of a grid, trained side by side in spawned processes, one thread each; started again, it goes on from the checkpoints."""
+"""Cells of a grid, trained side by side by the workers of an executor, one thread each; started again, they go on from checkpoints."""
 
 import concurrent.futures
 import contextlib
@@ -10,16 +10,18 @@ import os
 import pathlib
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 
-from hexlab.errors import ConfigError, HexlabError, RunError
-from hexlab.system import memory_bytes
-from hexlab.training import Config, estimate_bytes, read_config, resume, run_key, train
+from hexlab.errors import ClusterError, ConfigError, HexlabError, InUseError, RunError, WorkerError
+from hexlab.lab.cluster import ClusterExecutor
+from hexlab.lab.heartbeats import Heartbeat, read_sign, revoke
+from hexlab.system import memory_bytes, write_whole
+from hexlab.training import Config, Report, estimate_bytes, read_config, resume, run_key, train
 
-__all__ = ["Progress", "check_workers_memory", "make_pool", "predict_seconds", "train_cells"]
+__all__ = ["Progress", "check_workers_memory", "is_finished", "make_pool", "predict_seconds", "train_cells"]
 
 _POLL_SECONDS = 0.5
-_CHECKPOINT_SECONDS = 20.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Progress:
         message: what is going on, in a few words.
         elapsed: seconds since the stage began in this sitting.
         eta: seconds that the stage still takes at the pace so far; None before there is a pace.
+        failed: cells that failed so far, each with its reason.
     """
 
     stage: str
@@ -39,6 +42,7 @@ class Progress:
     message: str
     elapsed: float
     eta: float | None
+    failed: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -98,52 +102,135 @@ def predict_seconds(config: Config) -> float:
     return simulations * (1e-6 + forward / 20e9) + learned * (2e-6 + 3 * forward / 20e9) + 5.0
 
 
-def train_cells(cells: Sequence[Config], folder: pathlib.Path, pool: concurrent.futures.Executor) -> Iterator[Progress]:
+def train_cells(
+    cells: Sequence[Config], folder: pathlib.Path, pool: concurrent.futures.Executor, *, checkpoint_seconds: float = 20.0
+) -> Iterator[Progress]:
     """Train every cell in ``folder/<its key>``, longest first, and yield progress about twice a second.
 
-    Finished cells are skipped and begun ones go on, so that repeating an interrupted call finishes its work.
+    Finished cells are skipped and begun ones go on, so that repeating an interrupted call finishes its work. A cell that fails does
+    not stop the others: the last step names all that did, and why.
+
+    A cell may be begun by one worker and ended by another, at most one of them at work on it: an attempt writes ``<key>.claim`` when
+    it starts, waits until the folder is free, and ends when a later attempt has claimed the cell, or when this call ends early.
+
+    Args:
+        cells: what to train.
+        folder: of their runs, which workers on other computers see at the same path.
+        pool: trains them; see `make_pool` and `hexlab.lab.cluster`.
+        checkpoint_seconds: wall-clock between checkpoints: how much work is repeated for a worker that dies.
 
     Raises:
-        RunError: a cell failed; the message names it.
+        ClusterError: the cluster cannot do the work.
     """
+    folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    costs = {run_key(cell): predict_seconds(cell) for cell in cells}
-    at_start = _work_done(cells, folder, costs)
-    order = sorted(cells, key=lambda cell: (-costs[run_key(cell)], run_key(cell)))
-    left = [cell for cell in order if not _is_finished(cell, folder / run_key(cell))]
-    running = {pool.submit(_train_cell, cell.to_json(), str(folder / run_key(cell))): cell for cell in left}
-    total = sum(costs.values())
-    finished = len(cells) - len(left)
-    if not running:
-        yield Progress("train", 1.0, f"{finished} of {len(cells)} networks trained", 0.0, 0.0)
-    while running:
-        done, _ = concurrent.futures.wait(running, timeout=_POLL_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED)
-        for future in done:
-            cell = running.pop(future)
-            error = future.exception()
-            if error is not None and not isinstance(error, HexlabError):
-                raise error
-            if error is not None:
-                name = f"{cell.architecture} seed {cell.seed}"
-                raise RunError(f"training {name} in {folder / run_key(cell)} failed: {error}") from error
-            finished += 1
-        work = _work_done(cells, folder, costs)
-        elapsed = time.monotonic() - started
-        gained = work - at_start
-        eta = (total - work) * elapsed / gained if gained > 0 else None
-        share = min(work / total, 0.99) if running else 1.0  # a last line of metrics comes before the end of its process
-        yield Progress("train", share, f"{finished} of {len(cells)} networks trained", elapsed, eta)
+    work = _Work(cells, folder)
+    order = sorted(cells, key=lambda cell: (-work.costs[run_key(cell)], run_key(cell)))
+    running: dict[concurrent.futures.Future, Config] = {}
+
+    def submit(cell: Config) -> None:
+        out = folder / run_key(cell)
+        work.at_submission[run_key(cell)] = _iterations_done(out)
+        running[pool.submit(_train_cell, cell.to_json(), str(out), checkpoint_seconds)] = cell
+
+    try:
+        for cell in order:
+            if is_finished(cell, folder):
+                work.finished += 1
+            else:
+                submit(cell)
+        if not running:
+            yield Progress("train", 1.0, work.describe(0, pool), 0.0, 0.0)
+        while running:
+            done, _ = concurrent.futures.wait(running, timeout=_POLL_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in done:
+                cell = running.pop(future)
+                if work.settle(cell, future):
+                    submit(cell)
+            at_work = work.update([run_key(cell) for cell in running.values()])
+            elapsed = time.monotonic() - started
+            share = min(work.share, 0.99) if running else 1.0  # a last line of metrics comes before the end of its process
+            yield Progress("train", share, work.describe(at_work, pool), elapsed, work.eta(elapsed), tuple(work.failed))
+    finally:
+        for cell in running.values():
+            if (claim := _claim(folder / run_key(cell))).exists():
+                revoke(claim)
 
 
-def _work_done(cells, folder, costs) -> float:
-    return sum(costs[run_key(cell)] * _iterations_done(folder / run_key(cell)) / cell.iterations for cell in cells)
+class _Work:
+    """What is done of a grid, and what failed."""
+
+    def __init__(self, cells: Sequence[Config], folder: pathlib.Path) -> None:
+        self.cells = {run_key(cell): cell for cell in cells}
+        self.costs = {key: predict_seconds(cell) for key, cell in self.cells.items()}
+        self.folder = folder
+        self.finished = 0
+        self.failed: list[str] = []
+        self.at_submission: dict[str, int] = {}
+        self._iterations = {key: _iterations_done(folder / key) for key in self.cells}
+        self._at_start = self._seconds
+
+    @property
+    def _seconds(self) -> float:
+        return sum(self.costs[key] * self._iterations[key] / cell.iterations for key, cell in self.cells.items())
+
+    @property
+    def share(self) -> float:
+        return self._seconds / sum(self.costs.values())
+
+    def eta(self, elapsed: float) -> float | None:
+        gained = self._seconds - self._at_start
+        return (sum(self.costs.values()) - self._seconds) * elapsed / gained if gained > 0 else None
+
+    def settle(self, cell: Config, future: concurrent.futures.Future) -> bool:
+        """Count a cell whose attempt ended; return whether it is to be tried again."""
+        key = run_key(cell)
+        self._iterations[key] = _iterations_done(self.folder / key)
+        error = future.exception()
+        if error is None:
+            if not future.result():  # another attempt took over, which nobody listens to any more
+                return True
+            self.finished += 1
+            return False
+        if isinstance(error, WorkerError) and self._iterations[key] > self.at_submission[key]:
+            return True
+        if isinstance(error, ClusterError | concurrent.futures.BrokenExecutor) or not isinstance(error, Exception):
+            raise error
+        reason = str(error)
+        if not isinstance(error, HexlabError):
+            written = self.folder / f"{key}.traceback"
+            write_whole(written, "".join(traceback.format_exception(error)))
+            reason = f"{type(error).__name__}: {error} (traceback in {written})"
+        self.failed.append(f"{cell.architecture} seed {cell.seed} in {self.folder / key}: {reason}")
+        return False
+
+    def update(self, unfinished: Sequence[str]) -> int:
+        """Read how far the cells are, and return how many are being trained now."""
+        at_work = 0
+        for key in unfinished:
+            sign = read_sign(_claim(self.folder / key))
+            if sign is not None and sign.alive:
+                at_work += 1
+                self._iterations[key] = _iterations_done(self.folder / key)
+        return at_work
+
+    def describe(self, at_work: int, pool: concurrent.futures.Executor) -> str:
+        parts = [f"{self.finished} of {len(self.cells)} networks trained"]
+        if at_work:
+            parts.append(f"{at_work} running")
+        if self.failed:
+            parts.append(f"{len(self.failed)} failed")
+        if not at_work and isinstance(pool, ClusterExecutor) and (remark := pool.remark()):
+            parts.append(remark)
+        return ", ".join(parts)
 
 
-def _is_finished(cell, run) -> bool:
-    """Tell whether nothing is left to do for a cell; what is damaged is left to `_train_cell`, which says so."""
+def is_finished(cell: Config, folder: pathlib.Path) -> bool:
+    """Tell whether nothing is left to do for a cell in ``folder/<its key>``; what is damaged is not finished."""
     from hexlab import network
 
+    run = folder / run_key(cell)
     if _iterations_done(run) < cell.iterations:
         return False
     try:
@@ -169,13 +256,37 @@ def _iterations_done(run) -> int:
     return 0
 
 
-def _train_cell(config_json: str, out: str) -> None:
-    config = Config.from_json(config_json)
-    if pathlib.Path(out).exists():
-        if read_config(out) != config:
-            raise ConfigError(f"{out} holds a run with other settings: choose another folder")
-        reports = resume(out, threads=1, checkpoint_seconds=_CHECKPOINT_SECONDS)
-    else:
-        reports = train(config, out, threads=1, checkpoint_seconds=_CHECKPOINT_SECONDS)
-    for _ in reports:
-        pass
+def _claim(run: pathlib.Path) -> pathlib.Path:
+    return run.with_name(run.name + ".claim")
+
+
+def _train_cell(config_json: str, out: str, checkpoint_seconds: float) -> bool:
+    """Train a cell from its checkpoint on and return True, or False as soon as another attempt has claimed it."""
+    config, run = Config.from_json(config_json), pathlib.Path(out)
+    with Heartbeat(_claim(run)) as claim:
+        try:
+            while not claim.lost:
+                begun = run.exists()
+                try:
+                    reports = _open_run(config, run, checkpoint_seconds)
+                except InUseError as error:  # the attempt before this one, which ends at its next report
+                    claim.tell(waiting=str(error))
+                    time.sleep(_POLL_SECONDS)
+                    continue
+                except RunError:
+                    if begun or not run.exists():
+                        raise
+                    continue  # it has just made the folder
+                claim.tell(waiting="")
+                return all(not claim.lost for _ in reports)
+            return False
+        finally:
+            claim.remove()
+
+
+def _open_run(config: Config, run: pathlib.Path, checkpoint_seconds: float) -> Iterator[Report]:
+    if not run.exists():
+        return train(config, run, threads=1, checkpoint_seconds=checkpoint_seconds)
+    if read_config(run) != config:
+        raise ConfigError(f"{run} holds a run with other settings: choose another folder")
+    return resume(run, threads=1, checkpoint_seconds=checkpoint_seconds)

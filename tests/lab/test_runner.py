@@ -1,11 +1,17 @@
-"""Cells of a grid: what is finished is counted, not trained again."""
+"""Cells of a grid: what is finished is counted, what fails is told, and at most one attempt is at work on a cell."""
 
 import concurrent.futures
+import contextlib
+import dataclasses
+import json
+import pathlib
 
 import pytest
 
-from hexlab.errors import RunError
+from hexlab.errors import ClusterError, ConfigError, WorkerError
 from hexlab.lab import runner
+from hexlab.lab.heartbeats import Heartbeat
+from hexlab.system import lock_folder
 from hexlab.training import Config, run_key, train
 
 CELLS = [
@@ -16,27 +22,151 @@ CELLS = [
 
 @pytest.fixture
 def pool():
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
         yield pool
 
 
-def test_finished_cells_are_counted_and_not_started_again(tmp_path, pool, monkeypatch):
-    list(train(CELLS[0], tmp_path / run_key(CELLS[0]), threads=1))
-    started = []
+@pytest.fixture
+def runs(tmp_path):
+    return [tmp_path / run_key(cell) for cell in CELLS]
+
+
+@pytest.fixture
+def attempts(monkeypatch):
+    """The runs that were begun; give it errors by the name of a run, raised one by one before an attempt may succeed."""
+    begun, errors = [], {}
     real = runner._train_cell
-    monkeypatch.setattr(runner, "_train_cell", lambda config, out: started.append(out) or real(config, out))
+
+    def attempt(config, out, seconds):
+        begun.append(out)
+        waiting = errors.get(run_key(Config.from_json(config)), [])
+        if waiting and (error := waiting.pop(0)):
+            raise error
+        return real(config, out, seconds)
+
+    monkeypatch.setattr(runner, "_train_cell", attempt)
+    attempt.begun, attempt.errors = begun, errors
+    return attempt
+
+
+def test_finished_cells_are_counted_and_not_started_again(tmp_path, pool, runs, attempts):
+    list(train(CELLS[0], runs[0], threads=1))
     steps = list(runner.train_cells(CELLS, tmp_path, pool))
-    assert started == [str(tmp_path / run_key(CELLS[1]))]
+    assert attempts.begun == [str(runs[1])]
     assert [step.done == 1 for step in steps] == [False] * (len(steps) - 1) + [True]
     assert steps[-1].message == "2 of 2 networks trained"
     (step,) = runner.train_cells(CELLS, tmp_path, pool)
     assert (step.done, step.message) == (1, "2 of 2 networks trained")
-    assert len(started) == 1
+    assert len(attempts.begun) == 1
+    assert sorted(tmp_path.iterdir()) == sorted(runs), "no claim is left"
 
 
-def test_a_finished_cell_that_is_damaged_is_not_taken_for_finished(tmp_path, pool):
-    run = tmp_path / run_key(CELLS[0])
-    list(train(CELLS[0], run, threads=1))
-    (run / "config.json").write_bytes(b"\xff")
-    with pytest.raises(RunError, match=f"seed 0 in .*{run.name} failed: .*not text"):
-        list(runner.train_cells(CELLS[:1], tmp_path, pool))
+def test_a_cell_that_fails_stops_no_other_and_says_why(tmp_path, pool, runs):
+    list(train(CELLS[0], runs[0], threads=1))
+    (runs[0] / "config.json").write_bytes(b"\xff")
+    *_, last = runner.train_cells(CELLS, tmp_path, pool)
+    assert last.message == "1 of 2 networks trained, 1 failed"
+    (failed,) = last.failed
+    assert failed.startswith(f"3x3 2x1 seed 0 in {runs[0]}: ")
+    assert "not text" in failed
+    assert runner.is_finished(CELLS[1], tmp_path)
+    assert not runner.is_finished(CELLS[0], tmp_path)
+
+
+def test_an_unforeseen_error_leaves_its_traceback(tmp_path, pool, runs, attempts):
+    attempts.errors[runs[1].name] = [ZeroDivisionError("by zero")]
+    *_, last = runner.train_cells(CELLS, tmp_path, pool)
+    written = tmp_path / f"{runs[1].name}.traceback"
+    assert last.failed == (f"3x3 2x1 seed 1 in {runs[1]}: ZeroDivisionError: by zero (traceback in {written})",)
+    assert "raise error" in written.read_text()
+
+
+def test_a_cluster_that_cannot_do_the_work_ends_the_grid(tmp_path, pool, runs, attempts):
+    attempts.errors[runs[0].name] = [ClusterError("other versions")]
+    with pytest.raises(ClusterError, match="other versions"):
+        list(runner.train_cells(CELLS, tmp_path, pool))
+
+
+def test_a_cell_whose_workers_die_is_tried_again_as_long_as_it_gets_on(tmp_path, pool, monkeypatch):
+    cell = dataclasses.replace(CELLS[0], samples=512)
+    lives = iter([1, 2, 0])  # iterations until the workers of an attempt are dead
+
+    def attempt(config, out, seconds):
+        with contextlib.closing(runner._open_run(Config.from_json(config), pathlib.Path(out), 0)) as reports:
+            for _ in range(next(lives)):
+                next(reports)
+        raise WorkerError("four workers died")
+
+    monkeypatch.setattr(runner, "_train_cell", attempt)
+    *_, last = runner.train_cells([cell], tmp_path, pool)
+    assert next(lives, None) is None, "there were three attempts"
+    assert last.failed == (f"3x3 2x1 seed 0 in {tmp_path / run_key(cell)}: four workers died",)
+
+
+def test_an_attempt_ends_when_a_later_one_claims_the_cell_and_that_one_goes_on(tmp_path, pool, runs, monkeypatch):
+    """The first is what a worker believed dead is: alive, and still at it."""
+    cell, run = CELLS[0], runs[0]
+    monkeypatch.setattr("hexlab.lab.heartbeats._BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
+    paused, told = concurrent.futures.Future(), concurrent.futures.Future()
+    real = runner._open_run
+
+    def open_run(*arguments):
+        reports = real(*arguments)
+        if paused.done():
+            return reports
+        paused.set_result(None)
+
+        def slowly():
+            yield next(reports)
+            told.result()
+            yield from reports
+
+        return slowly()
+
+    monkeypatch.setattr(runner, "_open_run", open_run)
+    first = pool.submit(runner._train_cell, cell.to_json(), str(run), 0)
+    paused.result()
+    second = pool.submit(runner._train_cell, cell.to_json(), str(run), 0)
+    waits = tmp_path / f"{run.name}.claim"
+    while f"{run.name} is in use by process" not in waits.read_text():
+        pass
+    assert not second.done()
+    told.set_result(None)
+    assert (first.result(), second.result()) == (False, True)
+    list(train(cell, tmp_path / "whole", threads=1))
+    for name in ("metrics.jsonl", "snapshots.jsonl"):
+        assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    assert not waits.exists()
+
+
+def test_a_call_that_ends_early_revokes_what_it_gave_out(tmp_path, runs):
+    class Workers(concurrent.futures.Executor):
+        """They begin a cell and are never heard of again."""
+
+        def submit(self, work, config, out, seconds):
+            self.claim = Heartbeat(runner._claim(tmp_path / run_key(Config.from_json(config))))
+            return concurrent.futures.Future()
+
+    workers = Workers()
+    steps = runner.train_cells(CELLS[:1], tmp_path, workers)
+    assert next(steps).message == "0 of 1 networks trained, 1 running"
+    steps.close()
+    assert json.loads(workers.claim.path.read_text()) == {"token": ""}
+
+
+def test_the_folder_of_a_run_is_waited_for_while_it_is_being_made(tmp_path, pool, runs, monkeypatch):
+    monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
+    (tmp_path / f"{runs[0].name}.new").mkdir()
+    with lock_folder(tmp_path / f"{runs[0].name}.new"):
+        attempt = pool.submit(runner._train_cell, CELLS[0].to_json(), str(runs[0]), 20)
+        claim = runner._claim(runs[0])
+        while not (claim.exists() and "in use" in claim.read_text()):
+            pass
+    assert attempt.result()
+
+
+def test_settings_of_another_run_are_no_reason_to_wait(tmp_path, runs):
+    list(train(CELLS[0], runs[1], threads=1))
+    with pytest.raises(ConfigError, match="holds a run with other settings"):
+        runner._train_cell(CELLS[1].to_json(), str(runs[1]), 20)
