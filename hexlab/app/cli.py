@@ -1,4 +1,4 @@
-"""The command line: ``hexlab reproduce | train | resume | verify | play | web | solve | bench | figures``.
+"""The command line: ``hexlab reproduce | status | train | resume | verify | play | web | solve | bench | figures``.
 
 Commands only compose what the rooms offer, and load a room when they need it, so that ``hexlab --help`` answers at once.
 Whatever a user can get wrong ends in one line on stderr and exit code 2, an interrupt in 130.
@@ -54,6 +54,8 @@ class Reproduce:
     """Folder for the networks, tables, figures and the report."""
     workers: int | None = None
     """Processes to use, one core each. Default: the cores that are available. Results do not depend on it."""
+    cluster: str | None = None
+    """Scheduler of a dask cluster, such as tcp://127.0.0.1:8786, whose workers do the work instead; they share the folder of --out."""
 
     def run(self) -> None:
         """Run the pipeline."""
@@ -61,8 +63,31 @@ class Reproduce:
         from hexlab.app.progress import show_progress
         from hexlab.lab import pipeline
 
-        show_progress(pipeline.reproduce(self.scale, self.out, workers=self.workers))
+        show_progress(pipeline.reproduce(self.scale, self.out, workers=self.workers, cluster=self.cluster))
         print(f"report: {self.out / 'report.html'}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """Tell how a job of `hexlab reproduce` stands, from another terminal or computer, or after its death.
+
+    The exit code is 0 if it runs or is finished and nothing failed, else 1.
+    """
+
+    dials: ClassVar[str] = "nothing can be lowered"
+
+    folder: Positional[Path] = Path("runs/reproduce")
+    """Folder of the job."""
+    json: bool = False
+    """Print one line of JSON."""
+
+    def run(self) -> int:
+        """Read and print."""
+        from hexlab.lab.status import read_status
+
+        status = read_status(self.folder)
+        print(json.dumps(status.to_dict()) if self.json else status)
+        return 0 if status.well else 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -310,6 +335,7 @@ class Figures:
 
 COMMANDS: dict[str, type] = {
     "reproduce": Reproduce,
+    "status": Status,
     "train": Train,
     "resume": Resume,
     "verify": Verify,

@@ -34,9 +34,16 @@ def show_reports(reports: "Iterable[tuple[Report, Health | None]]") -> int:
 
 
 def show_progress(steps: "Iterable[Progress]") -> None:
-    """Run a pipeline to its end while showing how it goes: one bar, or one series of lines, for each of its stages."""
+    """Run a pipeline to its end while showing how it goes: one bar, or one series of lines, for each of its stages.
+
+    A cell that fails is told at once, with its reason.
+    """
+    told = 0
     with _open_display() as show:
         for step in steps:
+            for failure in step.failed[told:]:
+                print(f"failed: {failure}", flush=True)  # above the bars, where there are any
+            told = max(told, len(step.failed))
             show(step.stage, step.done, step.message, step.eta)
 
 
@@ -94,8 +101,11 @@ def _describe_left(eta: float | None, done: float) -> str:
 
     >>> _describe_left(75.2, 0.5)
     '1:15 left'
+    >>> _describe_left(7384.0, 0.5)
+    '2:03:04 left'
     """
     if eta is None or done >= 1:
         return ""
     minutes, seconds = divmod(round(eta), 60)
-    return f"{minutes}:{seconds:02d} left"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d} left" if hours else f"{minutes}:{seconds:02d} left"

@@ -1,4 +1,4 @@
-"""Experiment files: a scale names a grid of networks, and every cell of the grid becomes a training config."""
+"""Experiment files: a scale names a grid of networks, and presets to set beside it; every cell of both becomes a training config."""
 
 import dataclasses
 import importlib.resources
@@ -8,7 +8,7 @@ import tomllib
 from typing import Any
 
 from hexlab.errors import ConfigError
-from hexlab.training import Config
+from hexlab.training import Config, preset, run_key
 
 __all__ = ["Grid", "list_scales", "read_grid"]
 
@@ -23,7 +23,8 @@ class Grid:
     Attributes:
         scale: its name in the experiment file.
         about: one sentence.
-        cells: training configs, one for each board size, network and seed.
+        cells: training configs, one for each board size, network and seed, and one for each board size and preset.
+        presets: the names of the presets by the keys of their runs; all other cells are the grid's own.
         test_simulations: search budgets at which every snapshot is rated.
         openings: openings a pairing, each played with both colors.
         bootstrap: resamples behind each interval.
@@ -32,6 +33,7 @@ class Grid:
     scale: str
     about: str
     cells: tuple[Config, ...]
+    presets: dict[str, str]
     test_simulations: tuple[int, ...]
     openings: int
     bootstrap: int
@@ -57,7 +59,8 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
     A net is written as width x depth, "16x2", or "hex 32x2" for hexagonal convolutions.
 
     A cell is capped in simulations and in FLOPs of self-play, whichever binds first: small nets are bound by search, wide ones by
-    arithmetic. Unknown keys, missing keys and values out of range raise `ConfigError`.
+    arithmetic. A board's presets are trained once each, with the scale's first seed and number of snapshots, and end after as many
+    self-play simulations as the file allows them. Unknown keys, missing keys and values out of range raise `ConfigError`.
 
     >>> read_grid("tiny").cells[0].size
     3
@@ -68,14 +71,19 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
     table = scales[scale]
     _check_keys(f"scale {scale!r}", table, _KEYS)
     cells = []
+    presets = {}
     for board in table["boards"]:
-        _check_keys(f"a board of scale {scale!r}", board, _BOARD_KEYS)
+        _check_keys(f"a board of scale {scale!r}", board, _BOARD_KEYS | (board.keys() & {"presets"}))
+        settings = {**table["settings"], **board["settings"]}
         shapes = [net.rpartition(" ")[2] for net in board["nets"]]
         if twice := [shape for shape in shapes if shapes.count(shape) > 1]:
             raise ConfigError(f"two nets of a board of scale {scale!r} are {twice[0]}: tables tell nets apart by width and depth")
         for net, seed in itertools.product(board["nets"], table["seeds"]):
-            cells.append(_make_cell(board, net, seed, {**table["settings"], **board["settings"]}))
-    return Grid(scale, table["about"], tuple(cells), tuple(table["test_simulations"]), table["openings"], table["bootstrap"])
+            cells.append(_make_cell(board, net, seed, settings))
+        for name, limit in board.get("presets", {}).items():
+            cells.append(_make_preset_cell(board, name, limit, table["seeds"][0], settings))
+            presets[run_key(cells[-1])] = name
+    return Grid(scale, table["about"], tuple(cells), presets, tuple(table["test_simulations"]), table["openings"], table["bootstrap"])
 
 
 def _make_cell(board: dict[str, Any], net: str, seed: int, settings: dict[str, Any]) -> Config:
@@ -94,6 +102,12 @@ def _make_cell(board: dict[str, Any], net: str, seed: int, settings: dict[str, A
     forward = network.flops.count_forward(config.architecture)
     simulations = min(float(board["simulations"]), float(board["flops"]) / forward)
     return dataclasses.replace(config, samples=max(config.samples_an_iteration, int(simulations // config.simulations)))
+
+
+def _make_preset_cell(board: dict[str, Any], name: str, limit: int, seed: int, settings: dict[str, Any]) -> Config:
+    config = Config(**preset(board["size"], name), seed=seed)
+    samples = min(config.samples, int(limit) // config.simulations)
+    return dataclasses.replace(config, samples=samples, snapshots=settings.get("snapshots", config.snapshots))
 
 
 def _check_keys(what, table, expected):

@@ -120,7 +120,10 @@ def _reproduce(
         try:
             for step in _run_stages(grid, folder, workers, cluster, manifest):
                 if step.done >= 1 or time.monotonic() - told > 1:
-                    beat.tell(**dataclasses.asdict(step))
+                    facts = dataclasses.asdict(step)
+                    if step.stage != "train":
+                        del facts["failed"]  # what training told stays
+                    beat.tell(**facts)
                     told = time.monotonic()
                 yield step
         except BaseException as error:

@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from hexlab.errors import ClusterError, ConfigError, HexlabError, InUseError, RunError, WorkerError
 from hexlab.lab.cluster import ClusterExecutor
@@ -19,7 +20,17 @@ from hexlab.lab.heartbeats import Heartbeat, read_sign, revoke
 from hexlab.system import memory_bytes, write_whole
 from hexlab.training import Config, Report, estimate_bytes, read_config, resume, run_key, train
 
-__all__ = ["Progress", "check_workers_memory", "is_finished", "make_pool", "predict_seconds", "train_cells"]
+__all__ = [
+    "Progress",
+    "check_workers_memory",
+    "claim_path",
+    "count_iterations",
+    "is_finished",
+    "make_pool",
+    "predict_seconds",
+    "read_last",
+    "train_cells",
+]
 
 _POLL_SECONDS = 0.5
 
@@ -131,7 +142,7 @@ def train_cells(
 
     def submit(cell: Config) -> None:
         out = folder / run_key(cell)
-        work.at_submission[run_key(cell)] = _iterations_done(out)
+        work.at_submission[run_key(cell)] = count_iterations(out)
         running[pool.submit(_train_cell, cell.to_json(), str(out), checkpoint_seconds)] = cell
 
     try:
@@ -154,7 +165,7 @@ def train_cells(
             yield Progress("train", share, work.describe(at_work, pool), elapsed, work.eta(elapsed), tuple(work.failed))
     finally:
         for cell in running.values():
-            if (claim := _claim(folder / run_key(cell))).exists():
+            if (claim := claim_path(folder / run_key(cell))).exists():
                 revoke(claim)
 
 
@@ -168,7 +179,7 @@ class _Work:
         self.finished = 0
         self.failed: list[str] = []
         self.at_submission: dict[str, int] = {}
-        self._iterations = {key: _iterations_done(folder / key) for key in self.cells}
+        self._iterations = {key: count_iterations(folder / key) for key in self.cells}
         self._at_start = self._seconds
 
     @property
@@ -186,7 +197,7 @@ class _Work:
     def settle(self, cell: Config, future: concurrent.futures.Future) -> bool:
         """Count a cell whose attempt ended; return whether it is to be tried again."""
         key = run_key(cell)
-        self._iterations[key] = _iterations_done(self.folder / key)
+        self._iterations[key] = count_iterations(self.folder / key)
         error = future.exception()
         if error is None:
             if not future.result():  # another attempt took over, which nobody listens to any more
@@ -209,10 +220,10 @@ class _Work:
         """Read how far the cells are, and return how many are being trained now."""
         at_work = 0
         for key in unfinished:
-            sign = read_sign(_claim(self.folder / key))
+            sign = read_sign(claim_path(self.folder / key))
             if sign is not None and sign.alive:
                 at_work += 1
-                self._iterations[key] = _iterations_done(self.folder / key)
+                self._iterations[key] = count_iterations(self.folder / key)
         return at_work
 
     def describe(self, at_work: int, pool: concurrent.futures.Executor) -> str:
@@ -231,7 +242,7 @@ def is_finished(cell: Config, folder: pathlib.Path) -> bool:
     from hexlab import network
 
     run = folder / run_key(cell)
-    if _iterations_done(run) < cell.iterations:
+    if count_iterations(run) < cell.iterations:
         return False
     try:
         _, facts = network.load_tree(run / "checkpoint.safetensors")
@@ -240,30 +251,37 @@ def is_finished(cell: Config, folder: pathlib.Path) -> bool:
         return False
 
 
-def _iterations_done(run) -> int:
-    """Read how far a run is from the last whole line of its metrics, without reading the file."""
-    path = run / "metrics.jsonl"
+def count_iterations(run: pathlib.Path) -> int:
+    """Return how many iterations a run has done, by the last line of its metrics; 0 where there is none."""
+    return int(read_last(run / "metrics.jsonl").get("iteration", 0))
+
+
+def read_last(path: pathlib.Path) -> dict[str, Any]:
+    """Return the last whole row of a file of JSON lines, without reading the others; an empty one where there is none."""
     try:
         with path.open("rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - 4096))
             lines = file.read().split(b"\n")
     except OSError:
-        return 0
+        return {}
     for line in reversed(lines[:-1]):
-        with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError):
-            return int(json.loads(line)["iteration"])
-    return 0
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict):
+                return row
+    return {}
 
 
-def _claim(run: pathlib.Path) -> pathlib.Path:
+def claim_path(run: pathlib.Path) -> pathlib.Path:
+    """Return the file in which the attempt that is at work on a run shows that it lives."""
     return run.with_name(run.name + ".claim")
 
 
 def _train_cell(config_json: str, out: str, checkpoint_seconds: float) -> bool:
     """Train a cell from its checkpoint on and return True, or False as soon as another attempt has claimed it."""
     config, run = Config.from_json(config_json), pathlib.Path(out)
-    with Heartbeat(_claim(run)) as claim:
+    with Heartbeat(claim_path(run)) as claim:
         try:
             while not claim.lost:
                 begun = run.exists()

@@ -302,7 +302,8 @@ def _costs_section(analysis: Analysis) -> str:
                 f"{last.paper_flops:.3g}",
                 f"{100 * share:.0f} %" if math.isfinite(share) else "–",
             ]
-        name = [f"{run.size}x{run.size}", f"{run.width}x{run.depth}", str(run.seed), f"{run.parameters:,}"]
+        net = f"{run.width}x{run.depth}" + (f", preset {run.preset}" if run.preset else "")
+        name = [f"{run.size}x{run.size}", net, str(run.seed), f"{run.parameters:,}"]
         cells = [("", f"<code>{_text(run.run)}</code>"), *(("number", each) for each in name), *(("number", each) for each in cost)]
         rows.append(cells)
     heads = ["run", "board", "net", "seed", "parameters", "positions", "simulations", "FLOPs", "FLOPs, paper's count", "self-play share"]

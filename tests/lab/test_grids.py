@@ -5,6 +5,7 @@ import pytest
 from hexlab import network
 from hexlab.errors import ConfigError
 from hexlab.lab import grids
+from hexlab.training import Config, preset, run_key
 
 SMALL = """
 [small]
@@ -45,6 +46,17 @@ def test_a_net_may_be_of_hexagonal_convolutions(tmp_path):
     assert [str(cell.architecture) for cell in grids.read_grid("small", path).cells[::2]] == ["3x3 hex 8x3", "3x3 64x2"]
 
 
+def test_presets_are_set_beside_the_grid_and_end_at_their_cap(tmp_path):
+    path = tmp_path / "experiment.toml"
+    path.write_text(SMALL + "presets = { default = 1_000_000_000, paper = 640_000 }\n")
+    grid = grids.read_grid("small", path)
+    names = [grid.presets.get(run_key(cell), "") for cell in grid.cells]
+    assert names == [""] * 4 + ["default", "paper"]
+    default, paper = grid.cells[4:]
+    assert default == Config(**preset(3), snapshots=3)
+    assert paper == Config(**{**preset(3, "paper"), "samples": 10_000, "snapshots": 3})
+
+
 def test_the_tighter_of_both_caps_binds(small):
     narrow, _, wide, _ = grids.read_grid("small", small).cells
     assert narrow.samples == 100_000 // 8
@@ -61,6 +73,7 @@ def test_the_tighter_of_both_caps_binds(small):
         ('"2x1"', '"hex 64x2"', "two nets of a board of scale 'small' are 64x2"),
         ("groups = 1", "group = 1", "unknown training setting 'group'"),
         ("openings = 4\n", "", "'openings' is missing"),
+        ("flops = 1e9", "flops = 1e9\npresets = { best = 1_000 }", "unknown preset 'best': choose default or paper"),
         ("[small]", "[small", "is not TOML"),
     ],
 )
@@ -81,7 +94,7 @@ def test_an_unknown_scale_names_the_known_ones(small):
 def test_on_each_board_of_the_laptop_scale_search_binds_the_small_nets_and_arithmetic_the_widest():
     grid = grids.read_grid("laptop")
     for size in (3, 4, 5):
-        cells = [cell for cell in grid.cells if cell.size == size]
+        cells = [cell for cell in grid.cells if cell.size == size and run_key(cell) not in grid.presets]
         widest = max(cell.width for cell in cells)
         full = max(cell.samples for cell in cells)
         assert {cell.width for cell in cells if cell.samples < full} == {widest}

@@ -145,7 +145,7 @@ def test_a_call_that_ends_early_revokes_what_it_gave_out(tmp_path, runs):
         """They begin a cell and are never heard of again."""
 
         def submit(self, work, config, out, seconds):
-            self.claim = Heartbeat(runner._claim(tmp_path / run_key(Config.from_json(config))))
+            self.claim = Heartbeat(runner.claim_path(tmp_path / run_key(Config.from_json(config))))
             return concurrent.futures.Future()
 
     workers = Workers()
@@ -160,7 +160,7 @@ def test_the_folder_of_a_run_is_waited_for_while_it_is_being_made(tmp_path, pool
     (tmp_path / f"{runs[0].name}.new").mkdir()
     with lock_folder(tmp_path / f"{runs[0].name}.new"):
         attempt = pool.submit(runner._train_cell, CELLS[0].to_json(), str(runs[0]), 20)
-        claim = runner._claim(runs[0])
+        claim = runner.claim_path(runs[0])
         while not (claim.exists() and "in use" in claim.read_text()):
             pass
     assert attempt.result()
