@@ -1,4 +1,4 @@
-"""The command line: ``hexlab reproduce | status | train | resume | verify | play | web | solve | bench | figures``.
+"""The command line: ``hexlab reproduce | status | train | resume | verify | play | gtp | match | web | solve | bench | figures``.
 
 Commands only compose what the rooms offer, and load a room when they need it, so that ``hexlab --help`` answers at once.
 Whatever a user can get wrong ends in one line on stderr and exit code 2, an interrupt in 130.
@@ -13,16 +13,13 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction
 
 import hexlab
-from hexlab.errors import ConfigError, HexlabError, RunError
-
-if TYPE_CHECKING:
-    from hexlab.protocols import Player
+from hexlab.errors import ConfigError, HexlabError
 
 __all__ = ["COMMANDS", "main"]
 
@@ -181,13 +178,15 @@ class Play:
     dials: ClassVar[str] = "lower --simulations or --size"
 
     agent: str = "pretrained"
-    """Opponent: 'pretrained', the folder of a run, a file of parameters, 'random', 'perfect' (up to 5x5) or 'rollouts' (no network)."""
+    """Opponent: 'pretrained', the folder of a run, a file of parameters, 'random', 'perfect' (up to 6x6) or 'rollouts' (no network)."""
     size: int | None = None
     """Board size. Default: the agent's, or 5."""
     simulations: int = 64
     """Evaluations the agent's search may use for a move; 1 plays the raw policy."""
     color: Literal["black", "white"] = "black"
     """Your color. Black moves first and joins top and bottom."""
+    swap: bool = False
+    """Play by the swap rule: White may answer the first move by taking it over, mirrored (type swap)."""
     opening: str = ""
     """Moves that are made already, Black first, such as "c3 b2"."""
     seed: int = 0
@@ -197,10 +196,86 @@ class Play:
         """Play a game."""
         _check_positive("--simulations", self.simulations)
         from hexlab import arena
+        from hexlab.app.agents import find_agent
 
-        agent, size = _load_player(self.agent, self.size, self.simulations)
-        black, white = (arena.HumanPlayer(), agent) if self.color == "black" else (agent, arena.HumanPlayer())
-        arena.play_game(black, white, size, self.opening, self.seed)
+        agent = find_agent(self.agent, self.simulations)
+        size = self.size or agent.usual_size
+        person, player = arena.HumanPlayer(), agent.player(size)
+        black, white = (person, player) if self.color == "black" else (player, person)
+        arena.play_game(black, white, size, self.opening, self.seed, self.swap)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gtp:
+    """Answer GTP commands on stdin and stdout: a Hex engine for HexGui, Benzene's scripts and other programs."""
+
+    dials: ClassVar[str] = "lower --simulations"
+
+    agent: str = "pretrained"
+    """Who plays: 'pretrained', one of these ('pretrained:5'), the folder of a run, a parameter file, 'random', 'perfect' or 'rollouts'."""
+    simulations: int | None = None
+    """Evaluations for a move. Default: 256 without a clock, and as many as time allows with one."""
+    seconds_per_move: float | None = None
+    """Wall-clock seconds for a move. Default: no limit but the clock that the other program sets."""
+    swap: bool = False
+    """Play by the swap rule (swap-pieces)."""
+    seed: int = 0
+    """Seed of the agent's draws."""
+    logfile_name: Path | None = None
+    """File to write the conversation to."""
+
+    def run(self) -> None:
+        """Answer until quit, or the end of the input."""
+        _check_positive("--simulations", self.simulations)
+        _check_positive("--seconds-per-move", self.seconds_per_move)
+        from hexlab.app import gtp
+
+        def make() -> gtp.Engine:
+            from hexlab.app.agents import find_agent
+
+            agent = find_agent(self.agent, self.simulations or 256)
+            return gtp.Engine(agent, None, self.simulations, self.seconds_per_move, self.swap, self.seed)
+
+        gtp.answer_process(make, self.logfile_name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Match:
+    """Let two players meet on random openings, each with both colors, one game after the other."""
+
+    dials: ClassVar[str] = "lower --simulations or --size"
+
+    player: UseAppendAction[tuple[str, ...]] = ()
+    """Twice: 'random', 'perfect', 'rollouts', 'pretrained', a run or a file, with '@64' for its simulations; or 'gtp:' and a command."""
+    size: int | None = None
+    """Board size. Default: the players' usual one."""
+    games: int = 20
+    """Games to play, an even number: two from each opening."""
+    simulations: int = 64
+    """Evaluations for a move of a player that does not say its own."""
+    swap: bool = False
+    """Play by the swap rule: openings have one move, and White may take it over."""
+    time_limit: float = 60.0
+    """Wall-clock seconds that a GTP program may take for a move; one that takes longer loses the game."""
+    seed: int = 0
+    """Seed of the openings and of the players' draws."""
+    out: Path | None = None
+    """File for the games, in SGF."""
+
+    def run(self) -> None:
+        """Play, and print each game and the score."""
+        _check_positive("--simulations", self.simulations)
+        _check_positive("--time-limit", self.time_limit)
+        if len(self.player) != 2:
+            raise ConfigError(f"{len(self.player)} players: give --player twice, such as --player pretrained:5@64 --player perfect")
+        if self.games < 2 or self.games % 2:
+            raise ConfigError(f"--games {self.games}: give an even number from 2 up, as every opening is played twice")
+        from hexlab.app import meeting
+
+        settings: dict[str, Any] = {
+            "simulations": self.simulations, "seconds": self.time_limit, "seed": self.seed, "swap": self.swap, "out": self.out,
+        }  # fmt: skip
+        meeting.play(*self.player, self.size, self.games, **settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -340,6 +415,8 @@ COMMANDS: dict[str, type] = {
     "resume": Resume,
     "verify": Verify,
     "play": Play,
+    "gtp": Gtp,
+    "match": Match,
     "web": Web,
     "solve": Solve,
     "bench": Bench,
@@ -470,28 +547,6 @@ def _one_line(page: str) -> str:
     return "; ".join(kept) or "the command line makes no sense"
 
 
-def _check_positive(flag: str, value: int | None) -> None:
-    if value is not None and value < 1:
-        raise ConfigError(f"{flag} {value}: give a number from 1 up")
-
-
-def _load_player(agent: str, size: int | None, simulations: int) -> "tuple[Player, int]":
-    from hexlab import arena, mcts
-
-    if agent == "random":
-        return arena.RandomPlayer(), size or 5
-    if agent == "perfect":
-        return arena.SolverPlayer(size or 5), size or 5
-    if agent == "rollouts":
-        return arena.SearchPlayer(mcts.rollouts(games=16), simulations, name=f"rollouts@{simulations}"), size or 5
-    from hexlab import network
-
-    if agent == "pretrained":
-        net = network.pretrained(size or 5)
-        return arena.SearchPlayer(net, simulations, name=f"pretrained@{simulations}"), net.architecture.size
-    if not Path(agent).exists():
-        raise RunError(f"no agent at {agent!r}: name a run folder, a parameter file, 'pretrained', 'random', 'perfect' or 'rollouts'")
-    net = network.load(agent)
-    if size not in (None, net.architecture.size):
-        raise ConfigError(f"--size {size}: the agent in {agent} plays {net.architecture.size}x{net.architecture.size}")
-    return arena.SearchPlayer(net, simulations, name=f"{Path(agent).name}@{simulations}"), net.architecture.size
+def _check_positive(flag: str, value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise ConfigError(f"{flag} {value}: give a number {'from 1 up' if isinstance(value, int) else 'above 0'}")

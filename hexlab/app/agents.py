@@ -1,0 +1,111 @@
+"""Agents by the words that name them on the command line.
+
+| words | agent |
+|---|---|
+| ``random`` | plays every legal move with the same chance, on any size |
+| ``perfect`` | the exact solver, up to 6x6 |
+| ``rollouts`` | search with random games instead of a network, on any size |
+| ``pretrained`` | the agents that ship, each on its own size; ``pretrained:5`` is that of 5x5 |
+| a path | the folder of a run, or a file of parameters |
+| ``gtp:COMMAND`` | any program that speaks GTP, where two players meet |
+
+A search may say its simulations a move behind ``@``, as in ``pretrained:5@64``.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from hexlab import arena, mcts
+from hexlab.errors import ConfigError, RunError
+from hexlab.protocols import Evaluator, Player
+from hexlab.rules import solver
+from hexlab.rules.cells import MAX_SIZE
+
+__all__ = ["Agent", "find_agent"]
+
+_BATCH = 64  # the least that is pinned, as one position at a time is asked about
+
+
+@dataclasses.dataclass(frozen=True)
+class Agent:
+    """A player for each board size that it plays.
+
+    Attributes:
+        name: as the command line has it.
+        sizes: board sizes, in increasing order.
+        make: makes the player of a size.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    make: Callable[[int], Player]
+
+    @property
+    def usual_size(self) -> int:
+        """The size to play on where none is asked for."""
+        return 5 if 5 in self.sizes else self.sizes[-1]
+
+    def player(self, size: int) -> Player:
+        """Return the player of a size.
+
+        Raises:
+            ConfigError: a size that the agent does not play.
+        """
+        if size not in self.sizes:
+            raise ConfigError(f"{self.name} plays {_list_sizes(self.sizes)}, not {size}x{size}")
+        return self.make(size)
+
+
+def find_agent(words: str, simulations: int) -> Agent:
+    """Return the agent that some words name.
+
+    Args:
+        words: see the table above; not ``gtp:``, which is a player already.
+        simulations: evaluations a move where the words do not tell.
+
+    Raises:
+        RunError: no such agent.
+        ConfigError: a size that no agent is shipped for, or no simulations.
+        CheckpointError: a file that holds no network.
+
+    >>> find_agent("perfect", 64).sizes
+    (1, 2, 3, 4, 5, 6)
+    >>> find_agent("rollouts@8", 64).player(3).name
+    'rollouts@8'
+    """
+    match = None if Path(words).exists() else re.fullmatch(r"(.+)@([0-9]{1,9})", words)
+    kind, budget = (words, simulations) if match is None else (match[1], int(match[2]))
+    if budget < 1:
+        raise ConfigError(f"{budget} simulations for {kind}: give a whole number from 1 up; 1 is the raw policy")
+
+    def search(load: Callable[[int], Evaluator], name: str) -> Callable[[int], Player]:
+        return lambda size: arena.SearchPlayer(load(size), budget, name=f"{name}@{budget}")
+
+    every = tuple(range(1, MAX_SIZE + 1))
+    if kind == "random":
+        return Agent(kind, every, lambda size: arena.RandomPlayer())
+    if kind == "perfect":
+        return Agent(kind, every[: solver.MAX_SIZE], arena.SolverPlayer)
+    if kind == "rollouts":
+        return Agent(kind, every, search(lambda size: mcts.rollouts(games=16), kind))
+    from hexlab import network
+
+    if shipped := re.fullmatch(r"pretrained(?::([0-9]{1,2}))?", kind):
+        if shipped[1]:
+            network.pretrained(int(shipped[1]), batch=_BATCH)
+        sizes = (int(shipped[1]),) if shipped[1] else tuple(network.pretrained_sizes())
+        return Agent(kind, sizes, search(lambda size: network.pretrained(size, batch=_BATCH), "pretrained"))
+    if not Path(kind).exists():
+        known = "'pretrained', 'pretrained:5', 'random', 'perfect' or 'rollouts'"
+        raise RunError(f"no agent at {kind!r}: name a run folder, a parameter file, {known}")
+    net = network.load(kind, batch=_BATCH)
+    return Agent(kind, (net.architecture.size,), search(lambda size: net, Path(kind).name))
+
+
+def _list_sizes(sizes: tuple[int, ...]) -> str:
+    if len(sizes) > 3 and sizes == tuple(range(sizes[0], sizes[-1] + 1)):
+        return f"{sizes[0]}x{sizes[0]} to {sizes[-1]}x{sizes[-1]}"
+    names = [f"{size}x{size}" for size in sizes]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,0 +1,81 @@
+"""Two players meet: the games and the score of ``hexlab match``."""
+
+import contextlib
+from pathlib import Path
+
+from hexlab import arena
+from hexlab.app.agents import Agent, find_agent
+from hexlab.errors import ConfigError
+from hexlab.protocols import Player
+from hexlab.rules import sgf
+from hexlab.rules.board import Color
+from hexlab.system import write_whole
+
+__all__ = ["play"]
+
+_PROGRAM = "gtp:"
+
+
+def play(
+    first: str,
+    second: str,
+    size: int | None,
+    games: int,
+    *,
+    simulations: int,
+    seconds: float,
+    seed: int,
+    swap: bool = False,
+    out: Path | None = None,
+) -> None:
+    """Play a match and print each game as it ends, then the score.
+
+    Args:
+        first: a player; see `hexlab.app.agents`, and ``gtp:`` with the command of a program.
+        second: the other one.
+        size: board size, or None for the usual one.
+        games: how many, an even number; fewer are played where a board has no more openings.
+        simulations: evaluations for a move of a player that does not say its own.
+        seconds: time that a program may take for a move.
+        seed: of openings and draws.
+        swap: whether to play by the swap rule.
+        out: file for the games, in SGF.
+    """
+    agents = [None if words.startswith(_PROGRAM) else find_agent(words, simulations) for words in (first, second)]
+    size = size or next((agent.usual_size for agent in agents if agent is not None), 11)
+    openings = arena.openings(size, games // 2, seed, moves=1 if swap else 2)
+    if not openings:
+        raise ConfigError(f"a board of size {size} has no opening to play from: give a larger one")
+    with contextlib.ExitStack() as stack:
+        players = [_set_up(words, agent, size, seconds) for words, agent in zip((first, second), agents, strict=True)]
+        for player in players:
+            if isinstance(player, arena.GtpPlayer):
+                stack.enter_context(player)
+        if players[0].name == players[1].name:
+            players[1].name += " (2)"
+        records, won = [], []
+        for number, game in enumerate(arena.play_singly(arena.Match(players[0], players[1], openings), seed, swap)):
+            black, white = players if number % 2 == 0 else players[::-1]
+            won.append((game.winner is Color.BLACK) == (black is players[0]))
+            records.append(_record(game, size, black.name, white.name, f"opening {openings[number // 2]}"))
+            print(_describe(number + 1, game, black.name, white.name), flush=True)
+            if out is not None:
+                write_whole(out, "".join(sgf.write(record) for record in records))
+    pairs = [sum(won[place : place + 2]) for place in range(0, len(won), 2)]
+    share, low, high = arena.score_interval(pairs.count(2), pairs.count(1), pairs.count(0))
+    print(f"{players[0].name} won {sum(won)} of {len(won)} games: {share:.0%}, 95 % interval {low:.0%} to {high:.0%}")
+
+
+def _set_up(words: str, agent: Agent | None, size: int, seconds: float) -> Player:
+    return arena.GtpPlayer(words.removeprefix(_PROGRAM), seconds) if agent is None else agent.player(size)
+
+
+def _describe(number: int, game: arena.Game, black: str, white: str) -> str:
+    winner, loser = (black, white) if game.winner is Color.BLACK else (white, black)
+    how = f": {loser} {game.forfeit}" if game.forfeit else " by resignation" if game.resigned else ""
+    return f"{number:3} {' '.join(game.board.moves)}: {winner} ({game.winner}) beats {loser}{how}"
+
+
+def _record(game: arena.Game, size: int, black: str, white: str, comment: str) -> sgf.Game:
+    forfeit = f"; {game.winner.other} {game.forfeit}" if game.forfeit else ""
+    return sgf.Game(size, game.board.moves, black, white, game.winner, comment + forfeit)
