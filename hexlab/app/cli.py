@@ -71,9 +71,9 @@ class Status:
     The exit code is 0 if it runs or is finished and nothing failed, else 1.
     """
 
-    dials: ClassVar[str] = "nothing can be lowered"
+    dials: ClassVar[str] = "free some, for this command needs little"
 
-    folder: Positional[Path] = Path("runs/reproduce")
+    out: Positional[Path] = Path("runs/reproduce")
     """Folder of the job."""
     json: bool = False
     """Print one line of JSON."""
@@ -82,7 +82,7 @@ class Status:
         """Read and print."""
         from hexlab.lab.status import read_status
 
-        status = read_status(self.folder)
+        status = read_status(self.out)
         print(json.dumps(status.to_dict()) if self.json else status)
         return 0 if status.well else 1
 

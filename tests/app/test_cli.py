@@ -117,7 +117,7 @@ def test_when_memory_runs_out_flags_are_named_that_the_command_has(name):
     command = cli.COMMANDS[name]
     fields = [*dataclasses.fields(command), *(dataclasses.fields(Config) if name == "train" else ())]
     named = re.findall(r"--([a-z-]+)", command.dials)
-    assert named
+    assert named or name == "status", "which has no dial"
     assert ("boards" in named) == ("boards" in {field.name for field in fields})
     assert set(named) <= {field.name.replace("_", "-") for field in fields}
 
