@@ -62,8 +62,8 @@ var/Principal Variation/hexlab-variation %m
 string/Value/hexlab-value %m
 string/Winner by Perfect Play/hexlab-solve %m
 plist/Winning Moves by Perfect Play/hexlab-winning-moves %m
-move/Move without Playing/reg_genmove %m
-plist/All Legal Moves/all_legal_moves
+varc/Move without Playing/reg_genmove %c
+plist/All Legal Moves/all_legal_moves %c
 string/Final Score/final_score
 string/Show Board/showboard
 param/Search/param_search

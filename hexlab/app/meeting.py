@@ -72,7 +72,7 @@ def _set_up(words: str, agent: Agent | None, size: int, seconds: float) -> Playe
 
 def _describe(number: int, game: arena.Game, black: str, white: str) -> str:
     winner, loser = (black, white) if game.winner is Color.BLACK else (white, black)
-    how = f": {loser} {game.forfeit}" if game.forfeit else " by resignation" if game.resigned else ""
+    how = f", which {game.forfeit}" if game.forfeit else " by resignation" if game.resigned else ""
     return f"{number:3} {' '.join(game.board.moves)}: {winner} ({game.winner}) beats {loser}{how}"
 
 

@@ -1,0 +1,50 @@
+"""Agents by the words of the command line."""
+
+import pytest
+
+from hexlab import network
+from hexlab.app.agents import find_agent
+from hexlab.arena import RandomPlayer, SolverPlayer
+from hexlab.errors import ConfigError, RunError
+
+
+def test_words_name_players_with_their_simulations():
+    player = find_agent("pretrained:3@5", 64).player(3)
+    assert (player.name, player.simulations, player.evaluator.batch) == ("pretrained@5", 5, 64)
+    assert find_agent("pretrained:3", 64).player(3).simulations == 64
+    assert find_agent("rollouts@7", 64).player(9).name == "rollouts@7"
+    assert isinstance(find_agent("random", 64).player(19), RandomPlayer)
+    assert isinstance(find_agent("perfect", 64).player(2), SolverPlayer)
+
+
+def test_agents_know_their_sizes():
+    assert find_agent("pretrained", 1).sizes == tuple(network.pretrained_sizes())
+    assert [find_agent(words, 1).usual_size for words in ("pretrained", "pretrained:4", "perfect", "random")] == [5, 4, 5, 5]
+
+
+def test_a_file_or_a_folder_is_an_agent_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    architecture = network.Architecture(size=4, width=8, depth=1)
+    network.save("net@9", architecture, network.init_params(architecture, seed=0), {})
+    assert find_agent("net@9", 3).player(4).name == "net@9@3"
+    assert find_agent("net@9@5", 3).player(4).name == "net@9@5"
+    with pytest.raises(ConfigError, match="net@9 plays 4x4, not 5x5"):
+        find_agent("net@9", 3).player(5)
+
+
+@pytest.mark.parametrize(
+    ("words", "size", "error", "message"),
+    [
+        ("nowhere", 5, RunError, "no agent at 'nowhere': name a run folder"),
+        ("nowhere@8", 5, RunError, "no agent at 'nowhere'"),
+        ("random@0", 5, ConfigError, "0 simulations for random"),
+        ("pretrained:17", 17, ConfigError, "no agent is shipped for size 17"),
+        ("pretrained:3", 4, ConfigError, "pretrained:3 plays 3x3, not 4x4"),
+        ("pretrained", 9, ConfigError, "pretrained plays .* and .*, not 9x9|pretrained plays .* to .*, not 9x9"),
+        ("perfect", 7, ConfigError, "perfect plays 1x1 to 6x6, not 7x7"),
+        ("random", 20, ConfigError, "random plays 1x1 to 19x19, not 20x20"),
+    ],
+)
+def test_words_that_name_nobody_are_refused(words, size, error, message):
+    with pytest.raises(error, match=message):
+        find_agent(words, 64).player(size)
