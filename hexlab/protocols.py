@@ -11,7 +11,7 @@ import numpy as np
 from hexlab.rules.batch import Boards
 from hexlab.rules.board import Board
 
-__all__ = ["Evaluation", "Evaluator", "Player", "Swapper"]
+__all__ = ["Asked", "Evaluation", "Evaluator", "Player", "Swapper"]
 
 
 class Evaluation(NamedTuple):
@@ -74,4 +74,13 @@ class Swapper(Protocol):
 
     def wants_swap(self, board: Board, seed: int) -> bool:
         """Tell whether to answer Black's first move by ``swap-pieces``; `board` holds that move alone."""
+        ...
+
+
+@runtime_checkable
+class Asked(Protocol):
+    """A player, such as a person or a program, that is asked about one game at a time and sees all its moves."""
+
+    def ask(self, board: Board, seed: int = 0) -> int | str:
+        """Return a legal cell, or ``swap-pieces`` where that is allowed. Players without chance do not use the seed."""
         ...

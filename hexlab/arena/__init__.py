@@ -25,9 +25,11 @@ from hexlab.arena.players import (
     choose_move,
 )
 from hexlab.arena.ratings import Ratings, bootstrap_ratings, rate, score_interval
+from hexlab.arena.submissions import Finding, SubmissionPlayer, check_submission, find_submissions, read_template
 from hexlab.arena.tournaments import Progress, Table, draw_openings, play_ladder, round_robin
 
 __all__ = [
+    "Finding",
     "Forfeited",
     "Game",
     "GtpPlayer",
@@ -40,13 +42,16 @@ __all__ = [
     "Resigned",
     "SearchPlayer",
     "SolverPlayer",
+    "SubmissionPlayer",
     "Table",
     "TakenBack",
     "all_openings",
     "bootstrap_ratings",
     "check_player",
+    "check_submission",
     "choose_move",
     "draw_openings",
+    "find_submissions",
     "opening_name",
     "openings",
     "play_game",
@@ -55,6 +60,7 @@ __all__ = [
     "play_pairing",
     "play_singly",
     "rate",
+    "read_template",
     "round_robin",
     "score_interval",
 ]

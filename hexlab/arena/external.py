@@ -96,7 +96,7 @@ class GtpPlayer:
         """
         return np.array([self.ask(boards.board(row)) for row in range(len(boards))], np.int64)
 
-    def ask(self, board: Board) -> int | str:
+    def ask(self, board: Board, seed: int = 0) -> int | str:
         """Ask for a move; the program is told what it does not know of the game yet.
 
         Returns:

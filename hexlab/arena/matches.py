@@ -23,10 +23,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numba
 import numpy as np
 
-from hexlab.arena.external import GtpPlayer
 from hexlab.arena.players import Forfeited, HumanPlayer, Resigned, TakenBack, choose_move
 from hexlab.errors import ConfigError, IllegalMoveError, PositionError
-from hexlab.protocols import Player
+from hexlab.protocols import Asked, Player
 from hexlab.records import Opening
 from hexlab.rules.batch import Boards
 from hexlab.rules.board import Board, Color
@@ -239,9 +238,9 @@ def play_until(matches: Sequence[Match], seed: int, stop: threading.Event) -> li
     players = _collect_players(matches)
     if not any(match.openings.names for match in matches):
         return [[] for _ in matches]
-    if any(_asks_a_program(match) for match in matches):
-        others = iter(play_until([match for match in matches if not _asks_a_program(match)], seed, stop))
-        return [_play_rows(match, seed, stop) if _asks_a_program(match) else next(others) for match in matches]
+    if any(_plays_singly(match) for match in matches):
+        others = iter(play_until([match for match in matches if not _plays_singly(match)], seed, stop))
+        return [_play_rows(match, seed, stop) if _plays_singly(match) else next(others) for match in matches]
     place = {name: i for i, name in enumerate(players)}
     pairs, starts, bases = [], [], []
     for match in matches:
@@ -292,7 +291,7 @@ def play_singly(match: Match, seed: int, swap: bool = False) -> Iterator[Game]:
 
 
 def play_game(black: Player, white: Player, size: int, opening: str = "", seed: int = 0, swap: bool = False) -> Game:
-    """Play one game move by move; a `HumanPlayer` may take back and resign, a `GtpPlayer` resign and forfeit.
+    """Play one game move by move; a person may take back and resign, a program resign and forfeit.
 
     Args:
         black: plays Black.
@@ -325,12 +324,8 @@ def play_game(black: Player, white: Player, size: int, opening: str = "", seed: 
     while board.winner is None:
         player = black if board.turn == Color.BLACK else white
         try:
-            move: int | str
-            if isinstance(player, (HumanPlayer, GtpPlayer)):
-                move = player.ask(board)
-            else:
-                seeds = _ply_seeds(np.array([base], np.uint64), np.array([len(board.moves)]))
-                move = choose_move(player, board, int(seeds[0]))
+            seeds = _ply_seeds(np.array([base], np.uint64), np.array([len(board.moves)]))
+            move = choose_move(player, board, int(seeds[0]))
             if player not in humans:
                 tell(f"{player.name} plays {move if isinstance(move, str) else cell_name(move, size)}.\n")
             board.push(move)
@@ -352,8 +347,8 @@ def play_game(black: Player, white: Player, size: int, opening: str = "", seed: 
     return Game(board, board.winner)
 
 
-def _asks_a_program(match: Match) -> bool:
-    return isinstance(match.first, GtpPlayer) or isinstance(match.second, GtpPlayer)
+def _plays_singly(match: Match) -> bool:
+    return isinstance(match.first, Asked) or isinstance(match.second, Asked)
 
 
 def _play_rows(match: Match, seed: int, stop: threading.Event) -> list[Opening]:

@@ -12,7 +12,7 @@ import numpy as np
 from hexlab import mcts
 from hexlab.errors import ConfigError, HexlabError, IllegalMoveError
 from hexlab.mcts.evaluators import hash_positions
-from hexlab.protocols import Evaluator, Player, Swapper
+from hexlab.protocols import Asked, Evaluator, Player, Swapper
 from hexlab.rules.batch import Boards
 from hexlab.rules.board import SWAP_PIECES, Board
 from hexlab.rules.cells import check_size
@@ -254,7 +254,7 @@ class HumanPlayer:
         """Ask for one legal move for each of B unfinished games, one after the other."""
         return np.array([self.ask(boards.board(row)) for row in range(len(boards))], np.int64)
 
-    def ask(self, board: Board) -> int | str:
+    def ask(self, board: Board, seed: int = 0) -> int | str:
         """Show a board and ask until a legal move comes back.
 
         Returns:
@@ -296,6 +296,8 @@ class HumanPlayer:
 def choose_move(player: Player, board: Board, seed: int) -> int | str:
     """Return a player's move in one game, by the swap rule where the board has it.
 
+    A player that is `hexlab.protocols.Asked` sees the game, any other the position.
+
     Args:
         player: any player; one that is no `hexlab.protocols.Swapper` plays as without the rule.
         board: an unfinished game.
@@ -307,6 +309,8 @@ def choose_move(player: Player, board: Board, seed: int) -> int | str:
     >>> choose_move(SolverPlayer(3), Board.from_moves("b2", size=3, swap=True), seed=0)
     'swap-pieces'
     """
+    if isinstance(player, Asked):
+        return player.ask(board, seed)
     if isinstance(player, Swapper) and board.swap:
         if board.can_swap and player.wants_swap(board, seed):
             return SWAP_PIECES
