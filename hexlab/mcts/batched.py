@@ -170,9 +170,11 @@ class _Puct:
 class _Regularized:
     def __init__(self, recipe: Recipe, count: int, size: int):
         self.constants = float(recipe.c), recipe.paper_lambda, recipe.prove
+        self.rescale = recipe.rescale
 
     def start(self, tree: Tree) -> None:
-        pass
+        if not self.rescale:
+            tree.span[:] = -1.0, 1.0
 
     def walk_down(self, tree: Tree, step: int, *where) -> int:
         return regularizing.walk_down(tree, step, *where, *self.constants)

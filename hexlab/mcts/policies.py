@@ -18,7 +18,7 @@ KataGo reduces by 0.2; the default here is 0, an untried move is worth what its 
 
 with n the visits of all children and A the number of legal moves. Descent samples from pi_bar, and pi_bar at the root is the
 result: the paper's "ALL". q is Q scaled to [0, 1] by the lowest and the highest value that any node of this tree got at its first
-visit. A move without a visit takes the node's own value for Q. Before the first visit of a child pi_bar is the prior.
+visit, or from [-1, 1]. A move without a visit takes the node's own value for Q. Before the first visit of a child pi_bar is the prior.
 
 `gumbel` (Danihelka et al., "Policy improvement by planning with Gumbel", ICLR 2022): at every node Q is completed, a move without a
 visit takes
@@ -62,7 +62,7 @@ class Recipe:
         c_visit: gumbel: visits that are added to those of the most visited move.
         max_considered: gumbel: moves that enter the first round at the root.
         gumbel_scale: gumbel: factor of the noise at the root; 0 plays without.
-        rescale: gumbel: scale the values of a node to [0, 1].
+        rescale: regularized: scale values by the range of their tree, not from [-1, 1]; gumbel: scale the values of a node to [0, 1].
     """
 
     name: str
@@ -107,19 +107,21 @@ def puct(c_puct: float = 1.25, *, fpu_reduction: float = 0.0, prove: bool = Fals
     return Recipe("puct", c_puct, fpu_reduction=fpu_reduction, prove=prove)
 
 
-def regularized(c: float = 1.0, *, paper_lambda: bool = False, prove: bool = False) -> Recipe:
+def regularized(c: float = 1.0, *, paper_lambda: bool = False, rescale: bool = True, prove: bool = False) -> Recipe:
     """Return the search of Grill et al. (2020), in which act, learn and search use the same policy.
 
     Args:
         c: weight of the prior.
         paper_lambda: take lambda = c * n / (n + A) instead, which Jones's published code uses (there with c = 1/16). It does not
             fall as n grows, so that more simulations do not sharpen the policy.
+        rescale: scale values to [0, 1] by the range of their own tree. Without, [-1, 1] is scaled to [0, 1], which is what the range of
+            Jones's whole batch of trees comes to once a game in any of them ends.
         prove: as in `puct`.
 
     Raises:
         ConfigError: a number out of its range.
     """
-    return Recipe("regularized", c, paper_lambda=paper_lambda, prove=prove)
+    return Recipe("regularized", c, paper_lambda=paper_lambda, rescale=rescale, prove=prove)
 
 
 def gumbel(

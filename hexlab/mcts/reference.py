@@ -139,7 +139,8 @@ class Search:
         self.recipe = puct() if recipe is None else recipe
         self.draws = np.array([seed], np.uint64)
         self.noise = noise
-        self.low, self.high = math.inf, -math.inf  # of the values at first visits, seen by Black
+        # Range of the values at first visits, seen by Black; the widest there is where values are not scaled by their own.
+        self.low, self.high = (math.inf, -math.inf) if self.recipe.rescale else (-1.0, 1.0)
         self.simulations = 0
         self.budget = budget
         self.scores: dict[int, float] = {}  # gumbel: logit and noise of the root's moves
@@ -149,7 +150,7 @@ class Search:
         self.root = self.root.children[move]
         self.draws = np.array([seed], np.uint64)
         values = [node.raw if node.board.turn == 0 else -node.raw for node in _walk(self.root)]
-        self.low, self.high = min(values), max(values)
+        self.low, self.high = (min(values), max(values)) if self.recipe.rescale else (-1.0, 1.0)
         if self.noise is not None:
             self.add_noise(self.noise)
 

@@ -42,8 +42,9 @@ class Config:
     """Search recipe of self-play: "puct", "regularized" or "gumbel". Paper: regularized, with its own lambda."""
     exploration: float = 1.5
     """The recipe's constant c, larger explores more; for gumbel the scale of its noise, 1 as published. Paper: 1/16 with its own lambda."""
-    paper_lambda: bool = False
-    """Whether the regularized recipe takes the lambda of the paper's code, which does not fall as visits grow. Paper: yes."""
+    paper_search: bool = False
+    """Whether the regularized recipe takes its lambda, which does not fall as visits grow, and the scale of values as the paper's code
+    does. Paper: yes."""
     prove: bool = True
     """Whether search backs up exact wins and losses from finished games. Paper: no."""
     keep_tree: bool = False
@@ -116,8 +117,8 @@ class Config:
             raise ConfigError(f"recipe={self.recipe!r} is unknown: choose one of {', '.join(_RECIPES)}")
         if self.schedule not in _SCHEDULES:
             raise ConfigError(f"schedule={self.schedule!r} is unknown: choose one of {', '.join(_SCHEDULES)}")
-        if self.recipe != "regularized" and self.paper_lambda:
-            raise ConfigError(f"paper_lambda=True with recipe={self.recipe!r}, which has no lambda: give false, or recipe 'regularized'")
+        if self.recipe != "regularized" and self.paper_search:
+            raise ConfigError(f"paper_search=True with recipe={self.recipe!r}: give false, or recipe 'regularized'")
         if self.recipe == "gumbel" and self.keep_tree:
             raise ConfigError("keep_tree=True with recipe='gumbel', which halves its moves from a root without visits: give false")
         if self.recipe == "gumbel" and self.noise_fraction > 0:
@@ -159,7 +160,7 @@ class Config:
 
         Later settings are left out at their defaults, so that runs from before there were others keep their bytes and their names.
         """
-        later = {"net", "keep_tree", "paper_lambda", "mixing_moves", "schedule", "turn"}
+        later = {"net", "keep_tree", "paper_search", "mixing_moves", "schedule", "turn"}
         defaults = {field.name: field.default for field in dataclasses.fields(self) if field.name in later}
         values = {name: value for name, value in dataclasses.asdict(self).items() if name not in later or value != defaults[name]}
         return json.dumps(values, sort_keys=True, indent=1)
@@ -217,8 +218,8 @@ def preset(size: int, name: str = "default", *, net: str = "dense", recipe: str 
     as many gradient steps as it needed. What one machine cannot do is divided by 64: 512 boards and 512 positions a step instead of
     32,768, and the buffer of the last 64 moves of all boards with them. What else differs:
 
-    - values enter the search scaled by the range of their own tree, not of the whole batch; visits count once, not twice; an untried
-      move is worth what its node is, not a loss; A counts legal moves alone, in lambda and in the noise;
+    - values enter the search scaled from [-1, 1], the paper's by the range of the whole batch, which comes to the same; visits count
+      once, not twice; an untried move is worth what its node is, not a loss; A counts legal moves alone, in lambda and in the noise;
     - value targets are outcomes: a position is learned from once its game has ended, and none from a prediction of the network;
     - the learner draws with replacement, each position once on average, and begins with the first games that end, not with a full
       buffer; it works beside self-play, whose parameters are one step older;
@@ -268,7 +269,7 @@ def _paper_preset(size):
         "simulations": 64,
         "recipe": "regularized",
         "exploration": 1 / 16,
-        "paper_lambda": True,
+        "paper_search": True,
         "prove": False,
         "noise_fraction": 0.25,
         "opening_moves": 0,

@@ -158,7 +158,8 @@ def _make_recipe(config):
         return mcts.gumbel(gumbel_scale=config.exploration, prove=config.prove)
     if config.recipe == "puct":
         return mcts.puct(config.exploration, prove=config.prove)
-    return mcts.regularized(config.exploration, paper_lambda=config.paper_lambda, prove=config.prove)
+    theirs = config.paper_search
+    return mcts.regularized(config.exploration, paper_lambda=theirs, rescale=not theirs, prove=config.prove)
 
 
 def _opening_limit(config):

@@ -84,7 +84,7 @@ def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
         (["train", "--size", "3", "--width", "0", "--out", "run"], "width=0"),
         (["train", "--size", "3", "--recipe", "guess", "--out", "run"], "guess"),
         (["train", "--preset", "guess", "--out", "run"], "guess"),
-        (["train", "--preset", "paper", "--recipe", "puct", "--out", "run"], "paper_lambda=True with recipe='puct'"),
+        (["train", "--preset", "paper", "--recipe", "puct", "--out", "run"], "paper_search=True with recipe='puct'"),
         (["train", "--size", "3", "--threads", "0", "--out", "run"], "--threads 0"),
         (["resume", "nowhere"], "nowhere"),
         (["verify", "nowhere"], "nowhere"),

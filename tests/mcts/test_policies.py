@@ -38,10 +38,10 @@ def test_softmax_is_close_to_exact(size, spread):
 
 
 @pytest.mark.parametrize("c", [0.05, 1.0, 3.0])
-@pytest.mark.parametrize("paper_lambda", [False, True])
-def test_pi_bar_solves_its_equation(c, paper_lambda):
+@pytest.mark.parametrize(("paper_lambda", "rescale"), [(False, True), (True, True), (True, False)])
+def test_pi_bar_solves_its_equation(c, paper_lambda, rescale):
     """lambda * P / (alpha - q) with alpha by bisection, from the priors and values in the tree."""
-    recipe = mcts.regularized(c, paper_lambda=paper_lambda)
+    recipe = mcts.regularized(c, paper_lambda=paper_lambda, rescale=rescale)
     boards, simulations = unfinished_positions(5, 20), 60
     evaluator = Planted(1)
     found = mcts.run_search(boards, evaluator, simulations, recipe=recipe, seeds=derive_seeds(0, count=len(boards)))
@@ -52,7 +52,7 @@ def test_pi_bar_solves_its_equation(c, paper_lambda):
         prior /= prior.sum()
         root, children = found.tree.nodes[row, 0], {int(edge["move"]): edge for edge in found.tree.list_edges(row, 0)}
         value = [-children[cell]["value"] if cell in children else root["value"] for cell in legal]
-        low, high = found.tree.span[row]
+        low, high = found.tree.span[row] if rescale else (-1.0, 1.0)
         q = (np.array(value) - low) / (high - low) if root["turn"] == 0 else (np.array(value) + high) / (high - low)
         n = simulations - 1
         weight = c * (n if paper_lambda else math.sqrt(n)) / (n + len(legal))

@@ -18,6 +18,7 @@ RECIPES = {
     "regularized": mcts.regularized(),
     "regularized, sharp": mcts.regularized(0.05),
     "regularized, paper's lambda": mcts.regularized(1 / 16, paper_lambda=True),
+    "regularized, plain values": mcts.regularized(0.3, rescale=False),
     "regularized, proofs": mcts.regularized(prove=True),
     "gumbel": mcts.gumbel(),
     "gumbel, proofs": mcts.gumbel(prove=True),
