@@ -4,12 +4,10 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 
 import pytest
+from cluster_processes import Processes
 
 from hexlab.errors import ClusterError, ConfigError, WorkerError
 from hexlab.lab import cluster
@@ -18,49 +16,6 @@ from hexlab.lab.cluster import ClusterExecutor, check_address
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
 needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-
-
-class Processes:
-    """A scheduler and its workers, by the commands of the manual; all end with the ``with`` block."""
-
-    def __init__(self, folder):
-        self.folder, self.started, self.readers, self.address = folder, [], [], None
-
-    def start(self, *words, until, **environment):
-        command = [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--no-dashboard"]
-        environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)} | environment  # for workers to import `pass_gate`
-        child = subprocess.Popen(command, cwd=self.folder, env=environment, stderr=subprocess.PIPE, text=True)
-        self.started.append(child)
-        said = []
-        for line in child.stderr:
-            said.append(line)
-            if found := re.search(until, line):
-                reader = threading.Thread(target=child.stderr.read)  # so that it never waits for a reader
-                reader.start()
-                self.readers.append(reader)
-                return child, found
-        raise AssertionError("".join(said))
-
-    def start_scheduler(self, **environment):
-        port = self.address.rpartition(":")[2] if self.address else "0"
-        child, found = self.start("scheduler", "--port", port, until=r"Scheduler at:\s+(\S+)", **environment)
-        self.address = found[1]
-        return child
-
-    def start_worker(self):
-        return self.start("worker", self.address, "--nthreads", "1", "--no-nanny", until="Registered to")[0]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for child in self.started:
-            child.kill()
-        for reader in self.readers:
-            reader.join()
-        for child in self.started:
-            child.stderr.close()
-            child.wait()
 
 
 class Gate:

@@ -6,12 +6,16 @@ import subprocess
 import sys
 
 import pytest
+from cluster_processes import Processes
 
 from hexlab.errors import ConfigError, RunError
 from hexlab.lab import pipeline, runner
+from hexlab.lab.cluster import ClusterExecutor
+from hexlab.lab.heartbeats import read_sign
 from hexlab.records import Opening
 from hexlab.store import Store
 from hexlab.system import lock_folder
+from hexlab.training import Config, run_key, train
 
 EXPERIMENT = """
 [minute]
@@ -43,9 +47,15 @@ import pathlib, sys
 from hexlab.lab import pipeline
 
 if __name__ == "__main__":
-    for step in pipeline.reproduce("minute", sys.argv[2], workers=2, experiment=pathlib.Path(sys.argv[1])):
+    where = {"cluster": sys.argv[3]} if sys.argv[3:] else {"workers": 2}
+    for step in pipeline.reproduce("minute", sys.argv[2], experiment=pathlib.Path(sys.argv[1]), **where):
         print(step.stage, step.message, flush=True)
 """
+TABLES = ("runs.csv", "snapshots.csv", "agents.csv", "openings.csv.gz", "pairings.csv", "ratings.csv")
+
+
+def read_tables(out):
+    return {name: (out / "tables" / name).read_bytes() for name in TABLES}
 
 
 @pytest.mark.slow
@@ -69,9 +79,7 @@ def test_a_killed_job_loses_the_matches_being_played_and_goes_on(tmp_path, exper
             assert len({(row.first, row.second) for row in store.read(Opening)}) >= done > 0, "every match that was told is kept"
     list(pipeline.reproduce("minute", out, workers=1, experiment=experiment))
     list(pipeline.reproduce("minute", tmp_path / "whole", workers=2, experiment=experiment))
-    for table in ("runs", "snapshots", "agents", "pairings", "ratings"):
-        name = f"tables/{table}.csv"
-        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), table
+    assert read_tables(out) == read_tables(tmp_path / "whole")
 
 
 @pytest.mark.slow
@@ -87,9 +95,87 @@ def test_a_job_stopped_and_started_again_ends_in_the_same_tables(tmp_path, exper
                 break
         job.close()
         list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
-        for table in ("runs.csv", "snapshots.csv", "agents.csv", "openings.csv.gz", "pairings.csv", "ratings.csv"):
-            name = f"tables/{table}"
-            assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), (stop, table)
+        assert read_tables(out) == read_tables(tmp_path / "whole"), stop
+
+
+def start_workers(processes, count):
+    return [processes.start_worker() for _ in range(count)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_training_run_whose_worker_is_killed_goes_on_elsewhere_from_its_checkpoint(tmp_path, monkeypatch):
+    pytest.importorskip("distributed", reason="needs the extra cluster")
+    monkeypatch.setattr(runner, "_POLL_SECONDS", 0.02)
+    settings = {"samples": 20_000, "simulations": 8, "groups": 1, "boards": 64, "slice_moves": 4, "batch": 64, "buffer": 9_000}
+    cell = Config(size=3, width=16, depth=2, seed=0, snapshots=4, **settings)
+    run = tmp_path / "cells" / run_key(cell)
+    killed, kept = None, b""
+    with Processes(tmp_path) as processes:
+        processes.start_scheduler()
+        workers = {worker.pid: worker for worker in start_workers(processes, 2)}
+        with ClusterExecutor(processes.address, tmp_path) as pool:
+            for _ in runner.train_cells([cell], run.parent, pool, checkpoint_seconds=0):
+                if killed is None and runner.count_iterations(run) > 20:
+                    killed = read_sign(runner.claim_path(run)).process
+                    workers[killed].kill()
+                    workers[killed].wait()
+                    kept = (run / "timings.jsonl").read_bytes()
+    assert killed is not None, "the run ended before its worker was killed"
+    assert runner.is_finished(cell, run.parent)
+    done = kept.splitlines()[:-1]  # the checkpoint of the last iteration may not have been written
+    assert len(done) > 10
+    assert (run / "timings.jsonl").read_bytes().splitlines()[: len(done)] == done, "nothing before the checkpoint was done again"
+    list(train(cell, tmp_path / "whole", threads=1))
+    for name in ("metrics.jsonl", "snapshots.jsonl", "snapshots/004.safetensors"):
+        assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_on_a_cluster_the_tables_are_those_of_this_computer_whoever_dies(tmp_path, experiment):
+    """A worker in each stage, then the scheduler with all workers, and in each stage the driver."""
+    pytest.importorskip("distributed", reason="needs the extra cluster")
+    list(pipeline.reproduce("minute", tmp_path / "whole", workers=2, experiment=experiment))
+    (tmp_path / "job.py").write_text(JOB)
+    with Processes(tmp_path) as processes:
+        scheduler = processes.start_scheduler()
+        workers = start_workers(processes, 2)
+        out = tmp_path / "bereft"
+        deaths = ["train", "rate", "scheduler"]
+        for step in pipeline.reproduce("minute", out, cluster=processes.address, experiment=experiment):
+            if deaths and (step.stage == deaths[0] or (step.stage, deaths[0]) == ("rate", "scheduler")) and 0 < step.done < 1:
+                if deaths.pop(0) == "scheduler":
+                    for child in (scheduler, *workers):
+                        child.kill()
+                        child.wait()
+                    scheduler = processes.start_scheduler()
+                    workers = start_workers(processes, 2)
+                else:
+                    workers[0].kill()
+                    workers = [workers[1], *start_workers(processes, 1)]
+        assert deaths == []
+        assert read_tables(out) == read_tables(tmp_path / "whole")
+
+        out = tmp_path / "killed"
+        for stage, steps in (("train", 2), ("rate", 20)):
+            command = [sys.executable, tmp_path / "job.py", experiment, out, processes.address]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+                while steps:
+                    line = driver.stdout.readline()
+                    assert line, "the job ended before it was killed"
+                    steps -= line.startswith(stage)
+                driver.kill()
+        list(pipeline.reproduce("minute", out, cluster=processes.address, experiment=experiment))
+        assert read_tables(out) == read_tables(tmp_path / "whole")
+
+
+def test_a_job_has_workers_of_its_own_or_a_cluster(tmp_path, experiment):
+    with pytest.raises(ConfigError, match=r"workers=2 and cluster='tcp://.*': give one of them"):
+        pipeline.reproduce("minute", tmp_path / "job", workers=2, cluster="tcp://127.0.0.1:8786", experiment=experiment)
+    with pytest.raises(ConfigError, match="cluster 'nowhere' is not the address"):
+        pipeline.reproduce("minute", tmp_path / "job", cluster="nowhere", experiment=experiment)
+    assert not (tmp_path / "job").exists()
 
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path, experiment):

@@ -1,0 +1,50 @@
+"""Schedulers and workers for tests, each a process of its own on loopback."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+
+
+class Processes:
+    """A scheduler and its workers, by the commands of the manual; all end with the ``with`` block."""
+
+    def __init__(self, folder):
+        self.folder, self.started, self.readers, self.address = folder, [], [], None
+
+    def start(self, *words, until, **environment):
+        command = [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--no-dashboard"]
+        environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)} | environment  # for workers to import `pass_gate`
+        child = subprocess.Popen(command, cwd=self.folder, env=environment, stderr=subprocess.PIPE, text=True)
+        self.started.append(child)
+        said = []
+        for line in child.stderr:
+            said.append(line)
+            if found := re.search(until, line):
+                reader = threading.Thread(target=child.stderr.read)  # so that it never waits for a reader
+                reader.start()
+                self.readers.append(reader)
+                return child, found
+        raise AssertionError("".join(said))
+
+    def start_scheduler(self, **environment):
+        port = self.address.rpartition(":")[2] if self.address else "0"
+        child, found = self.start("scheduler", "--port", port, until=r"Scheduler at:\s+(\S+)", **environment)
+        self.address = found[1]
+        return child
+
+    def start_worker(self):
+        return self.start("worker", self.address, "--nthreads", "1", "--no-nanny", until="Registered to")[0]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for child in self.started:
+            child.kill()
+        for reader in self.readers:
+            reader.join()
+        for child in self.started:
+            child.stderr.close()
+            child.wait()
