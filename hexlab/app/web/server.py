@@ -112,12 +112,18 @@ def serve(runs: Path, host: str, port: int) -> None:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            listener.listen()  # from here on, who opens the address waits for the server instead of being turned away
         except (OSError, OverflowError) as error:
             raise RunError(f"cannot listen on {host}, port {port} ({error}): give another --port, or a --host of this machine") from None
         address = f"[{host}]" if ":" in host else host
         print(f"hexlab: http://{address}:{listener.getsockname()[1]} (stop with Ctrl-C)", flush=True)
         config = uvicorn.Config(
-            create_app(runs, host), log_level="warning", timeout_graceful_shutdown=1, limit_concurrency=_MOST_CONNECTIONS, lifespan="on"
+            create_app(runs, host),
+            log_level="warning",
+            lifespan="on",
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=1,
         )
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -1,0 +1,570 @@
+"""The page's server: every address, what it answers, and what it refuses."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette", reason="the page needs the extra [web]")
+pytest.importorskip("httpx", reason="the tests of the page need the dev extra")
+
+from web_client import TOKEN, Page, read_events, serve, write_run, write_tables
+
+from hexlab import mcts
+from hexlab.app.web import games, learning
+from hexlab.app.web.positions import read_position
+from hexlab.app.web.safety import MOST_BYTES, Gate
+from hexlab.app.web.searching import RECIPE, Searches
+from hexlab.app.web.stepping import trace_phases
+from hexlab.rules import Board, solver
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    write_run(folder / "class" / "first")
+    write_tables(folder / "class" / "tables")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(runs):
+    with serve(runs) as address, Page(address) as page:
+        yield page
+
+
+# Games
+
+
+def test_a_whole_game_ends_with_a_winner_and_a_path(page):
+    game = page.start(size=3, color="black", agent="perfect", simulations=1)
+    assert game["turn"] == "black"
+    assert game["people"] == ["black"]
+    while not game["winner"]:
+        assert game["turn"] == "black", "the agent has answered"
+        game = page.play(game, solver.solve(Board.from_moves(game["moves"], size=3)).names[0])
+    assert game["winner"] == "black", "perfect play from the empty board wins for Black"
+    assert game["path"]
+    assert page.post(f"/api/games/{game['id']}/moves", {"move": "a1"}).status_code == 409
+    assert page.get(f"/api/games/{game['id']}").json() == game
+
+
+def test_a_move_is_answered_by_the_game_then_thoughts_then_the_game(page):
+    game = page.start(simulations=128)
+    told = page.events(f"/api/games/{game['id']}/moves", {"move": "b2"})
+    assert [event for event, _ in told][0::len(told) - 1] == ["game", "game"]
+    assert told[0][1]["pending"]
+    assert told[0][1]["moves"] == ["b2"]
+    thoughts = [data for event, data in told if event == "thinking"]
+    assert thoughts[-1]["simulations"] == 128 or thoughts[-1]["proven"]
+    assert thoughts[-1]["turn"] == "white"
+    after = told[-1][1]
+    assert not after["pending"]
+    assert after["moves"] == ["b2", thoughts[-1]["best"]]
+    assert after["last"] == thoughts[-1]["best"]
+    assert after["black_wins"][1] == thoughts[-1]["black_win"]
+    assert len(after["black_wins"]) == 3
+
+
+def test_an_agent_that_moves_first_does_so_by_itself(page):
+    game = page.start(color="white")
+    assert game["pending"] or game["moves"]
+    told = page.events(f"/api/games/{game['id']}/stream")
+    assert told[-1][0] == "game"
+    assert told[-1][1]["turn"] == "white"
+    assert len(told[-1][1]["moves"]) == 1
+
+
+def test_both_sides_can_be_played_by_people(page):
+    game = page.start(color="both")
+    for move in ("b2", "c3", "a1"):
+        game = page.play(game, move)
+    assert game["moves"] == ["b2", "c3", "a1"]
+    assert game["turn"] == "white"
+    assert page.post(f"/api/games/{game['id']}/undo").json()["moves"] == ["b2", "c3"]
+    assert page.post(f"/api/games/{game['id']}/resign").json()["resigned"] == "black"
+
+
+def test_undo_takes_the_agents_move_and_the_persons_back(page):
+    game = page.play(page.start(), "b2")
+    back = page.post(f"/api/games/{game['id']}/undo").json()
+    assert back["moves"] == []
+    assert back["turn"] == "black"
+    assert page.post(f"/api/games/{game['id']}/undo").status_code == 400
+    again = page.play(back, "b2")
+    assert again["moves"] == game["moves"], "the same position gets the same answer"
+
+
+def test_a_resignation_ends_the_game_and_can_be_taken_back(page):
+    game = page.play(page.start(), "b2")
+    over = page.post(f"/api/games/{game['id']}/resign").json()
+    assert (over["winner"], over["resigned"]) == ("white", "black")
+    assert page.post(f"/api/games/{game['id']}/resign").status_code == 409
+    assert page.post(f"/api/games/{game['id']}/analysis").status_code == 409
+    again = page.post(f"/api/games/{game['id']}/undo").json()
+    assert (again["winner"], again["moves"]) == (None, game["moves"])
+
+
+def test_while_the_agent_thinks_the_game_waits_and_undo_stops_it(page):
+    game = page.start(size=11, simulations=4096)
+    with page.http.stream("POST", f"/api/games/{game['id']}/moves", json={"move": "f6"}) as answer:
+        for text in answer.iter_text():
+            if "thinking" in text:
+                break
+        assert page.post(f"/api/games/{game['id']}/moves", {"move": "a1"}).status_code == 409
+        assert page.post(f"/api/games/{game['id']}/steps").status_code == 409
+        assert page.get(f"/api/games/{game['id']}").json()["pending"]
+        stopped = page.post(f"/api/games/{game['id']}/undo").json()
+    assert (stopped["pending"], stopped["moves"]) == (False, [])
+
+
+def test_the_swap_rule(page):
+    game = page.start(size=5, swap=True, agent="perfect", simulations=1)
+    assert not game["can_swap"]
+    game = page.play(game, "c3")
+    assert game["moves"] == ["c3", "swap-pieces"], "c3 wins, so White takes it"
+    assert game["stones"][12] == "W"
+    game = page.start(size=5, swap=True, color="white", agent="perfect", simulations=1)
+    game = page.events(f"/api/games/{game['id']}/stream")[-1][1]
+    assert game["can_swap"]
+    game = page.play(game, "swap-pieces")
+    assert game["moves"][1] == "swap-pieces"
+    assert len(game["moves"]) == 3, "the agent has answered"
+    assert page.post(f"/api/games/{game['id']}/moves", {"move": "swap-pieces"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("text", "stones"),
+    [
+        ("b2 a1", "W...B...."),
+        ("https://hexworld.org/board/#3c1,b2a1", "W...B...."),
+        ("(;FF[4]GM[11]SZ[3];B[b2];W[a1])", "W...B...."),
+        ("W . . / . B . / . . .", "W...B...."),
+    ],
+)
+def test_games_start_from_positions_in_every_form(page, text, stones):
+    game = page.start(size=3, start=text)
+    assert game["stones"] == stones
+    assert game["turn"] == "black"
+
+
+def test_games_are_exported(page):
+    game = page.start(size=3, start="b2 a1", color="both")
+    record = page.get(f"/api/games/{game['id']}/game.sgf")
+    assert record.headers["content-disposition"] == 'attachment; filename="hex.sgf"'
+    assert "SZ[3]" in record.text
+    assert read_position(record.text, 5) == Board.from_moves("b2 a1", size=3)
+    link = page.get(f"/api/games/{game['id']}/link").json()["link"]
+    assert link == "https://hexworld.org/board/#3c1,b2a1"
+    picture = page.get(f"/api/games/{game['id']}/board.svg")
+    assert picture.headers["content-type"].startswith("image/svg+xml")
+    assert picture.text.startswith("<svg")
+    drawn = page.start(size=3, start="W . . / . B . / . . .", color="both")
+    assert "AB[b2]AW[a1]" in page.get(f"/api/games/{drawn['id']}/game.sgf").text
+
+
+def test_the_analysis_is_that_of_a_plain_search(page):
+    game = page.start(size=4, start="b2 c3")
+    (told,) = [data for event, data in page.events(f"/api/games/{game['id']}/analysis", {"simulations": 50}) if event == "thinking"]
+    board = Board.from_moves("b2 c3", size=4)
+    found = mcts.search(board, mcts.rollouts(games=16), 50, recipe=RECIPE)
+    assert told["best"] == found.best
+    assert told["black_win"] == pytest.approx((1 + found.value) / 2, abs=1e-4)
+    assert {name: told["visits"][board.to_cell(name)] for name in found.visits} == found.visits
+    assert sum(told["visits"]) == 49
+    assert told["line"][0] == found.best
+    tried = {child.move: (1 + child.value) / 2 for child in found.tree.children()}
+    for name in board.legal_moves:
+        assert told["wins"][board.to_cell(name)] == (pytest.approx(tried[name], abs=1e-4) if name in tried else None)
+    assert told["prior"][board.to_cell("a1")] == pytest.approx(1 / 14, abs=1e-4)
+    assert told["prior"][board.to_cell("b2")] == 0
+    assert page.get(f"/api/games/{game['id']}").json()["black_wins"][2] == told["black_win"]
+
+
+def test_the_truth_is_the_solvers(page):
+    game = page.start(size=3)
+    truth = page.post(f"/api/games/{game['id']}/truth").json()
+    assert (truth["winner"], truth["winning_moves"]) == ("black", ["c1", "a2", "b2", "c2", "a3"])
+    large = page.start(size=7)
+    refused = page.post(f"/api/games/{large['id']}/truth")
+    assert refused.status_code == 400
+    assert "7×7 is not solved here" in refused.json()["error"]
+
+
+def test_games_are_bounded_and_the_one_left_alone_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr(games, "MOST_GAMES", 3)
+    with serve(tmp_path) as address, Page(address) as page:
+        kept = [page.start()["id"] for _ in range(3)]
+        page.get(f"/api/games/{kept[0]}")
+        page.start()
+        assert page.get(f"/api/games/{kept[0]}").status_code == 200, "it was looked at last"
+        assert page.get(f"/api/games/{kept[1]}").status_code == 404
+
+
+# The stepper
+
+
+def test_steps_end_in_the_tree_of_the_search(page):
+    game = page.start(size=4, start="b2 c3")
+    steps = page.post(f"/api/games/{game['id']}/steps", {"simulations": 30}).json()["steps"]
+    board = Board.from_moves("b2 c3", size=4)
+    found = mcts.search(board, mcts.rollouts(games=16), 30, recipe=RECIPE)
+    counted: dict[str, int] = {}
+    for step in steps[1:]:
+        counted[step["path"][0]] = counted.get(step["path"][0], 0) + 1
+    assert counted == found.visits
+    assert steps[0]["path"] == []
+    assert steps[-1]["backed_up"][-1]["visits"] == 30
+    assert steps[-1]["backed_up"][-1]["value"] == pytest.approx(found.value, abs=1e-3)
+
+
+def test_every_choice_of_a_step_has_the_largest_sum():
+    for step in trace_phases(Board.from_moves("b2 c3", size=4), mcts.rollouts(games=4), 60):
+        assert [choices[0]["move"] for choices in step["choices"]] == step["path"]
+        for choices in step["choices"]:
+            assert max(row["q"] + row["u"] for row in choices) == pytest.approx(choices[0]["q"] + choices[0]["u"], abs=2e-4)
+
+
+def test_steps_stop_at_a_proof():
+    board = Board.from_moves("b1 a1", size=2)  # Black wins at once by either cell below
+    steps = trace_phases(board, mcts.uniform(), 50)
+    assert len(steps) < 50
+    assert steps[-1]["over"] == "black"
+    assert steps[-1]["backed_up"][-1]["status"] == 1
+
+
+# Searches side by side
+
+
+def run_searches(searches, asked):
+    """Run searches at once; return for each its last finding, and the order in which they ended."""
+    import asyncio
+
+    ended = []
+
+    async def run(number, board, evaluator, simulations):
+        findings = [finding async for finding in searches.run(board, evaluator, simulations)]
+        ended.append(number)
+        return findings[-1]
+
+    async def run_all():
+        return await asyncio.gather(*(run(number, *each) for number, each in enumerate(asked)))
+
+    return asyncio.run(run_all()), ended
+
+
+@pytest.fixture
+def searches():
+    searches = Searches()
+    yield searches
+    searches.close()
+
+
+def test_a_search_finds_the_same_alone_and_beside_others(searches):
+    evaluator = mcts.rollouts(games=4)
+    boards = [Board.from_moves(moves, size=5) for moves in ("", "c3", "c3 b4", "a1 b2 c3")]
+    asked = [(board, evaluator, simulations) for board, simulations in zip(boards, (7, 64, 200, 333), strict=True)]
+    together, _ = run_searches(searches, asked)
+    for (board, _, simulations), finding in zip(asked, together, strict=True):
+        found = mcts.search(board, evaluator, simulations, recipe=RECIPE)
+        assert finding.simulations == simulations
+        assert finding.best == found.best
+        assert {move: int(finding.visits[board.to_cell(move)]) for move in found.visits} == found.visits
+
+
+def test_a_short_search_does_not_wait_for_a_long_one(searches):
+    evaluator = mcts.rollouts(games=16)
+    _, ended = run_searches(searches, [(Board(11), evaluator, 3000), (Board(11), mcts.uniform(), 20), (Board(9), evaluator, 20)])
+    assert ended[-1] == 0
+
+
+def test_a_search_that_fails_says_so_and_the_next_one_runs(searches):
+    def broken(boards):
+        raise ValueError("no answer")
+
+    with pytest.raises(ValueError, match="no answer"):
+        run_searches(searches, [(Board(3), broken, 5)])
+    (finding,), _ = run_searches(searches, [(Board(3), mcts.uniform(), 5)])
+    assert finding.simulations == 5
+
+
+def test_searches_are_bounded(searches, monkeypatch):
+    from hexlab.app.web import searching
+
+    monkeypatch.setattr(searching, "_MOST_WAITING", 0)
+    with pytest.raises(searching.Refusal, match="0 searches are waiting"):
+        run_searches(searches, [(Board(3), mcts.uniform(), 5)])
+
+
+def test_a_proof_ends_a_search_early(searches):
+    (finding,), _ = run_searches(searches, [(Board.from_moves("b1 a1", size=2), mcts.uniform(), 4096)])
+    assert finding.proven
+    assert finding.black_win == 1
+    assert finding.simulations < 4096
+
+
+# Learning
+
+
+def test_runs_are_listed_with_what_they_have_done(page):
+    (run,) = page.get("/api/runs").json()["runs"]
+    assert run["name"] == "class/first"
+    assert (run["size"], run["network"], run["iteration"], run["iterations"]) == (3, "dense 8×1", 10, 10)
+    assert run["snapshots"] == [0, 1]
+    assert not run["live"]
+    keys = [agent["key"] for agent in page.get("/api/agents").json()["agents"]]
+    assert keys == ["pretrained:3", "pretrained:4", "pretrained:5", "run:class/first", "rollouts", "perfect"]
+
+
+def test_a_snapshot_of_a_run_plays(page):
+    game = page.start(size=3, agent="run:class/first", snapshot=0)
+    game = page.play(game, "b2")
+    assert len(game["moves"]) == 2
+    assert not game["problem"]
+
+
+def follow(page, path, enough):
+    """Read a stream that does not end until there are enough events."""
+    text = ""
+    with page.http.stream("GET", path) as answer:
+        assert answer.status_code == 200
+        for part in answer.iter_text():
+            text += part
+            if len(read_events(text)) >= enough:
+                return read_events(text)
+    raise AssertionError(text)
+
+
+def test_the_dashboard_is_told_of_new_lines(page, runs):
+    write_run(runs / "live", seed=1)
+    metrics = runs / "live" / "metrics.jsonl"
+    try:
+        learning._listings.clear()
+
+        def add_a_line():
+            time.sleep(0.3)
+            with metrics.open("a") as rows:
+                rows.write(json.dumps({"iteration": 11, "iterations": 20, "samples": 1100, "games": 80, "policy_loss": 0.1}) + '\n{"itera')
+
+        writer = threading.Thread(target=add_a_line)
+        writer.start()
+        told = follow(page, "/api/runs/stream?run=live", 4)
+        writer.join()
+    finally:
+        shutil.rmtree(runs / "live")
+        learning._listings.clear()
+    assert [event for event, _ in told[:2]] == ["runs", "curves"]
+    curves = [data for event, data in told if event == "curves"]
+    assert curves[0]["samples"] == [100 * number for number in range(1, 11)]
+    assert curves[0]["blunders"] == [[1000, 0.25]]
+    assert curves[-1]["samples"][-1] == 1100, "the half line after it is left out"
+    lists = [data["runs"] for event, data in told if event == "runs"]
+    assert {run["name"]: run["live"] for run in lists[-1]} == {"class/first": False, "live": True}
+
+
+def test_long_curves_are_thinned(tmp_path):
+    write_run(tmp_path / "long")
+    with (tmp_path / "long" / "metrics.jsonl").open("w") as rows:
+        for iteration in range(1, 5001):
+            print(json.dumps({"iteration": iteration, "iterations": 5000, "samples": iteration, "policy_loss": 1.0}), file=rows)
+    (run,) = learning.find_runs(tmp_path)
+    curves = learning.read_curves(run)
+    assert 300 < len(curves["samples"]) <= 400
+    assert len(curves["curves"]["policy_loss"]) == len(curves["samples"])
+
+
+def test_damaged_runs_are_left_out(tmp_path):
+    write_run(tmp_path / "sound")
+    write_run(tmp_path / "torn")
+    (tmp_path / "torn" / "config.json").write_text('{"size": 3, "wid')
+    write_run(tmp_path / "strange")
+    (tmp_path / "strange" / "config.json").write_text("[]")
+    write_run(tmp_path / "starting")
+    (tmp_path / "starting" / "metrics.jsonl").write_bytes(b"\xff\xfe{\n")
+    assert [run.name for run in learning.find_runs(tmp_path)] == ["sound", "starting"]
+    assert learning.find_runs(tmp_path / "nowhere") == []
+
+
+def test_sampled_games_are_shown(page):
+    told = page.get("/api/runs/games", params={"run": "class/first"}).json()
+    assert told["snapshots"] == [1]
+    assert told["games"][0] == {"moves": ["b2", "a1", "b1", "c1", "b3"], "winner": "black"}
+    assert page.get("/api/runs/games", params={"run": "class/first", "snapshot": "7"}).status_code == 404
+
+
+def test_tournaments_have_a_table_and_a_frontier(page):
+    assert page.get("/api/tournaments").json()["tournaments"] == ["class/tables"]
+    (board,) = page.get("/api/tournaments/table", params={"name": "class/tables"}).json()["boards"]
+    assert board["size"] == 3
+    assert [row["elo"] for row in board["rows"]] == [0, -150, -300], "best first"
+    assert board["rows"][1]["run"] == "key0", "the key by which the page finds the run"
+    assert board["frontier"]["simulations"] == 16
+    assert np.isfinite(board["frontier"]["elo"]).all()
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "said"),
+    [
+        ("/api/games", {"size": 0}, 400, "board size 0 is not supported"),
+        ("/api/games", {"size": "5"}, 400, "board size '5'"),
+        ("/api/games", {"size": True}, 400, "board size True"),
+        ("/api/games", {"size": 99}, 400, "board size 99"),
+        ("/api/games", {"color": "green"}, 400, "color 'green'"),
+        ("/api/games", {"color": ["black"]}, 400, "color ['black']"),
+        ("/api/games", {"agent": "run:../../etc"}, 404, "there is no agent 'run:../../etc'"),
+        ("/api/games", {"agent": 7}, 404, "there is no agent '7'"),
+        ("/api/games", {"agent": "pretrained:5", "size": 4}, 400, "does not play 4×4"),
+        ("/api/games", {"agent": "run:class/first", "size": 3, "snapshot": 9}, 400, "has no snapshot 9"),
+        ("/api/games", {"snapshot": "newest"}, 400, "snapshot 'newest'"),
+        ("/api/games", {"simulations": 0}, 400, "simulations 0"),
+        ("/api/games", {"simulations": 10**9}, 400, "simulations 1000000000"),
+        ("/api/games", {"simulations": 1.5}, 400, "simulations 1.5"),
+        ("/api/games", {"swap": "yes"}, 400, "swap 'yes'"),
+        ("/api/games", {"level": 3}, 400, "unknown key 'level'"),
+        ("/api/games", {"start": "z9"}, 400, "'z9' is not a cell"),
+        ("/api/games", {"start": "c3 c3"}, 400, "move 2"),
+        ("/api/games", {"start": {"moves": []}}, 400, "a position of type dict"),
+        ("/api/games", {"start": "(;GM[1])"}, 400, "Hex is GM[11]"),
+        ("/api/games", {"start": "https://hexworld.org/board/#oops"}, 400, "is no HexWorld link"),
+        ("/api/games", {"start": ". . / ."}, 400, "row 2"),
+        ("/api/games", {"start": "c3 " * 9000}, 400, "27000 characters"),
+        ("/api/games/{game}/moves", {"move": "e9"}, 400, "off the board"),
+        ("/api/games/{game}/moves", {"move": 12}, 400, "'12' is not a cell"),
+        ("/api/games/{game}/moves", {}, 400, "is not a cell"),
+        ("/api/games/{game}/moves", {"move": "swap-pieces"}, 400, "without the swap rule"),
+        ("/api/games/{game}/analysis", {"simulations": -1}, 400, "simulations -1"),
+        ("/api/games/{game}/steps", {"simulations": 129}, 400, "give a whole number from 1 to 128"),
+        ("/api/games/nobody/moves", {"move": "a1"}, 404, "there is no game 'nobody'"),
+    ],
+)
+def test_what_makes_no_sense_is_answered_by_a_sentence(page, path, body, status, said):
+    answer = page.post(path.replace("{game}", page.start()["id"]), body)
+    assert answer.status_code == status, answer.text
+    assert said in answer.json()["error"]
+
+
+@pytest.mark.parametrize("body", [b"{", b"[1]", b"null", b"\xff", b'"b2"', b"[" * 50_000])
+def test_bodies_that_are_no_object_are_refused(page, body):
+    answer = page.http.post("/api/games", content=body)
+    assert answer.status_code == 400
+    assert "send an object" in answer.json()["error"]
+
+
+def test_bodies_are_bounded_even_if_they_do_not_say_their_length(page):
+    assert page.http.post("/api/games", content=b" " * (MOST_BYTES + 1)).status_code == 413
+    assert page.http.post("/api/games", content=(b" " * 1000 for _ in range(100))).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/nowhere", 404),
+        ("/static/../server.py", 404),
+        ("/static/%2e%2e/web/server.py", 404),
+        ("/api/games/x", 404),
+        ("/api/runs/stream?run=nobody", 404),
+        ("/api/runs/games?run=..", 404),
+        ("/api/runs/games?run=class/first&snapshot=-1", 400),
+        ("/api/tournaments/table?name=../secrets", 404),
+        ("/api/games", 405),
+    ],
+)
+def test_addresses_that_lead_nowhere(page, path, status):
+    answer = page.get(path)
+    assert answer.status_code == status
+    assert len(answer.json()["error"]) > 20
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "said"),
+    [
+        ({"x-hexlab-token": "guess"}, 403, "load the page again"),
+        ({"x-hexlab-token": b"gu\xe9ss"}, 403, "load the page again"),
+        ({"origin": "https://evil.example"}, 403, "a page of 'https://evil.example' may not change anything here"),
+        ({"origin": "null"}, 403, "a page of 'null'"),
+        ({"host": "evil.example"}, 421, "does not answer to the name 'evil.example'"),
+        ({"host": "localhost.evil.example:80"}, 421, "does not answer"),
+        ({"host": "192.168.0.7"}, 421, "does not answer"),
+    ],
+)
+def test_foreign_pages_are_kept_out(page, headers, status, said):
+    answer = page.post("/api/games", {}, headers=headers)
+    assert answer.status_code == status
+    assert said in answer.json()["error"]
+
+
+def test_reading_needs_no_token_but_the_right_name(page):
+    assert page.get("/api/agents", headers={"x-hexlab-token": ""}).status_code == 200
+    assert page.get("/", headers={"host": "evil.example"}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    ("listening", "name", "answered"),
+    [
+        ("127.0.0.1", "127.0.0.1:8765", True),
+        ("127.0.0.1", "localhost", True),
+        ("127.0.0.1", "LOCALHOST:99", True),
+        ("127.0.0.1", "[::1]:8765", True),
+        ("127.0.0.1", "10.0.0.1:8765", False),
+        ("127.0.0.1", "", False),
+        ("0.0.0.0", "10.0.0.1:8765", True),
+        ("0.0.0.0", "rebound.example", False),
+        ("lab.example", "lab.example:8765", True),
+    ],
+)
+def test_names_that_the_server_answers_to(listening, name, answered):
+    assert Gate(None, listening, "token").answers_to(name) is answered
+
+
+def test_the_page_carries_the_token_and_may_run_no_foreign_script(page):
+    answer = page.get("/")
+    assert TOKEN in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "<script>" not in answer.text
+    assert "http://" not in answer.text
+    assert "https://" not in answer.text
+    for name in ("app.js", "board.js", "style.css", "icon.svg"):
+        file = page.get(f"/static/{name}")
+        assert file.status_code == 200
+        assert file.headers["x-content-type-options"] == "nosniff"
+        assert "//" not in file.text.replace("http://www.w3.org/", "").replace("// ", ""), f"{name} fetches something from elsewhere"
+
+
+# The command
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes there are not interrupted one by one")
+def test_the_command_says_where_and_stops_without_a_complaint(tmp_path):
+    command = [sys.executable, "-W", "error", "-m", "hexlab", "web", "--port", "0", "--runs", str(tmp_path / "none")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        line = server.stdout.readline()
+        address = line.split()[1]
+        assert line.startswith("hexlab: http://127.0.0.1:")
+        with Page(address) as page:
+            assert page.get("/api/runs").json()["runs"] == []
+        server.send_signal(signal.SIGINT)
+        said = server.communicate(timeout=30)
+    assert server.returncode == 0
+    assert said == ("", "")
+
+
+def test_a_port_that_is_taken_ends_in_one_line(page, capsys):
+    from hexlab.app import cli
+
+    port = page.http.base_url.port
+    assert cli.main(["web", "--port", str(port)]) == 2
+    assert f"cannot listen on 127.0.0.1, port {port}" in capsys.readouterr().err
+    assert cli.main(["web", "--port", "99999"]) == 2
+    assert "port 99999" in capsys.readouterr().err
