@@ -95,9 +95,9 @@ class Engine:
     >>> from hexlab.app.agents import find_agent
     >>> engine = Engine(find_agent("perfect", 64), size=3)
     >>> engine.answer("7 genmove black")
-    '=7 c1\\n\\n'
-    >>> engine.answer("play white c1")
-    '? illegal move: white c1 (occupied)\\n\\n'
+    '=7 b2\\n\\n'
+    >>> engine.answer("play white b2")
+    '? illegal move: white b2 (occupied)\\n\\n'
     """
 
     def __init__(
