@@ -119,9 +119,11 @@ class Engine:
         self._analyze_seconds = 10.0
         self._swap = swap
         self._seed = seed
+        self._main_seconds: float | None = None  # what each clock begins a game with
+        self._extra_seconds = 0.0  # for every move beside the clock
         self._clocks: dict[Color, _Clock] = {}
-        self._extra = 0.0  # seconds for every move beside the clock
         self._executing = False
+        self._size = 0
         self._start_game(agent.usual_size if size is None else size)
 
     def answer(self, line: str) -> str | None:
@@ -183,13 +185,14 @@ class Engine:
         self._start_game(self._size)
 
     def _start_game(self, size: int) -> None:
-        if getattr(self, "_size", None) != size:
+        if self._size != size:
             self._player = self._agent.player(size)
             self._size = size
             if isinstance(self._player, arena.SearchPlayer) and size > 1:
                 self._search(Board(size), 2, None)  # what must be compiled is compiled here, and not on the clock
         self._position = _Position(size, self._swap)
         self._tree: mcts.Tree | None = None
+        self._set_clocks(self._main_seconds)
 
     def _play(self, color: str, move: str) -> None:
         self._position.play(_read_color(color), move.lower())
@@ -278,7 +281,8 @@ class Engine:
         found = None
         for found in mcts.deepen(board, player.evaluator, simulations, step=_STEP, recipe=player.recipe, tree=tree):
             before, now = now, time.monotonic()
-            if self.interrupted() or (seconds is not None and 2 * now - before - started > seconds):
+            end = now + (now - before)  # of the next step, if it takes as long as the last one
+            if self.interrupted() or (seconds is not None and end - started > seconds):
                 break
             show(found)
         assert found is not None
@@ -296,7 +300,7 @@ class Engine:
         limits = [] if self._seconds is None else [self._seconds]
         if mover in self._clocks:
             left, moves = self._clocks[mover]
-            limits.append(_LAG * (left / (moves or 2 + self._position.empty // 4) + self._extra))
+            limits.append(_LAG * (left / (moves or 2 + self._position.empty // 4) + self._extra_seconds))
         return min(limits, default=None)
 
     def _time_left(self, color: str = "", seconds: str = "", moves: str = "0") -> str:
@@ -309,10 +313,13 @@ class Engine:
 
     def _time_settings(self, main: str, period: str, moves: str) -> None:
         seconds, extra, count = _read_seconds(main), _read_seconds(period), _read_whole(moves)
-        self._clocks = {}
-        self._extra = extra / count if count else 0.0
-        if count or (seconds and not extra):  # a period without moves is how GTP says that there is no limit
-            self._clocks = dict.fromkeys(Color, _Clock(seconds))
+        limited = count or (seconds and not extra)  # a period without moves is how GTP says that there is no limit
+        self._extra_seconds = extra / count if count else 0.0
+        self._set_clocks(seconds if limited else None)
+
+    def _set_clocks(self, seconds: float | None) -> None:
+        self._main_seconds = seconds
+        self._clocks = {} if seconds is None else dict.fromkeys(Color, _Clock(seconds))
 
     def _describe_clock(self, color: Color) -> str:
         return f"{self._clocks[color].seconds:.1f}" if color in self._clocks else "no limit"
@@ -321,12 +328,11 @@ class Engine:
 
     def _param_game(self, key: str = "", value: str = "") -> str:
         if not key:
-            clock = self._clocks.get(Color.BLACK, _Clock(0.0)).seconds
-            return f"\n[bool] allow_swap {int(self._swap)}\n[string] game_time {clock:g}"
+            return f"\n[bool] allow_swap {int(self._swap)}\n[string] game_time {self._main_seconds or 0:g}"
         if key == "allow_swap":
             self._swap = self._position.swap = _read_whole(value) != 0
         elif key == "game_time":
-            self._clocks = dict.fromkeys(Color, _Clock(_read_seconds(value)))
+            self._set_clocks(_read_seconds(value) or None)
         else:
             raise ConfigError(f"unknown parameter {key!r}: there are allow_swap and game_time")
         return ""

@@ -317,6 +317,8 @@ def test_a_game_clock_lasts_for_the_game(monkeypatch):
     assert sum(spent[::2]) < 3
     assert sum(spent[1::2]) < 3
     assert spent[0] > 0.2
+    answer(engine, "clear_board")
+    assert answer(engine, "time_left") == "Black: 3.0, White: 3.0"
 
 
 def test_the_less_time_is_left_the_shorter_the_search(monkeypatch):
