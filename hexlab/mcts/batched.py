@@ -1,8 +1,8 @@
 """Search over many boards at once: simulate, evaluate, back up."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -107,7 +107,7 @@ def run_search(
         raise ConfigError("reuse without a tree: give the tree of the search before")
     tree = allocate_tree(count, steps, size) if tree is None else _fitting(tree, count, steps, size)
 
-    method = _METHODS[recipe.name](recipe, count, size)
+    method = METHODS[recipe.name](recipe, count, size)
     leaves = boards.copy()
     scratch = kernels.allocate_scratch(size)
     where = budgets, leaves.cells, leaves.turn, leaves.winner, size, neighbor_table(size), scratch
@@ -202,7 +202,7 @@ class _Gumbel:
         return best
 
 
-_METHODS: dict[str, Callable[[Recipe, int, int], _Method]] = {"puct": _Puct, "regularized": _Regularized, "gumbel": _Gumbel}
+METHODS: dict[str, Any] = {"puct": _Puct, "regularized": _Regularized, "gumbel": _Gumbel}
 
 
 @dataclasses.dataclass(frozen=True)

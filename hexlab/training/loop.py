@@ -15,6 +15,7 @@ import os
 import pathlib
 import queue
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,14 +24,15 @@ import numpy as np
 
 from hexlab import mcts, network
 from hexlab.errors import ConfigError, RunError
+from hexlab.mcts.ahead import start_compiling
 from hexlab.records import Snapshot
-from hexlab.rules import sgf
+from hexlab.rules import Boards, sgf
 from hexlab.system import Lock, count_cores, lock_folder, remove_drafts, write_whole
 from hexlab.training.config import Config
 from hexlab.training.learner import Learner, Losses, is_finite, learn, make_learner
 from hexlab.training.memory import check_memory
 from hexlab.training.replay import Positions, Replay
-from hexlab.training.selfplay import CALIBRATION_BINS, Group, Slice, make_group, play_slice
+from hexlab.training.selfplay import CALIBRATION_BINS, Group, Slice, make_group, make_recipe, play_slice
 
 __all__ = ["Report", "read_config", "resume", "run_key", "train"]
 
@@ -133,9 +135,11 @@ def train(config: Config, out: str | os.PathLike, *, threads: int | None = None,
         raise _exists(folder)
     threads = _count_threads(threads)
     check_memory(config, threads)
+    compiling = start_compiling(make_recipe(config), config.noise_fraction > 0, config.keep_tree)
     state = _fresh_state(config)
     workspaces = _allocate_workspaces(config, state, threads)
     lock = _make_folder(folder, config, state)
+    _finish_compiling(compiling, workspaces)
     return _iterate(folder, config, state, workspaces, lock, threads, checkpoint_seconds)
 
 
@@ -159,12 +163,14 @@ def resume(out: str | os.PathLike, *, threads: int | None = None, checkpoint_sec
     check_memory(config, threads, begun=True)
     lock = lock_folder(folder)
     try:
+        compiling = start_compiling(make_recipe(config), config.noise_fraction > 0, config.keep_tree)
         remove_drafts(folder, folder / "snapshots", folder / "games")
         state = _read_checkpoint(folder, config)
         _keep_lines(folder / "metrics.jsonl", state.iteration)
         done = sum(1 for mark in _snapshot_marks(config, state) if mark <= state.iteration)
         _keep_lines(folder / "snapshots.jsonl", 1 + done)
         workspaces = _allocate_workspaces(config, state, threads)
+        _finish_compiling(compiling, workspaces)
     except BaseException:
         lock.release()
         raise
@@ -241,6 +247,15 @@ def _allocate_workspaces(config: Config, state: _State, threads: int) -> queue.S
         tree = mcts.allocate_tree(config.boards, config.tree_capacity, config.size)
         workspaces.put((network.NetworkEvaluator(architecture, state.learner.average, batch=config.boards), tree))
     return workspaces
+
+
+def _finish_compiling(compiling: Sequence[threading.Thread], workspaces: queue.SimpleQueue) -> None:
+    """Compile the network's call meanwhile, then wait until the search is compiled too."""
+    evaluator, tree = workspaces.get()
+    evaluator(Boards.empty(tree.size, 1))
+    workspaces.put((evaluator, tree))
+    for thread in compiling:
+        thread.join()
 
 
 def _iterate(

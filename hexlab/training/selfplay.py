@@ -18,7 +18,7 @@ from hexlab.rules.kernels import STONE, place
 from hexlab.training.config import Config
 from hexlab.training.replay import Positions
 
-__all__ = ["CALIBRATION_BINS", "Group", "Slice", "make_group", "play_slice"]
+__all__ = ["CALIBRATION_BINS", "Group", "Slice", "make_group", "make_recipe", "play_slice"]
 
 CALIBRATION_BINS = 10
 
@@ -101,7 +101,7 @@ def play_slice(group: Group, evaluator: Evaluator, config: Config, iteration: in
         tree: scratch memory from `mcts.allocate_tree`, for `config.tree_capacity` simulations.
     """
     size, boards = config.size, config.boards
-    recipe = _make_recipe(config)
+    recipe = make_recipe(config)
     noise = mcts.RootNoise(config.noise_fraction) if config.noise_fraction > 0 else None
     going = np.full(boards, -1, np.int8)
     parts: list[tuple] = []
@@ -153,7 +153,8 @@ def play_slice(group: Group, evaluator: Evaluator, config: Config, iteration: in
 _OPENINGS, _SEARCH, _MOVES = 1, 2, 3
 
 
-def _make_recipe(config):
+def make_recipe(config: Config) -> mcts.Recipe:
+    """Return the search recipe of a config."""
     if config.recipe == "gumbel":
         return mcts.gumbel(gumbel_scale=config.exploration, prove=config.prove)
     if config.recipe == "puct":
