@@ -39,18 +39,21 @@ def refusal(engine, line):
 
 
 def talk(engine, text):
-    """Send the lines of a transcript; lines after ``<`` are the replies that must come, ``...`` stands for any text."""
+    """Send the lines behind ``>``; those behind ``<`` must come back, where ``...`` is any text, and as a line any lines."""
     for block in re.split(r"(?m)^> ", text.strip())[1:]:
         sent, *expected = block.strip("\n").split("\n")
         reply = engine.answer(sent)
         wanted = "\n".join(line.removeprefix("<").strip() for line in expected)
-        pattern = re.escape(wanted).replace(re.escape("..."), "[^\n]*")
+        pattern = re.escape(wanted).replace(re.escape("\n..."), "(\n.*)*").replace(re.escape("..."), "[^\n]*")
         assert WELL_FORMED.fullmatch(reply), repr(reply)
         assert re.fullmatch(pattern, "\n".join(line.strip() for line in reply.strip().split("\n"))), f"{sent}: {reply!r}"
 
 
 def test_what_hexgui_sends_on_connecting_and_in_a_game():
-    """The fork of P. Selinger: sizes twice, clear_board behind every size, and dfpn-solve-state before gogui-gfx-analyze."""
+    """The fork of P. Selinger: clear_board behind every size and before a replay, dfpn-solve-state before gogui-gfx-analyze.
+
+    It connects with a board of 11x11, learns that the size is not supported, and its user chooses 3x3.
+    """
     engine = gtp.Engine(find_agent("perfect", 1))
     talk(
         engine,
@@ -78,6 +81,11 @@ def test_what_hexgui_sends_on_connecting_and_in_a_game():
 < ? unacceptable size: perfect plays 1x1 to 6x6, not 11x11
 > clear_board
 < =
+> clear_board
+< =
+> showboard
+< =
+...
 > boardsize 3 3
 < =
 > clear_board
@@ -111,6 +119,47 @@ def test_what_hexgui_sends_on_connecting_and_in_a_game():
 """,
     )
     assert engine.finished
+
+
+def test_what_the_older_hexgui_sends_on_connecting_and_in_a_game():
+    """The fork of R. Hayward: boardsize alone begins a game, the moves so far follow, and nothing is asked when a solve fails."""
+    engine = gtp.Engine(find_agent("perfect", 1), size=3)
+    talk(
+        engine,
+        """
+> name
+< = hexlab
+> version
+< = ...
+> hexgui-analyze_commands
+< = none/Watch the Search/gogui-gfx-analyze %m
+...
+> boardsize 3 3
+< =
+> play black a3
+< =
+> play white b2
+< =
+> showboard
+< =
+< a b c
+< 1 . . . 1
+< 2 .[W]. 2
+< 3 B . . 3
+< a b c
+...
+> genmove black
+< = ...
+> param_dfpn use_guifx 1
+< ? unknown command
+> dfpn-solve-state white
+< ? unknown command
+> boardsize 3 3
+< =
+> all_legal_moves black
+< = a1 b1 c1 a2 b2 c2 a3 b3 c3
+""",
+    )
 
 
 def test_hexgui_sets_a_position_up_after_a_swap_as_stones_in_any_order():
