@@ -154,9 +154,9 @@ function tellStatus() {
   }
   if (game.pending) return `${capital(game.turn)} is thinking…`;
   if (game.problem) return `The agent cannot move: ${game.problem}`;
+  if (hint) return `Hint for ${capital(game.turn)}: ${hint}, ${percent(chanceOf(finding))} to win.`;
   const last = game.moves.length ? `${capital(other(game.turn))} played ${game.moves[game.moves.length - 1]}. ` : "";
-  const suggestion = hint ? ` Hint: ${hint}, ${percent(finding.wins[finding.best] ?? chanceOf(finding))} to win.` : "";
-  return `${last}${you ? "Your move" : `${capital(game.turn)} to move`}${you ? `, ${capital(you)}` : ""}.${suggestion}`;
+  return `${last}${you ? `Your move, ${capital(you)}` : `${capital(game.turn)} to move`}.`;
 }
 
 const chanceOf = (found) => (found.turn === "black" ? found.black_win : 1 - found.black_win);
