@@ -1,8 +1,11 @@
 """The snapshots that reached the level, under the paper's protocol of games: the empty board, noise at the root, sampled moves.
 
-The paper played agents like that against each other; here they meet perfect play, which neither errs nor samples. From the empty
-board theory gives Black the win, so that an agent loses every game as White and the score is half its share of wins as Black; 0.4285
-asks for 85.7 % of them. An agent that always knows the winning moves still loses when it samples another one.
+The paper played agents like that against each other. Here they meet perfect play twice: once without these handicaps, when it neither
+errs nor samples, and once with them, as a search whose evaluator knows theory.
+
+From the empty board theory gives Black the win. Without handicaps perfect play wins every game as Black, so that an agent's score is half
+its share of wins as Black, and 0.4285 asks for 85.7 % of them: an agent that always knows the winning moves still loses when it samples
+another one. With them perfect play loses games to itself, and scores 0.5 against itself as in the paper's ratings.
 """
 
 import argparse
@@ -14,7 +17,7 @@ import numpy as np
 from run import find_reached, read_rows
 
 from hexlab import arena, mcts, network
-from hexlab.protocols import Evaluator
+from hexlab.protocols import Evaluator, Player
 from hexlab.rules.batch import Boards
 from hexlab.rules.draws import derive_seeds
 
@@ -37,39 +40,53 @@ class PaperPlayer:
         return mcts.pick_moves(found.policy, 1.0, seeds ^ np.uint64(0x9E3779B97F4A7C15))
 
 
-def win_as_black(player, size: int, games: int, seed: int) -> float:
-    """Return the share of games that a player wins as Black against perfect play, from the empty board."""
+def win_as_black(black: Player, white: Player, size: int, games: int, seed: int) -> float:
+    """Return the share of games from the empty board that Black's player wins."""
     boards = Boards.empty(size, games)
-    perfect = arena.SolverPlayer(size)
     for ply in range(size * size):
         rows = np.flatnonzero(~boards.finished)
         if len(rows) == 0:
             break
         seeds = derive_seeds(seed, size, ply, count=games)[rows]
         moves = np.full(games, -1)
-        moves[rows] = (player if ply % 2 == 0 else perfect).choose_moves(boards[rows], seeds)
+        moves[rows] = (white if ply % 2 else black).choose_moves(boards[rows], seeds)
         boards = boards.play(moves)
     return float(np.mean(boards.winner == 0))
 
 
-def measure(out: pathlib.Path, arms: Sequence[str], games: int) -> Iterator[str]:
-    """Yield the lines of a Markdown table: each cell of these arms, at the snapshot that reached the level and at the last one."""
-    yield "| board | arm | seed | snapshot | log10 true FLOPs | recipe | score | 95 % interval |"
+def measure(out: pathlib.Path, arms: Sequence[str], sizes: Sequence[int], games: int) -> Iterator[str]:
+    """Yield the lines of a Markdown table: scores of each cell of these arms, at the snapshot that reached the level and at the last one.
+
+    Args:
+        out: folder of runs and results.
+        arms: names of arms.
+        sizes: board sizes.
+        games: games with each color.
+    """
+    yield "| board | arm | seed | snapshot | log10 true FLOPs | recipe | perfect play | perfect play, same handicaps |"
     yield "|---|---|---|---|---|---|---|---|"
     for path in sorted((out / "tables").glob("*.csv")):
         rows = read_rows(path)
         reached = find_reached(rows)
-        if rows[0].arm not in arms or reached is None:
+        size, seed = rows[0].board, rows[0].seed
+        if rows[0].arm not in arms or size not in sizes or reached is None:
             continue
         for what, row in (("reached", reached), ("last", [row for row in rows if row.stage == "first"][-1])):
-            file = out / "cells" / f"{row.board}-{row.arm}-{row.seed}" / "snapshots" / f"{row.snapshot:03d}.safetensors"
+            file = out / "cells" / f"{size}-{row.arm}-{seed}" / "snapshots" / f"{row.snapshot:03d}.safetensors"
             net = network.load(file, batch=64)
             for name, recipe in RECIPES.items():
-                won = win_as_black(PaperPlayer(net, recipe), row.board, games, seed=row.seed)
-                spread = 0.5 * 1.96 * math.sqrt(max(won * (1 - won), 0.25 / games) / games)
-                interval = f"{won / 2 - spread:.3f} to {won / 2 + spread:.3f}"
+                player, handicapped = PaperPlayer(net, recipe), PaperPlayer(mcts.solved(size), recipe)
+                alone = [win_as_black(player, arena.SolverPlayer(size), size, games, seed), 0.0]
+                paired = [win_as_black(player, handicapped, size, games, seed), 1 - win_as_black(handicapped, player, size, games, seed)]
                 cost = f"{math.log10(row.train_flops):.2f}"
-                yield f"| {row.board}x{row.board} | {row.arm} | {row.seed} | {what} | {cost} | {name} | {won / 2:.3f} | {interval} |"
+                yield f"| {size}x{size} | {row.arm} | {seed} | {what} | {cost} | {name} | {_tell(alone, games)} | {_tell(paired, games)} |"
+
+
+def _tell(shares, games):
+    """Score and 95 % interval from the shares of games won with the two colors."""
+    spread = 1.96 * math.sqrt(sum(max(share * (1 - share), 0.25 / games) / games for share in shares if share)) / 2
+    score = sum(shares) / 2
+    return f"{score:.3f} ({score - spread:.3f} to {score + spread:.3f})"
 
 
 def main() -> None:
@@ -77,9 +94,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=pathlib.Path, help="folder of runs and results")
     parser.add_argument("--arm", action="append", required=True, help="an arm; may be repeated")
-    parser.add_argument("--games", type=int, default=512)
+    parser.add_argument("--board", type=int, nargs="+", default=[3, 4, 5], help="board sizes")
+    parser.add_argument("--games", type=int, default=512, help="games with each color")
     options = parser.parse_args()
-    for line in measure(options.out, options.arm, options.games):
+    for line in measure(options.out, options.arm, options.board, options.games):
         print(line, flush=True)
 
 
