@@ -11,7 +11,7 @@ function route(first = false) {
   const [name, query = ""] = location.hash.slice(1).split("?");
   const view = name in TITLES ? name : "play";
   for (const each of Object.keys(TITLES)) {
-    byId(each).hidden = each !== view;
+    byId(`view-${each}`).hidden = each !== view;
     const link = document.querySelector(`[data-view="${each}"]`);
     if (each === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");

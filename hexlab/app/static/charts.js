@@ -16,13 +16,16 @@ export function drawChance(home, shares) {
   text.append(black, white);
   const [height, top] = [56, 20];
   const width = WIDTH / Math.max(shares.length, 16);
-  const split = (now ?? 0.5) * WIDTH;
   const parts = [
+    svg("rect", { x: 0, y: 0, width: WIDTH, height: 12, class: "part-back" }),
     svg("rect", { x: 0, y: top, width: WIDTH, height, class: "part-back" }),
-    svg("rect", { x: 0, y: 0, width: split, height: 12, class: "part black" }),
-    svg("rect", { x: split, y: 0, width: WIDTH - split, height: 12, class: "part white" }),
-    svg("rect", { x: 0.5, y: 0.5, width: WIDTH - 1, height: 11, class: "part-frame" }),
   ];
+  if (now !== null) {
+    const split = now * WIDTH;
+    parts.push(svg("rect", { x: 0, y: 0, width: split, height: 12, class: "part black" }));
+    parts.push(svg("rect", { x: split, y: 0, width: WIDTH - split, height: 12, class: "part white" }));
+  }
+  parts.push(svg("rect", { x: 0.5, y: 0.5, width: WIDTH - 1, height: 11, class: "part-frame" }));
   for (const [ply, share] of known) {
     const edge = top + height * (1 - share);
     const label = `After ${ply} moves: Black ${percent(share)}`;

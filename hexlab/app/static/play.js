@@ -89,10 +89,12 @@ async function follow(path, options = {}) {
     }
   } catch (problem) {
     if (problem.name === "AbortError") return false;
+    following = null;
     say(problem.message);
+    show();
     return false;
   }
-  if (following === mine) following = null;
+  following = null;
   if (path.endsWith("/analysis")) show();
   else study();
   return true;
@@ -155,8 +157,9 @@ function tellStatus() {
   if (game.pending) return `${capital(game.turn)} is thinking…`;
   if (game.problem) return `The agent cannot move: ${game.problem}`;
   if (hint) return `Hint for ${capital(game.turn)}: ${hint}, ${percent(chanceOf(finding))} to win.`;
-  const last = game.moves.length ? `${capital(other(game.turn))} played ${game.moves[game.moves.length - 1]}. ` : "";
-  return `${last}${you ? `Your move, ${capital(you)}` : `${capital(game.turn)} to move`}.`;
+  const move = game.moves.at(-1);
+  const last = move && `${capital(other(game.turn))} ${move === "swap-pieces" ? "swapped" : `played ${move}`}. `;
+  return `${last ?? ""}${you ? `Your move, ${capital(you)}` : `${capital(game.turn)} to move`}.`;
 }
 
 const chanceOf = (found) => (found.turn === "black" ? found.black_win : 1 - found.black_win);

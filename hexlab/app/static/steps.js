@@ -48,7 +48,7 @@ async function load() {
     return;
   }
   layout = layTree(trace.steps);
-  byId("step-about").textContent = `${game.agent_title} · ${capital(trace.turn)} to move after ${trace.moves.length} moves`;
+  byId("step-about").textContent = `${game.agent_title} · ${capital(trace.turn)} to move after ${trace.moves.length} ${trace.moves.length === 1 ? "move" : "moves"}`;
   go(0);
 }
 
@@ -141,19 +141,23 @@ function tell(step, phase) {
 }
 
 function fillChoices(step, phase) {
+  let head = ["Move", "Visits", "Prior", "Q", "U", "Q + U"];
   let rows = [];
   if (step && phase === 0 && step.choices.length) {
     const last = step.choices[step.choices.length - 1];
     rows = last.map((row, index) => [index === 0, row.move, row.visits, percent(row.prior), signed(row.q), row.u.toFixed(3), signed(row.q + row.u)]);
   } else if (step && phase === 2) {
-    rows = step.priors.map((row) => [false, row.move, "", percent(row.prior), "", "", ""]);
+    head = ["Move", "Prior"];
+    rows = step.priors.map((row) => [false, row.move, percent(row.prior)]);
   } else if (step && phase === 3) {
     const names = ["root", ...step.path].reverse();
-    rows = step.backed_up.map((fact, index) => [false, names[index], fact.visits, "", signed(fact.value), "", ""]);
+    head = ["Position", "Visits", "Value"];
+    rows = step.backed_up.map((fact, index) => [false, index < step.path.length ? `after ${names[index]}` : "root", fact.visits, signed(fact.value)]);
   }
+  byId("choices").tHead.rows[0].replaceChildren(...head.map((word) => html("th", { scope: "col" }, word)));
   byId("choices").tBodies[0].replaceChildren(
     ...Array.from({ length: 8 }, (_, index) => {
-      const [chosen, ...cells] = rows[index] ?? [false, "\u00a0", "", "", "", "", ""];
+      const [chosen, ...cells] = rows[index] ?? [false, ...head.map(() => "\u00a0")];
       return html("tr", chosen ? { class: "chosen" } : {}, ...cells.map((cell) => html("td", {}, String(cell))));
     }),
   );

@@ -39,7 +39,7 @@ const whole = (share) => String(Math.round(100 * share));
 export function layFinding(finding, kind) {
   const total = Math.max(1, finding.visits.reduce((sum, visits) => sum + visits, 0));
   const shares = kind === "prior" ? finding.prior : finding.visits.map((visits) => visits / total);
-  const most = Math.max(...shares, 1e-9);
+  const most = Math.max(...shares, 3 / finding.prior.filter((share) => share > 0).length); // a policy that knows nothing stays pale
   return finding.prior.map((_, cell) => {
     if (kind === "wins") {
       const share = finding.wins[cell];
