@@ -112,8 +112,9 @@ def draw(costs: Sequence[Cost], path: pathlib.Path) -> None:
 
     boards = sorted({cost.board for cost in costs})
     counts = [sum(cost.board == board for cost in costs) for board in boards]
-    figure = Figure(figsize=(8, 1.6 + 0.24 * sum(counts)), layout="constrained")
-    for axes, board in zip(figure.subplots(len(boards), height_ratios=counts, squeeze=False)[:, 0], boards, strict=True):
+    figure = Figure(figsize=(8, 0.5 + 0.6 * len(boards) + 0.24 * sum(counts)), layout="constrained")
+    heights = [count + 1 for count in counts]  # room for the title and the numbers of the axis
+    for axes, board in zip(figure.subplots(len(boards), height_ratios=heights, squeeze=False)[:, 0], boards, strict=True):
         shown = [cost for cost in costs if cost.board == board][::-1]
         for place, cost in enumerate(shown):
             for values, color, marker in ((cost.true, "#1f5fa8", "o"), (cost.paper, "#c05a1c", "s")):
