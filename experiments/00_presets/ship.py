@@ -1,8 +1,10 @@
 """Write a preset's agent into the package, with its card.
 
 python experiments/00_presets/ship.py RUN FINDINGS: RUN is the folder of a finished run, FINDINGS what `hexlab verify RUN --json` printed.
+Its cost in seconds of one core is taken from seconds.csv beside FINDINGS.
 """
 
+import csv
 import json
 import pathlib
 import sys
@@ -18,7 +20,8 @@ config = read_config(run)
 assert {name: getattr(config, name) for name in preset(config.size)} == preset(config.size), "this is not a run of the preset"
 agent = network.load(run)
 last = [json.loads(line) for line in (run / "snapshots.jsonl").read_text().splitlines()][-1]
-seconds = [json.loads(line) for line in (run / "timings.jsonl").read_text().splitlines()][-1]["elapsed"]
+with (findings.parent / "seconds.csv").open(encoding="utf-8", newline="") as file:
+    (cost,) = (row for row in csv.DictReader(file) if (row["size"], row["seed"]) == (str(config.size), str(config.seed)))
 facts = machine_facts()
 strength = {}
 for line in findings.read_text().splitlines():
@@ -37,8 +40,8 @@ card = {
     },
     "cost": {
         **{name: last[name] for name in ("samples", "simulations", "selfplay_flops", "learner_flops", "train_flops", "paper_flops")},
-        "seconds": round(seconds, 1),
-        "machine": f"{facts['cores']} cores, {facts['processor']}",
+        "core_seconds": float(cost["cpu_seconds"]),
+        "machine": facts["processor"],
     },
     "strength": strength,
 }
