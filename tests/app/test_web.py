@@ -560,6 +560,15 @@ def test_the_command_says_where_and_stops_without_a_complaint(tmp_path):
     assert said == ("", "")
 
 
+def test_without_the_extra_the_command_says_what_to_install(monkeypatch, capsys):
+    from hexlab.app import cli
+
+    monkeypatch.delitem(sys.modules, "hexlab.app.web.server")
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert cli.main(["web"]) == 2
+    assert "the page needs uvicorn, which is not installed: python -m pip install 'hexlab[web]'" in capsys.readouterr().err
+
+
 def test_a_port_that_is_taken_ends_in_one_line(page, capsys):
     from hexlab.app import cli
 

@@ -215,7 +215,9 @@ function showTournament() {
 
 function buildRating(row, open) {
   const name = row.kind === "snapshot" ? `${row.home?.name ?? row.run}, snapshot ${row.snapshot}` : { perfect: "perfect play", random: "random play" }[row.kind] ?? row.agent;
-  const cells = [name, row.network || "–", row.kind === "snapshot" ? row.simulations : "–", Math.round(row.elo), `${Math.round(row.low)} to ${Math.round(row.high)}`, row.score === null ? "–" : percent(row.score)];
+  const [elo, low, high] = [row.elo, row.low, row.high].map((rating) => String(Math.round(rating)).replace("-", "−"));
+  const searched = row.kind === "snapshot" ? String(row.simulations) : "–";
+  const cells = [name, row.network || "–", searched, elo, `${low} to ${high}`, row.score === null ? "–" : percent(row.score)];
   const button = row.playable ? html("button", { type: "button", onclick: () => open(row), "aria-label": `Play ${name} at ${row.simulations} simulations` }, "Play") : "";
-  return html("tr", {}, ...cells.map((cell) => html("td", {}, String(cell).replace(/^-/, "−"))), html("td", {}, button));
+  return html("tr", {}, ...cells.map((cell) => html("td", {}, cell)), html("td", {}, button));
 }

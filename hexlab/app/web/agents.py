@@ -1,20 +1,19 @@
-"""The agents that the page offers: those of the package, those of the runs in a folder, and two that need no network."""
+"""The agents in the page's menu: those of the package, those of the runs in a folder, and two that need no network."""
 
 import dataclasses
+import importlib.resources
 import threading
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hexlab.app.web.learning import find_run, find_runs
 from hexlab.app.web.safety import Refusal
 from hexlab.errors import ConfigError
 from hexlab.protocols import Evaluator
-from hexlab.rules import MAX_SIZE, Boards, cell_name
+from hexlab.rules import MAX_SIZE
 
-__all__ = ["Agent", "Agents", "pick_fair_opening"]
+__all__ = ["Agent", "Agents"]
 
 _KEPT = 16  # evaluators in memory
 _BATCH = 64  # rows of a network call: the smallest shape, since games come by the dozen
@@ -116,21 +115,8 @@ class Agents:
         return network.load(find_run(self.folder, key.removeprefix(_RUN)).path, snapshot, batch=_BATCH)
 
 
-def pick_fair_opening(evaluator: Evaluator, size: int) -> str:
-    """Return the first move that an evaluator thinks leaves both sides the same chance: the one to play where White may swap.
-
-    >>> from hexlab import mcts
-    >>> pick_fair_opening(mcts.solved(3), 3)
-    'a1'
-    """
-    cells = np.arange(size * size)
-    values = evaluator(Boards.empty(size, size * size).play(cells)).values
-    return cell_name(int(np.abs(values).argmin()), size)
-
-
 def _shipped_sizes() -> list[int]:
-    import importlib.resources
-
+    """Return what `network.pretrained_sizes` does, without loading JAX for a menu."""
     folder = importlib.resources.files("hexlab").joinpath("data", "agents")
     return sorted(int(entry.name.partition("x")[0]) for entry in folder.iterdir() if entry.name.endswith(".safetensors"))
 

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import Any
 
-from hexlab.app.web.agents import Agent, Agents, pick_fair_opening
+from hexlab import arena
+from hexlab.app.web.agents import Agent, Agents
 from hexlab.app.web.safety import Refusal
 from hexlab.app.web.searching import Finding, Searches
 from hexlab.errors import HexlabError, IllegalMoveError
@@ -246,7 +247,8 @@ class Games:
     async def _move(self, game: Game) -> None:
         evaluator = await asyncio.to_thread(self.agents.load, game.agent.key, game.board.size, game.snapshot)
         if game.board.swap and not game.board.moves:
-            game.board.push(await asyncio.to_thread(pick_fair_opening, evaluator, game.board.size))
+            opener = arena.SearchPlayer(evaluator, simulations=1)
+            game.board.push(await asyncio.to_thread(opener.choose_opening, game.board.size, seed=0))
             return
         async for finding in self.searches.run(game.board, evaluator, game.simulations):
             game.finding = finding
