@@ -1,5 +1,6 @@
 """The arena: players, matches, tournaments and ratings. It knows agents as `hexlab.protocols.Player`s alone."""
 
+from hexlab.arena.contests import Contest, ContestGame, ContestMatch, Entry, Rules, play_contest, read_contest
 from hexlab.arena.external import GtpPlayer
 from hexlab.arena.matches import (
     Game,
@@ -29,6 +30,10 @@ from hexlab.arena.submissions import Finding, SubmissionPlayer, check_submission
 from hexlab.arena.tournaments import Progress, Table, draw_openings, play_ladder, round_robin
 
 __all__ = [
+    "Contest",
+    "ContestGame",
+    "ContestMatch",
+    "Entry",
     "Finding",
     "Forfeited",
     "Game",
@@ -40,6 +45,7 @@ __all__ = [
     "RandomPlayer",
     "Ratings",
     "Resigned",
+    "Rules",
     "SearchPlayer",
     "SolverPlayer",
     "SubmissionPlayer",
@@ -54,12 +60,14 @@ __all__ = [
     "find_submissions",
     "opening_name",
     "openings",
+    "play_contest",
     "play_game",
     "play_ladder",
     "play_matches",
     "play_pairing",
     "play_singly",
     "rate",
+    "read_contest",
     "read_template",
     "round_robin",
     "score_interval",

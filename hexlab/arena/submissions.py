@@ -23,13 +23,14 @@ import pathlib
 import re
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from hexlab.arena.matches import Game, play_game
+from hexlab.arena.matches import Game, Stopped, play_game
 from hexlab.arena.players import Forfeited, RandomPlayer
 from hexlab.arena.processes import Process
 from hexlab.errors import ConfigError, HexlabError, IllegalMoveError
@@ -58,6 +59,7 @@ class SubmissionPlayer:
         seconds: wall-clock time for a move.
         megabytes: resident memory that the process and those it starts may take, Python and the rules (about 170) included.
         name: key of the agent; by default the name of the file without its ending.
+        stop: set it from another thread to end a question with `hexlab.arena.matches.Stopped`.
 
     Attributes:
         slowest: seconds of the longest move so far.
@@ -68,7 +70,14 @@ class SubmissionPlayer:
         ConfigError: there is no such file, or a number out of its range.
     """
 
-    def __init__(self, path: str | os.PathLike, seconds: float = 2.0, megabytes: int = 1024, name: str | None = None):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        seconds: float = 2.0,
+        megabytes: int = 1024,
+        name: str | None = None,
+        stop: threading.Event | None = None,
+    ):
         """Set the player up; nothing is started yet."""
         self.path = pathlib.Path(path).resolve()
         if not self.path.is_file():
@@ -79,6 +88,7 @@ class SubmissionPlayer:
         self.seconds, self.megabytes = float(seconds), int(megabytes)
         self.name = self.path.stem if name is None else name
         self.slowest, self.touched, self.printed = 0.0, False, 0
+        self._stop = stop
         self._process: Process | None = None
         self._folder: tempfile.TemporaryDirectory | None = None  # where the process may leave files
         self._expected: Board | None = None  # the position after this player's last move: a reply to it goes on with the game
@@ -132,7 +142,7 @@ class SubmissionPlayer:
             A legal cell.
 
         Raises:
-            Forfeited: the player fails; its process is ended then.
+            Forfeited: the player fails.
             HexlabError: no process can be started here.
         """
         if self._process is None or not _goes_on(self._expected, board):
@@ -150,7 +160,8 @@ class SubmissionPlayer:
             after.push(answer["move"])
         except IllegalMoveError as error:
             hint = "(it had changed the board it was given: moves that are tried must be taken back, or tried on board.copy())\n"
-            self._forfeit(f"played {str(answer['move'])[:40]!r}: {error}\n{hint * answer['touched']}{board}")
+            self._expected = None
+            raise Forfeited(f"played {str(answer['move'])[:40]!r}: {error}\n{hint * answer['touched']}{board}") from None
         self._expected = after
         return board.to_cell(answer["move"])
 
@@ -185,18 +196,21 @@ class SubmissionPlayer:
         try:
             line = process.read(time.monotonic() + seconds, self._watch)
         except TimeoutError:
-            self._forfeit(f"took longer than the {seconds:g} s it has {purpose}")
+            self._end(f"took longer than the {seconds:g} s it has {purpose}")
         if line is None:
             process.end()
             last = "".join(f"\n  {remark[:200]}" for remark in process.remarks[-_SHOWN_REMARKS:])
-            self._forfeit(f"crashed: its process ended (exit code {process.returncode}){last}")
+            self._end(f"crashed: its process ended (exit code {process.returncode}){last}")
         self._look()
         answer = json.loads(line)
         if "fault" in answer:
-            self._forfeit(answer["fault"])
+            self._expected = None
+            raise Forfeited(answer["fault"])
         return answer
 
     def _watch(self) -> None:
+        if self._stop is not None and self._stop.is_set():
+            raise Stopped
         if time.monotonic() > self._looked + _LOOK:
             self._look()
 
@@ -205,12 +219,13 @@ class SubmissionPlayer:
         self._looked = time.monotonic()
         taken = (resident_bytes(self._process.pid) or 0) / 1e6
         if taken > self.megabytes:
-            self._forfeit(f"took {taken:,.0f} MB of memory, of the {self.megabytes:,} MB it has")
+            self._end(f"took {taken:,.0f} MB of memory, of the {self.megabytes:,} MB it has")
         self.printed = max(self.printed, self._process.remarked - self._remarked)
         if self.printed > _PRINTED:
-            self._forfeit(f"printed more than {_PRINTED:,} characters in one game")
+            self._end(f"printed more than {_PRINTED:,} characters in one game")
 
-    def _forfeit(self, reason: str) -> NoReturn:
+    def _end(self, reason: str) -> NoReturn:
+        """Forfeit with a process that can answer no more."""
         self.close()
         raise Forfeited(reason)
 

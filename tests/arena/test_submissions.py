@@ -16,6 +16,11 @@ from hexlab.errors import ConfigError
 from hexlab.rules import Board, Color
 
 
+@pytest.fixture(autouse=True)
+def _quick_start(monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # in the players' processes, half of whose start is spent on loading kernels
+
+
 def write(folder, code, name="student"):
     path = folder / f"{name}.py"
     path.write_text(code, encoding="utf-8")
