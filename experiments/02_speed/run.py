@@ -326,7 +326,9 @@ def draw(rows: list[dict]) -> bytes:
         axes.axvline(1, color="black", linewidth=0.8)
         axes.set_xscale("log")
         axes.grid(axis="x", alpha=0.3)
-        axes.set_xlabel("times faster (or cheaper) than the rival: median and range of the rounds; bars: aims")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xlabel("times the rival: median and range; bars: aims", fontsize=8)
+        axes.tick_params(axis="x", labelsize=8)
         return figure
 
     return render_svg(build(), "speed")
