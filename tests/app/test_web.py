@@ -1,7 +1,6 @@
 """The page's server: every address, what it answers, and what it refuses."""
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -341,31 +340,27 @@ def follow(page, path, enough):
     raise AssertionError(text)
 
 
-def test_the_dashboard_is_told_of_new_lines(page, runs):
-    write_run(runs / "live", seed=1)
-    metrics = runs / "live" / "metrics.jsonl"
-    try:
-        learning._listings.clear()
+def test_the_dashboard_is_told_of_new_lines(tmp_path):
+    write_run(tmp_path / "live")
+    metrics = tmp_path / "live" / "metrics.jsonl"
 
-        def add_a_line():
-            time.sleep(0.3)
-            with metrics.open("a") as rows:
-                rows.write(json.dumps({"iteration": 11, "iterations": 20, "samples": 1100, "games": 80, "policy_loss": 0.1}) + '\n{"itera')
+    def add_a_line():
+        time.sleep(0.3)
+        with metrics.open("a") as rows:
+            rows.write(json.dumps({"iteration": 11, "iterations": 20, "samples": 1100, "games": 80, "policy_loss": 0.1}) + '\n{"itera')
 
+    with serve(tmp_path) as address, Page(address) as page:
         writer = threading.Thread(target=add_a_line)
         writer.start()
         told = follow(page, "/api/runs/stream?run=live", 4)
         writer.join()
-    finally:
-        shutil.rmtree(runs / "live")
-        learning._listings.clear()
     assert [event for event, _ in told[:2]] == ["runs", "curves"]
     curves = [data for event, data in told if event == "curves"]
     assert curves[0]["samples"] == [100 * number for number in range(1, 11)]
     assert curves[0]["blunders"] == [[1000, 0.25]]
     assert curves[-1]["samples"][-1] == 1100, "the half line after it is left out"
     lists = [data["runs"] for event, data in told if event == "runs"]
-    assert {run["name"]: run["live"] for run in lists[-1]} == {"class/first": False, "live": True}
+    assert [(run["iteration"], run["live"]) for (run,) in lists] == [(10, False), (11, True)]
 
 
 def test_long_curves_are_thinned(tmp_path):
@@ -373,7 +368,7 @@ def test_long_curves_are_thinned(tmp_path):
     with (tmp_path / "long" / "metrics.jsonl").open("w") as rows:
         for iteration in range(1, 5001):
             print(json.dumps({"iteration": iteration, "iterations": 5000, "samples": iteration, "policy_loss": 1.0}), file=rows)
-    (run,) = learning.find_runs(tmp_path)
+    (run,) = learning.Runs(tmp_path).list()
     curves = learning.read_curves(run)
     assert 300 < len(curves["samples"]) <= 400
     assert len(curves["curves"]["policy_loss"]) == len(curves["samples"])
@@ -387,8 +382,8 @@ def test_damaged_runs_are_left_out(tmp_path):
     (tmp_path / "strange" / "config.json").write_text("[]")
     write_run(tmp_path / "starting")
     (tmp_path / "starting" / "metrics.jsonl").write_bytes(b"\xff\xfe{\n")
-    assert [run.name for run in learning.find_runs(tmp_path)] == ["sound", "starting"]
-    assert learning.find_runs(tmp_path / "nowhere") == []
+    assert [run.name for run in learning.Runs(tmp_path).list()] == ["sound", "starting"]
+    assert learning.Runs(tmp_path / "nowhere").list() == []
 
 
 def test_sampled_games_are_shown(page):

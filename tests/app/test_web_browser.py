@@ -17,7 +17,6 @@ pytest.importorskip("playwright.sync_api", reason="the tests in a browser need t
 from playwright import sync_api
 from web_client import serve, write_run, write_tables
 
-from hexlab.app.web import learning
 from hexlab.rules import Board, solver
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -209,7 +208,6 @@ def test_the_dashboard_shows_runs_games_and_the_tournament(page, runs):
     metrics = runs / "class" / "first" / "metrics.jsonl"
     with metrics.open("a") as rows:
         print(json.dumps({"iteration": 10, "iterations": 10, "samples": 5_000_000, "games": 9, "policy_loss": 0.0625}), file=rows)
-    learning._listings.clear()
     page.wait_for_selector("#runs >> text=5M", timeout=10_000)
     page.wait_for_selector("#curves >> text=0.0625", timeout=10_000)
 

@@ -77,13 +77,13 @@ function showRuns({ folder, runs: found }) {
 }
 
 function buildRun(run) {
-  const name = html("button", { type: "button", class: "name", onclick: () => choose(run.name) }, run.name);
+  const name = html("button", { type: "button", class: "name", onclick: () => choose(run.name), "aria-current": run.name === chosen && "true" }, run.name);
   const first = html("td", {}, run.live ? html("span", { class: "dot", role: "img", "aria-label": "being trained" }) : "", name);
   const open = html("button", { type: "button", onclick: (event) => (event.stopPropagation(), openSetup({ size: run.size, agent: `run:${run.name}` })), "aria-label": `Play ${run.name}` }, "Play");
   if (!run.snapshots.length) open.disabled = true;
   const done = run.iterations ? percent(run.iteration / run.iterations) : "–";
   const cells = [`${run.size}×${run.size}`, run.network, short(run.samples), done].map((text) => html("td", {}, text));
-  return html("tr", { "aria-selected": String(run.name === chosen), onclick: () => choose(run.name) }, first, ...cells, html("td", {}, open));
+  return html("tr", { class: run.name === chosen && "chosen", onclick: () => choose(run.name) }, first, ...cells, html("td", {}, open));
 }
 
 function choose(name) {

@@ -92,12 +92,23 @@ async function follow(path, options = {}) {
     following = null;
     say(problem.message);
     show();
+    if (game?.pending) setTimeout(refresh, 1000);
     return false;
   }
   following = null;
   if (path.endsWith("/analysis")) show();
   else study();
   return true;
+}
+
+// Takes the game up again where a stream broke off.
+async function refresh() {
+  try {
+    adopt(await get(`api/games/${game.id}`));
+    say("");
+  } catch (problem) {
+    say(problem.message);
+  }
 }
 
 async function act(what) {
@@ -212,8 +223,12 @@ function tellTruth(kind) {
 async function copyLink() {
   try {
     const { link } = await get(`api/games/${game.id}/link`);
-    await navigator.clipboard.writeText(link);
-    byId("link").textContent = "Copied";
+    if (navigator.clipboard) {
+      await navigator.clipboard.writeText(link);
+      byId("link").textContent = "Copied";
+    } else {
+      say(link); // browsers keep the clipboard from pages without encryption, except those of this machine
+    }
   } catch (problem) {
     say(problem.message);
   }

@@ -4,10 +4,9 @@ import dataclasses
 import importlib.resources
 import threading
 from collections import OrderedDict
-from pathlib import Path
 from typing import Any
 
-from hexlab.app.web.learning import find_run, find_runs
+from hexlab.app.web.learning import Runs
 from hexlab.app.web.safety import Refusal
 from hexlab.errors import ConfigError
 from hexlab.protocols import Evaluator
@@ -46,12 +45,12 @@ class Agents:
     """Finds and loads agents; asked by any thread.
 
     Args:
-        folder: where runs are looked for.
+        runs: the runs to offer.
     """
 
-    def __init__(self, folder: Path):
-        """Remember the folder; nothing is loaded yet."""
-        self.folder = folder
+    def __init__(self, runs: Runs):
+        """Remember where runs are; nothing is loaded yet."""
+        self.runs = runs
         self._evaluators: OrderedDict[tuple[str, int, int | None], Evaluator] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -60,7 +59,7 @@ class Agents:
         shipped = [Agent(f"{_SHIPPED}{size}", f"Shipped {size}×{size} network", (size,)) for size in _shipped_sizes()]
         runs = [
             Agent(f"{_RUN}{run.name}", f"Run {run.name} ({run.size}×{run.size})", (run.size,), run.snapshots)
-            for run in find_runs(self.folder)
+            for run in self.runs.list()
             if run.snapshots
         ]
         return [
@@ -112,7 +111,7 @@ class Agents:
 
         if key.startswith(_SHIPPED):
             return network.pretrained(size, batch=_BATCH)
-        return network.load(find_run(self.folder, key.removeprefix(_RUN)).path, snapshot, batch=_BATCH)
+        return network.load(self.runs.find(key.removeprefix(_RUN)).path, snapshot, batch=_BATCH)
 
 
 def _shipped_sizes() -> list[int]:

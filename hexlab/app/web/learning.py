@@ -3,6 +3,7 @@
 A run may be going on in another process, and any line of its files may be half written: what cannot be read yet is left out.
 """
 
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -18,13 +19,13 @@ from typing import Any
 from hexlab.app.web.safety import Refusal
 from hexlab.errors import HexlabError
 
-__all__ = ["CURVES", "Run", "find_run", "find_runs", "find_tournaments", "read_curves", "read_games", "read_tournament"]
+__all__ = ["CURVES", "Run", "Runs", "read_curves", "read_games"]
 
 CURVES = ("policy_loss", "value_loss", "search_kl", "policy_entropy", "value_explained", "calibration_error", "game_length", "black_wins")
 """Fields of ``metrics.jsonl`` that are drawn over the positions played."""
 
 _DEPTH = 4  # folders that a run may lie below the one that is searched
-_MOST_RUNS = 500
+_MOST_FOLDERS = 5000
 _MOST_POINTS = 400
 _FRESH_SECONDS = 2.0  # how long a listing of the folders is good for
 _LIVE_SECONDS = 60.0  # a run that wrote this recently goes on
@@ -71,43 +72,85 @@ class Run:
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "path"}
 
 
-_listings: dict[Path, tuple[float, list[Run]]] = {}
-_listing_lock = threading.Lock()
+class Runs:
+    """The runs and tournaments in a folder and below it; asked by any thread.
 
+    Args:
+        folder: need not exist.
+    """
 
-def find_runs(folder: Path) -> list[Run]:
-    """Return the runs in a folder and below it, in the order of their names; none where there is no such folder."""
-    with _listing_lock:
-        listed, runs = _listings.get(folder, (-math.inf, []))
-        if time.monotonic() - listed > _FRESH_SECONDS:
-            runs = []
-            for path in _walk(folder):
-                if len(runs) < _MOST_RUNS and (run := _read_run(folder, path)) is not None:
+    def __init__(self, folder: Path):
+        """Remember the folder; nothing is read yet."""
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._listed = -math.inf
+        self._runs: list[Run] = []
+        self._tables: dict[str, Path] = {}
+
+    def list(self) -> list[Run]:
+        """Return the runs in the order of their names, as of at most two seconds ago."""
+        self._look()
+        return self._runs
+
+    def find(self, name: str) -> Run:
+        """Return a run by its name, or raise `Refusal`."""
+        run = next((run for run in self.list() if run.name == name), None)
+        if run is None:
+            raise Refusal(404, f"there is no run {name[:100]!r} in {self.folder}")
+        return run
+
+    def list_tournaments(self) -> dict[str, Path]:
+        """Return the folders that hold the tables of a tournament, by their names."""
+        self._look()
+        return self._tables
+
+    def read_tournament(self, name: str) -> dict[str, Any]:
+        """Return a tournament's table and frontiers; takes seconds the first time.
+
+        Returns:
+            boards: for each board size its ``size``, ``rows`` (every rated agent, best first, with its rating, interval and training
+            compute) and ``frontier`` (log10_flops and elo of the line; none where there are too few snapshots).
+
+        Raises:
+            Refusal: no such tournament.
+            StoreError: tables that cannot be read.
+        """
+        path = self.list_tournaments().get(name)
+        if path is None:
+            raise Refusal(404, f"there is no tournament {name[:100]!r} in {self.folder}")
+        return _read_tables(path, (path / "ratings.csv").stat().st_mtime_ns)
+
+    def _look(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._listed < _FRESH_SECONDS:
+                return
+            runs, tables = [], {}
+            for path in _walk(self.folder):
+                name = path.relative_to(self.folder).as_posix() if path != self.folder else path.resolve().name
+                if (path / "ratings.csv").is_file():
+                    tables[name] = path
+                elif (run := _read_run(name, path)) is not None:
                     runs.append(run)
-            _listings[folder] = time.monotonic(), runs
-        return runs
+            self._runs, self._tables = sorted(runs, key=lambda run: run.name), tables
+            self._listed = time.monotonic()
 
 
-def find_run(folder: Path, name: str) -> Run:
-    """Return a run by its name, or raise `Refusal`."""
-    run = next((run for run in find_runs(folder) if run.name == name), None)
-    if run is None:
-        raise Refusal(404, f"there is no run {name[:100]!r} in {folder}")
-    return run
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield the folders of runs and of tables, nearest first; neither has others within."""
+    waiting = collections.deque([(folder, 0)])
+    for _ in range(_MOST_FOLDERS):
+        if not waiting:
+            return
+        path, depth = waiting.popleft()
+        if (path / "config.json").is_file() or (path / "ratings.csv").is_file():
+            yield path
+        elif depth < _DEPTH:
+            with contextlib.suppress(OSError):
+                below = [entry.path for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith(".")]
+                waiting.extend((Path(each), depth + 1) for each in sorted(below))
 
 
-def _walk(folder: Path, depth: int = 0) -> Iterator[Path]:
-    """Yield the folders of runs and of tables; neither has others within."""
-    if (folder / "config.json").is_file() or (folder / "ratings.csv").is_file():
-        yield folder
-    elif depth < _DEPTH:
-        with contextlib.suppress(OSError):
-            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-                    yield from _walk(Path(entry.path), depth + 1)
-
-
-def _read_run(folder: Path, path: Path) -> Run | None:
+def _read_run(name: str, path: Path) -> Run | None:
     try:
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
         metrics = path / "metrics.jsonl"
@@ -116,7 +159,7 @@ def _read_run(folder: Path, path: Path) -> Run | None:
         first = next(_read_rows(path / "snapshots.jsonl"), {})
         iteration, iterations = int(last.get("iteration", 0)), int(last.get("iterations", 0))
         return Run(
-            name=_name(folder, path),
+            name=name,
             path=path,
             key=str(first.get("run", "")),
             size=int(config["size"]),
@@ -133,10 +176,6 @@ def _read_run(folder: Path, path: Path) -> Run | None:
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None  # no run, or one that is being made or damaged
-
-
-def _name(folder: Path, path: Path) -> str:
-    return path.relative_to(folder).as_posix() if path != folder else path.resolve().name
 
 
 def _last_row(path: Path) -> dict[str, Any]:
@@ -222,28 +261,6 @@ def read_games(run: Run, snapshot: int | None = None) -> dict[str, Any]:
             for game in games
         ],
     }
-
-
-def find_tournaments(folder: Path) -> dict[str, Path]:
-    """Return the folders that hold the tables of a tournament, by their path below the folder that is searched."""
-    return {_name(folder, path): path for path in _walk(folder) if (path / "ratings.csv").is_file()}
-
-
-def read_tournament(folder: Path, name: str) -> dict[str, Any]:
-    """Return a tournament's table and frontiers; takes seconds the first time.
-
-    Returns:
-        boards: for each board size its ``size``, ``rows`` (every rated agent, best first, with its rating, interval and training
-        compute) and ``frontier`` (log10_flops and elo of the line; none where there are too few snapshots).
-
-    Raises:
-        Refusal: no such tournament.
-        StoreError: tables that cannot be read.
-    """
-    path = find_tournaments(folder).get(name)
-    if path is None:
-        raise Refusal(404, f"there is no tournament {name[:100]!r} in {folder}")
-    return _read_tables(path, (path / "ratings.csv").stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=8)

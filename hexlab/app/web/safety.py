@@ -67,8 +67,8 @@ class Gate:
         """Work out the names that the server answers to."""
         self.app = app
         self.token = token
-        self.names = {"localhost", host.lower(), socket.gethostname().lower()}
         self.loopback = host == "localhost" or _is_loopback(host)
+        self.names = {"localhost", host.lower()} | (set() if self.loopback else {socket.gethostname().lower()})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a refusal, or pass the request on and add the headers of safety to its answer."""

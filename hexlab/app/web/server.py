@@ -31,12 +31,14 @@ from hexlab.rules import Board, Color, hexworld, render, sgf
 from hexlab.rules.cells import check_size
 from hexlab.rules.solver import MAX_SIZE as SOLVED_SIZE
 from hexlab.rules.solver import Solver
+from hexlab.system import count_cores
 
 __all__ = ["create_app", "serve"]
 
 _STATIC = Path(__file__).parents[1] / "static"
 _PEOPLE = {"black": frozenset({Color.BLACK}), "white": frozenset({Color.WHITE}), "both": frozenset(Color)}
 _MOST_CONNECTIONS = 512
+_SOLVER_MEMORY = 256  # MiB
 _LOOK_EVERY = 1.0  # seconds between two looks at the files of a run
 _Answer = TypeVar("_Answer")
 
@@ -152,13 +154,13 @@ class _Desk:
     """Answers requests."""
 
     def __init__(self, runs: Path, token: str):
-        self.runs = runs
+        self.runs = learning.Runs(runs)
         self.token = token
-        self.agents = Agents(runs)
+        self.agents = Agents(self.runs)
 
     def open(self) -> None:
         """Start the threads."""
-        self.searches = Searches()
+        self.searches = Searches(threads=min(4, max(1, count_cores() - 1)))  # the event loop has a core for itself
         self.games = Games(self.agents, self.searches)
         self.lines = {name: _Line(name, most) for name, most in (("the solver", 16), ("the stepper", 16), ("the tables", 16))}
         self.solvers: dict[int, Solver] = {}
@@ -248,7 +250,7 @@ class _Desk:
         if board.size > SOLVED_SIZE:
             raise PositionError(f"{board.size}×{board.size} is not solved here: the solver covers boards up to {SOLVED_SIZE}×{SOLVED_SIZE}")
         if board.size not in self.solvers:
-            self.solvers[board.size] = Solver(board.size)
+            self.solvers[board.size] = Solver(board.size, memory=_SOLVER_MEMORY)
         solution = await self.lines["the solver"].do(self.solvers[board.size].solve, board)
         return JSONResponse({"moves": board.moves, "winner": solution.winner.name.lower(), "winning_moves": solution.names})
 
@@ -262,13 +264,13 @@ class _Desk:
         return _download(render.to_svg(game.board), "image/svg+xml", "hex.svg")
 
     async def list_runs(self, request: Request) -> Response:
-        runs = await asyncio.to_thread(learning.find_runs, self.runs)
-        return JSONResponse({"folder": str(self.runs), "runs": [run.to_json() for run in runs]})
+        runs = await asyncio.to_thread(self.runs.list)
+        return JSONResponse({"folder": str(self.runs.folder), "runs": [run.to_json() for run in runs]})
 
     async def follow_runs(self, request: Request) -> Response:
         name = request.query_params.get("run")
         if name is not None:
-            await asyncio.to_thread(learning.find_run, self.runs, name)
+            await asyncio.to_thread(self.runs.find, name)
         return _stream(self._watch(name))
 
     async def _watch(self, name: str | None) -> AsyncIterator[tuple[str, dict[str, Any]]]:
@@ -276,10 +278,10 @@ class _Desk:
         told: list[learning.Run] | None = None
         drawn: tuple[int, ...] | None = None
         while True:
-            runs = await asyncio.to_thread(learning.find_runs, self.runs)
+            runs = await asyncio.to_thread(self.runs.list)
             if runs != told:
                 told = runs
-                yield "runs", {"folder": str(self.runs), "runs": [run.to_json() for run in runs]}
+                yield "runs", {"folder": str(self.runs.folder), "runs": [run.to_json() for run in runs]}
             run = next((run for run in runs if run.name == name), None)
             if run is not None and (changed := _state_of_files(run.path)) != drawn:
                 drawn = changed
@@ -287,19 +289,19 @@ class _Desk:
             await asyncio.sleep(_LOOK_EVERY)
 
     async def show_games(self, request: Request) -> Response:
-        run = await asyncio.to_thread(learning.find_run, self.runs, request.query_params.get("run", ""))
+        run = await asyncio.to_thread(self.runs.find, request.query_params.get("run", ""))
         snapshot = request.query_params.get("snapshot")
         if snapshot is not None and not (snapshot.isascii() and snapshot.isdecimal() and len(snapshot) < 7):
             raise ConfigError(f"snapshot {_quote(snapshot)}: give a whole number")
         return JSONResponse(await asyncio.to_thread(learning.read_games, run, None if snapshot is None else int(snapshot)))
 
     async def list_tournaments(self, request: Request) -> Response:
-        found = await asyncio.to_thread(learning.find_tournaments, self.runs)
-        return JSONResponse({"folder": str(self.runs), "tournaments": list(found)})
+        found = await asyncio.to_thread(self.runs.list_tournaments)
+        return JSONResponse({"folder": str(self.runs.folder), "tournaments": list(found)})
 
     async def show_tournament(self, request: Request) -> Response:
         name = request.query_params.get("name", "")
-        return JSONResponse(await self.lines["the tables"].do(learning.read_tournament, self.runs, name))
+        return JSONResponse(await self.lines["the tables"].do(self.runs.read_tournament, name))
 
 
 def _stream(told: AsyncIterator[tuple[str, dict[str, Any]]]) -> StreamingResponse:
