@@ -547,10 +547,10 @@ def test_the_command_says_where_and_stops_without_a_complaint(tmp_path):
         line = server.stdout.readline()
         address = line.split()[1]
         assert line.startswith("hexlab: http://127.0.0.1:")
-        with Page(address) as page:
-            assert page.get("/api/runs").json()["runs"] == []
-        server.send_signal(signal.SIGINT)
-        said = server.communicate(timeout=30)
+        with Page(address) as page, page.http.stream("GET", "/api/runs/stream") as dashboard:
+            assert '"runs":[]' in next(dashboard.iter_text())
+            server.send_signal(signal.SIGINT)  # with a dashboard that is still open
+            said = server.communicate(timeout=30)
     assert server.returncode == 0
     assert said == ("", "")
 

@@ -9,9 +9,8 @@ import time
 
 import httpx
 import numpy as np
-import uvicorn
 
-from hexlab.app.web.server import create_app
+from hexlab.app.web.server import PageServer, create_app
 
 TOKEN = "token-of-the-tests"
 
@@ -22,8 +21,7 @@ def serve(runs):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        config = uvicorn.Config(create_app(runs, token=TOKEN), log_level="warning", timeout_graceful_shutdown=1, lifespan="on")
-        server = uvicorn.Server(config)
+        server = PageServer(create_app(runs, token=TOKEN))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started:

@@ -170,6 +170,11 @@ class Games:
         self._games[game.id] = game
         self._answer(game)
 
+    def stop(self) -> None:
+        """End the thinking in all games."""
+        for game in self._games.values():
+            game.stop()
+
     def find(self, name: str) -> Game:
         """Return a game by its id, or raise `Refusal`."""
         game = self._games.get(name)

@@ -110,11 +110,17 @@ class Searches:
         for thread in self._threads:
             thread.start()
 
-    def close(self) -> None:
-        """Stop after the turn that is being run."""
+    def stop(self) -> None:
+        """Refuse all searches from here on, those that are waiting too; a turn that is being run ends."""
         with self._news:
             self._closed = True
             self._news.notify_all()
+            for job in self._waiting:
+                job.tell(_closing())
+
+    def close(self) -> None:
+        """Stop, and wait for the threads."""
+        self.stop()
         for thread in self._threads:
             thread.join()
 
@@ -140,6 +146,8 @@ class Searches:
 
         job = _Job(board.copy(), evaluator, simulations, tell)
         with self._news:
+            if self._closed:
+                raise _closing()
             if len(self._waiting) >= _MOST_WAITING:
                 raise Refusal(503, f"{len(self._waiting)} searches are waiting: try again in a few seconds")
             self._waiting.append(job)
@@ -199,6 +207,12 @@ class Searches:
                 with self._news:
                     self._waiting.append(job)
                     self._news.notify()
+                    if self._closed:
+                        job.tell(_closing())
+
+
+def _closing() -> Refusal:
+    return Refusal(503, "the server is closing: start it again")
 
 
 def _group(job: _Job) -> tuple[int, int]:

@@ -33,7 +33,7 @@ from hexlab.rules.solver import MAX_SIZE as SOLVED_SIZE
 from hexlab.rules.solver import Solver
 from hexlab.system import count_cores
 
-__all__ = ["create_app", "serve"]
+__all__ = ["PageServer", "create_app", "serve"]
 
 _STATIC = Path(__file__).parents[1] / "static"
 _PEOPLE = {"black": frozenset({Color.BLACK}), "white": frozenset({Color.WHITE}), "both": frozenset(Color)}
@@ -90,12 +90,31 @@ def create_app(runs: Path, host: str = "127.0.0.1", token: str | None = None) ->
         Route("/api/tournaments", desk.list_tournaments),
         Route("/api/tournaments/table", desk.show_tournament),
     ]
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(Gate, host=host, token=token)],
         exception_handlers={HexlabError: _refuse, HTTPException: _explain, Exception: _fail},
         lifespan=lifespan,
     )
+    app.state.end_streams = desk.end_streams
+    return app
+
+
+class PageServer(uvicorn.Server):
+    """Serves what `create_app` made, and ends its streams before it waits for connections to close."""
+
+    def __init__(self, app: Starlette):
+        """Set bounds that a page needs."""
+        config = uvicorn.Config(
+            app, log_level="warning", lifespan="on", limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=30, timeout_graceful_shutdown=5
+        )
+        super().__init__(config)
+        self._end_streams = app.state.end_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        self._end_streams()
+        await super().shutdown(sockets)
 
 
 def serve(runs: Path, host: str, port: int) -> None:
@@ -119,15 +138,7 @@ def serve(runs: Path, host: str, port: int) -> None:
             raise RunError(f"cannot listen on {host}, port {port} ({error}): give another --port, or a --host of this machine") from None
         address = f"[{host}]" if ":" in host else host
         print(f"hexlab: http://{address}:{listener.getsockname()[1]} (stop with Ctrl-C)", flush=True)
-        config = uvicorn.Config(
-            create_app(runs, host),
-            log_level="warning",
-            lifespan="on",
-            limit_concurrency=_MOST_CONNECTIONS,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=1,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        PageServer(create_app(runs, host)).run(sockets=[listener])
 
 
 class _Line:
@@ -164,6 +175,13 @@ class _Desk:
         self.games = Games(self.agents, self.searches)
         self.lines = {name: _Line(name, most) for name, most in (("the solver", 16), ("the stepper", 16), ("the tables", 16))}
         self.solvers: dict[int, Solver] = {}
+        self.ending = asyncio.Event()
+
+    def end_streams(self) -> None:
+        """Stop what the pages that are open wait for."""
+        self.ending.set()
+        self.games.stop()
+        self.searches.stop()
 
     def close(self) -> None:
         """Stop the threads."""
@@ -277,7 +295,7 @@ class _Desk:
         """Yield the list of runs ("runs") and the curves of one of them ("curves") whenever they change."""
         told: list[learning.Run] | None = None
         drawn: tuple[int, ...] | None = None
-        while True:
+        while not self.ending.is_set():
             runs = await asyncio.to_thread(self.runs.list)
             if runs != told:
                 told = runs
@@ -286,7 +304,8 @@ class _Desk:
             if run is not None and (changed := _state_of_files(run.path)) != drawn:
                 drawn = changed
                 yield "curves", {"run": run.name, **await asyncio.to_thread(learning.read_curves, run)}
-            await asyncio.sleep(_LOOK_EVERY)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.ending.wait(), _LOOK_EVERY)
 
     async def show_games(self, request: Request) -> Response:
         run = await asyncio.to_thread(self.runs.find, request.query_params.get("run", ""))
