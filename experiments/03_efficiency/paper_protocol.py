@@ -1,11 +1,10 @@
 """The snapshots that reached the level, under the paper's protocol of games: the empty board, noise at the root, sampled moves.
 
-The paper played agents like that against each other. Here they meet perfect play twice: once without these handicaps, when it neither
-errs nor samples, and once with them, as a search whose evaluator knows theory.
-
-From the empty board theory gives Black the win. Without handicaps perfect play wins every game as Black, so that an agent's score is half
-its share of wins as Black, and 0.4285 asks for 85.7 % of them: an agent that always knows the winning moves still loses when it samples
-another one. With them perfect play loses games to itself, and scores 0.5 against itself as in the paper's ratings.
+The paper rated agents like that against each other. Here they meet three opponents. Perfect play without these handicaps neither errs nor
+samples: from the empty board theory gives it every game as Black, so that an agent's score is half its share of wins as Black and 0.4285
+asks for 85.7 % of them, though an agent that always knows the winning moves loses when it samples another one. Perfect play with the same
+handicaps is a search whose evaluator knows who wins, but to which all winning moves are alike. And the last snapshot of their run, with
+the same handicaps, stands for the best of a pool, the paper's zero.
 """
 
 import argparse
@@ -63,23 +62,29 @@ def measure(out: pathlib.Path, arms: Sequence[str], sizes: Sequence[int], games:
         sizes: board sizes.
         games: games with each color.
     """
-    yield "| board | arm | seed | snapshot | log10 true FLOPs | recipe | perfect play | perfect play, same handicaps |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| board | arm | seed | snapshot | log10 true FLOPs | recipe | perfect play | the same, handicapped | the last snapshot |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for path in sorted((out / "tables").glob("*.csv")):
         rows = read_rows(path)
         reached = find_reached(rows)
         size, seed = rows[0].board, rows[0].seed
         if rows[0].arm not in arms or size not in sizes or reached is None:
             continue
-        for what, row in (("reached", reached), ("last", [row for row in rows if row.stage == "first"][-1])):
-            file = out / "cells" / f"{size}-{row.arm}-{seed}" / "snapshots" / f"{row.snapshot:03d}.safetensors"
-            net = network.load(file, batch=64)
+        last = [row for row in rows if row.stage == "first"][-1]
+        for what, row in (("reached", reached), ("last", last)):
             for name, recipe in RECIPES.items():
-                player, handicapped = PaperPlayer(net, recipe), PaperPlayer(mcts.solved(size), recipe)
-                alone = [win_as_black(player, arena.SolverPlayer(size), size, games, seed), 0.0]
-                paired = [win_as_black(player, handicapped, size, games, seed), 1 - win_as_black(handicapped, player, size, games, seed)]
-                cost = f"{math.log10(row.train_flops):.2f}"
-                yield f"| {size}x{size} | {row.arm} | {seed} | {what} | {cost} | {name} | {_tell(alone, games)} | {_tell(paired, games)} |"
+                player, strongest = (_load(out, one, recipe) for one in (row, last))
+                theory = PaperPlayer(mcts.solved(size), recipe)
+                scores = [_tell([win_as_black(player, arena.SolverPlayer(size), size, games, seed), 0.0], games)]
+                for opponent in (theory, strongest):
+                    black, white = win_as_black(player, opponent, size, games, seed), win_as_black(opponent, player, size, games, seed)
+                    scores.append(_tell([black, 1 - white], games))
+                yield f"| {size}x{size} | {row.arm} | {seed} | {what} | {math.log10(row.train_flops):.2f} | {name} | {' | '.join(scores)} |"
+
+
+def _load(out, row, recipe):
+    file = out / "cells" / f"{row.board}-{row.arm}-{row.seed}" / "snapshots" / f"{row.snapshot:03d}.safetensors"
+    return PaperPlayer(network.load(file, batch=64), recipe)
 
 
 def _tell(shares, games):
