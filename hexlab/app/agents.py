@@ -7,7 +7,7 @@
 | ``rollouts`` | search with random games instead of a network, on any size |
 | ``pretrained`` | the agents that ship, each on its own size; ``pretrained:5`` is that of 5x5 |
 | a path | the folder of a run, or a file of parameters |
-| ``gtp:COMMAND`` | any program that speaks GTP, where two players meet |
+| ``gtp:COMMAND`` | any program that speaks GTP, on the sizes that it accepts |
 
 A search may say its simulations a move behind ``@``, as in ``pretrained:5@64``.
 """
@@ -25,6 +25,7 @@ from hexlab.rules.cells import MAX_SIZE
 
 __all__ = ["Agent", "find_agent"]
 
+_PROGRAM = "gtp:"
 _BATCH = 64  # the least that is pinned, as one position at a time is asked about
 
 
@@ -58,12 +59,13 @@ class Agent:
         return self.make(size)
 
 
-def find_agent(words: str, simulations: int) -> Agent:
+def find_agent(words: str, simulations: int, seconds: float | None = None) -> Agent:
     """Return the agent that some words name.
 
     Args:
-        words: see the table above; not ``gtp:``, which is a player already.
+        words: see the table above.
         simulations: evaluations a move where the words do not tell.
+        seconds: time that a program may take for a move; without it programs are not accepted.
 
     Raises:
         RunError: no such agent.
@@ -75,6 +77,9 @@ def find_agent(words: str, simulations: int) -> Agent:
     >>> find_agent("rollouts@8", 64).player(3).name
     'rollouts@8'
     """
+    every = tuple(range(1, MAX_SIZE + 1))
+    if seconds is not None and words.startswith(_PROGRAM):
+        return Agent(words, every, lambda size: arena.GtpPlayer(words.removeprefix(_PROGRAM), seconds))
     match = None if Path(words).exists() else re.fullmatch(r"(.+)@([0-9]{1,9})", words)
     kind, budget = (words, simulations) if match is None else (match[1], int(match[2]))
     if budget < 1:
@@ -83,7 +88,6 @@ def find_agent(words: str, simulations: int) -> Agent:
     def search(load: Callable[[int], Evaluator], name: str) -> Callable[[int], Player]:
         return lambda size: arena.SearchPlayer(load(size), budget, name=f"{name}@{budget}")
 
-    every = tuple(range(1, MAX_SIZE + 1))
     if kind == "random":
         return Agent(kind, every, lambda size: arena.RandomPlayer())
     if kind == "perfect":

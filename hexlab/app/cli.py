@@ -178,7 +178,7 @@ class Play:
     dials: ClassVar[str] = "lower --simulations or --size"
 
     agent: str = "pretrained"
-    """Opponent: 'pretrained', the folder of a run, a file of parameters, 'random', 'perfect' (up to 6x6) or 'rollouts' (no network)."""
+    """Opponent: 'pretrained', a run, a parameter file, 'random', 'perfect' (up to 6x6), 'rollouts' (no network) or 'gtp:' and a command."""
     size: int | None = None
     """Board size. Default: the agent's, or 5."""
     simulations: int = 64
@@ -198,11 +198,12 @@ class Play:
         from hexlab import arena
         from hexlab.app.agents import find_agent
 
-        agent = find_agent(self.agent, self.simulations)
+        agent = find_agent(self.agent, self.simulations, seconds=60.0)
         size = self.size or agent.usual_size
         person, player = arena.HumanPlayer(), agent.player(size)
         black, white = (person, player) if self.color == "black" else (player, person)
-        arena.play_game(black, white, size, self.opening, self.seed, self.swap)
+        with player if isinstance(player, arena.GtpPlayer) else contextlib.nullcontext():
+            arena.play_game(black, white, size, self.opening, self.seed, self.swap)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -445,7 +446,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HexlabError as error:
         return _complain(error)
     except KeyboardInterrupt:
-        _complain("interrupted; `hexlab reproduce` and `hexlab resume` go on where they were")
+        _complain("interrupted; `hexlab reproduce`, `resume` and `tournament` go on where they were")
         return 130
     except MemoryError:
         return _complain(f"out of memory: {dials}")

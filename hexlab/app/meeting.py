@@ -4,16 +4,13 @@ import contextlib
 from pathlib import Path
 
 from hexlab import arena
-from hexlab.app.agents import Agent, find_agent
+from hexlab.app.agents import find_agent
 from hexlab.errors import ConfigError
-from hexlab.protocols import Player
 from hexlab.rules import sgf
 from hexlab.rules.board import Color
 from hexlab.system import write_whole
 
 __all__ = ["play"]
-
-_PROGRAM = "gtp:"
 
 
 def play(
@@ -31,9 +28,9 @@ def play(
     """Play a match and print each game as it ends, then the score.
 
     Args:
-        first: a player; see `hexlab.app.agents`, and ``gtp:`` with the command of a program.
+        first: a player; see `hexlab.app.agents`.
         second: the other one.
-        size: board size, or None for the usual one.
+        size: board size, or None for the usual one of the player that has the fewest.
         games: how many, an even number; fewer are played where a board has no more openings.
         simulations: evaluations for a move of a player that does not say its own.
         seconds: time that a program may take for a move.
@@ -41,13 +38,13 @@ def play(
         swap: whether to play by the swap rule.
         out: file for the games, in SGF.
     """
-    agents = [None if words.startswith(_PROGRAM) else find_agent(words, simulations) for words in (first, second)]
-    size = size or next((agent.usual_size for agent in agents if agent is not None), 11)
+    agents = [find_agent(words, simulations, seconds) for words in (first, second)]
+    size = size or min(agents, key=lambda agent: len(agent.sizes)).usual_size
     openings = arena.openings(size, games // 2, seed, moves=1 if swap else 2)
     if not openings:
         raise ConfigError(f"a board of size {size} has no opening to play from: give a larger one")
     with contextlib.ExitStack() as stack:
-        players = [_set_up(words, agent, size, seconds) for words, agent in zip((first, second), agents, strict=True)]
+        players = [agent.player(size) for agent in agents]
         for player in players:
             if isinstance(player, arena.GtpPlayer):
                 stack.enter_context(player)
@@ -64,10 +61,6 @@ def play(
     pairs = [sum(won[place : place + 2]) for place in range(0, len(won), 2)]
     share, low, high = arena.score_interval(pairs.count(2), pairs.count(1), pairs.count(0))
     print(f"{players[0].name} won {sum(won)} of {len(won)} games: {share:.0%}, 95 % interval {low:.0%} to {high:.0%}")
-
-
-def _set_up(words: str, agent: Agent | None, size: int, seconds: float) -> Player:
-    return arena.GtpPlayer(words.removeprefix(_PROGRAM), seconds) if agent is None else agent.player(size)
 
 
 def _describe(number: int, game: arena.Game, black: str, white: str) -> str:

@@ -1,5 +1,6 @@
 """Two players meet on the command line."""
 
+import io
 import pathlib
 import re
 import sys
@@ -80,9 +81,19 @@ def test_mistakes_end_in_one_line(words, said, capsys):
     assert heard.count("\n") == 1
 
 
-def test_a_person_may_swap(monkeypatch, capsys):
-    import io
+def test_the_size_is_that_of_the_player_with_the_fewest(capsys):
+    assert cli.main(["match", "--player", "random", "--player", "pretrained:3@2", "--games", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(re.match(r" *[0-9] ([a-c][1-3] ?)+:", line) for line in lines[:-1])
 
+
+def test_a_person_plays_a_program(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("b2\nresign\n"))
+    assert cli.main(["play", "--agent", program("floods stderr"), "--size", "3"]) == 0
+    assert "plays a1" in capsys.readouterr().out
+
+
+def test_a_person_may_swap(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("swap\nresign\n"))
     assert cli.main(["play", "--agent", "random", "--size", "3", "--color", "white", "--swap"]) == 0
     assert "White resigns" in capsys.readouterr().out
