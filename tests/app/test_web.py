@@ -186,6 +186,17 @@ def test_the_analysis_is_that_of_a_plain_search(page):
     assert page.get(f"/api/games/{game['id']}").json()["black_wins"][2] == told["black_win"]
 
 
+def test_a_new_analysis_ends_the_one_before(page):
+    game = page.start(size=13)
+    with page.http.stream("POST", f"/api/games/{game['id']}/analysis", json={"simulations": 4096}) as answer:
+        parts = answer.iter_text()
+        assert "thinking" in next(parts)
+        newer = page.events(f"/api/games/{game['id']}/analysis", {"simulations": 10})
+        older = read_events("".join(parts))
+    assert newer[0][1]["simulations"] == 10
+    assert all(data["simulations"] < 4096 for event, data in older if event == "thinking")
+
+
 def test_the_truth_is_the_solvers(page):
     game = page.start(size=3)
     truth = page.post(f"/api/games/{game['id']}/truth").json()

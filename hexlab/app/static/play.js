@@ -88,8 +88,8 @@ async function follow(path, options = {}) {
       }
     }
   } catch (problem) {
+    if (following === mine) following = null;
     if (problem.name === "AbortError") return false;
-    following = null;
     say(problem.message);
     show();
     if (game?.pending) setTimeout(refresh, 1000);

@@ -34,6 +34,8 @@ class Game:
         resigned: the color that has given up, or None.
         black_wins: after each number of moves what a search gave for Black's chance, or None.
         problem: why the agent could not move, or None.
+        finding: what the agent has found so far, while it thinks.
+        analyses: how many were asked for; only the newest goes on.
     """
 
     def __init__(self, board: Board, agent: Agent, snapshot: int | None, simulations: int, people: frozenset[Color]):
@@ -48,6 +50,7 @@ class Game:
         self.black_wins: dict[int, float] = {}
         self.problem: str | None = None
         self.finding: Finding | None = None
+        self.analyses = 0
         self._thinking: asyncio.Task | None = None
         self._changed = asyncio.Event()
 
@@ -152,10 +155,6 @@ class Games:
         self.searches = searches
         self._games: OrderedDict[str, Game] = OrderedDict()
 
-    def __len__(self) -> int:
-        """Return the number of games."""
-        return len(self._games)
-
     def add(self, game: Game) -> None:
         """Keep a new game, and let the agent move if it is its turn.
 
@@ -229,10 +228,13 @@ class Games:
         game.resigned = game.board.turn if len(game.people) == 2 else next(iter(game.people))
 
     async def analyze(self, game: Game, simulations: int) -> AsyncIterator[Finding]:
-        """Search the position on the board, where nobody may be thinking, with the game's agent and yield what is found."""
-        board = game.board.copy()
+        """Search the position on the board with the game's agent and yield what is found, until another analysis is asked for."""
+        game.analyses += 1
+        number, board = game.analyses, game.board.copy()
         evaluator = await asyncio.to_thread(self.agents.load, game.agent.key, board.size, game.snapshot)
         async for finding in self.searches.run(board, evaluator, simulations):
+            if game.analyses != number:
+                return
             if game.board.moves == board.moves:
                 game.note(finding)
             yield finding
