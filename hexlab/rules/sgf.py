@@ -21,6 +21,7 @@ import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -229,49 +230,71 @@ def _interpret(nodes: list[_Node], left_out: int) -> Game:
     if kind != "11":
         raise PositionError(f"GM[{kind}] is another game: Hex is GM[11]")
     size = _read_size(root)
-    played = _list_moves(nodes)
-    golem = any(re.fullmatch("[a-z]{2}", move) for _, move, _ in played)
-    if golem and played[0][0] is Color.WHITE:
-        played = [(color.other, move, quoted) for color, move, quoted in played]
-    start = _read_start(nodes, size, played[0][0] if played else None)
-    first = Color.BLACK if start is None else start.turn
-    notes = [f"variations left out: {left_out}"] if left_out else []
-    moves: list[str] = []
-    resigned: Color | None = None
-    traded = False
-    for number, (color, move, quoted) in enumerate(played, 1):
-        if resigned is not None:
-            raise PositionError(f"{quoted}, move {number}, comes after {resigned} has resigned")
-        if move in _GIVING_UP:
-            resigned = color
-            notes += [f"{quoted} is read as giving up"] if move == "forfeit" else []
-        elif color != (first + len(moves)) % 2:
-            rule = ", Black moves first" if start is None else ""
-            raise PositionError(f"{quoted}, move {number}, is out of turn: it is {color.other}'s{rule}")
-        elif move == "pass":
-            raise PositionError(f"{quoted}, move {number}, cannot be read: Hex is played here without a pass")
-        elif move not in _SWAPS:
-            moves.append(_name(move) if golem else move)
-        elif start is not None or len(moves) != 1 or traded:
-            raise PositionError(f"{quoted}, move {number}, cannot be read: White may swap, as the second move of a game")
-        elif golem or (move == SWAP_PIECES and not _means_sides(root, played[number:])):
-            moves.append(SWAP_PIECES)
-        else:
-            traded = True
-            notes.append(f"{quoted}: the players trade colors, the stones stay")
+    given = _list_moves(nodes)
+    golem = any(re.fullmatch("[a-z]{2}", one.move) for one in given)
+    if golem and given[0].color is Color.WHITE:
+        given = [one._replace(color=one.color.other) for one in given]
+    start = _read_start(nodes, size, given[0].color if given else None)
+    moves, resigned, traded = _follow(given, start, golem, _is_old(root))
     winner = None if traded else _read_result(root.get("RE", [""])[0])  # after a trade RE may mean the stones or the player
     if resigned is not None:
-        if winner is resigned:
-            raise PositionError(f"the record says that {winner} has won, but {resigned} resigns")
-        winner = resigned.other
+        if winner is resigned.color:
+            raise PositionError(f"the record says that {winner} has won, but {winner} resigns")
+        winner = resigned.color.other
     black, white = (root.get(key, [""])[0] for key in (("PW", "PB") if traded else ("PB", "PW")))
+    notes = [f"variations left out: {left_out}"] if left_out else []
+    notes += [f"{traded.quoted}: the players trade colors, the stones stay"] if traded else []
+    notes += [f"{resigned.quoted} is read as giving up"] if resigned is not None and resigned.move == "forfeit" else []
     return Game(size, moves, black, white, winner, root.get("C", root.get("GC", [""]))[0], start, tuple(notes))
 
 
-def _list_moves(nodes: list[_Node]) -> list[tuple[Color, str, str]]:
-    """Return the color, the move in small letters and the property as it was written of every move."""
+class _Given(NamedTuple):
+    """A move as a file gives it."""
+
+    color: Color
+    move: str  # in small letters
+    quoted: str  # the property as it was written
+
+
+def _follow(given: list[_Given], start: Board | None, golem: bool, old: bool) -> tuple[list[str], _Given | None, _Given | None]:
+    """Return the moves by our names, the one that gave up, if any, and the one by which the players traded sides, if any."""
+    first = Color.BLACK if start is None else start.turn
+    moves: list[str] = []
+    resigned = traded = None
+    for number, one in enumerate(given, 1):
+        if resigned is not None:
+            raise PositionError(f"{one.quoted}, move {number}, comes after {resigned.color} has resigned")
+        if one.move in _GIVING_UP:
+            resigned = one
+        elif one.color != (first + len(moves)) % 2:
+            rule = ", Black moves first" if start is None else ""
+            raise PositionError(f"{one.quoted}, move {number}, is out of turn: it is {one.color.other}'s{rule}")
+        elif one.move == "pass":
+            raise PositionError(f"{one.quoted}, move {number}, cannot be read: Hex is played here without a pass")
+        elif one.move not in _SWAPS:
+            moves.append(_name(one.move) if golem else one.move)
+        elif start is not None or len(moves) != 1 or traded is not None:
+            raise PositionError(f"{one.quoted}, move {number}, cannot be read: White may swap, as the second move of a game")
+        elif golem or (one.move == SWAP_PIECES and not old and not _moves_again(given[number:])):
+            moves.append(SWAP_PIECES)
+        else:
+            traded = one
+    return moves, resigned, traded
+
+
+def _is_old(root: _Node) -> bool:
+    """Tell whether a file is HexGui's up to version 0.9."""
+    return re.match(r"HexGui:0\.[0-9](?![0-9])", root.get("AP", [""])[0]) is not None
+
+
+def _moves_again(following: list[_Given]) -> bool:
+    """Tell whether White, who has just swapped, moves again."""
+    return bool(following) and following[0].color is Color.WHITE and following[0].move not in _GIVING_UP
+
+
+def _list_moves(nodes: list[_Node]) -> list[_Given]:
     return [
-        (color, value.strip().lower(), f"{_LETTERS[color]}[{value}]")
+        _Given(color, value.strip().lower(), f"{_LETTERS[color]}[{value}]")
         for node in nodes
         for color in Color
         for value in node.get(_LETTERS[color], [])
@@ -300,12 +323,6 @@ def _read_start(nodes: list[_Node], size: int, first: Color | None) -> Board | N
     ahead = np.count_nonzero(stones == 1) - np.count_nonzero(stones == 2)
     turn = first if turn is None else turn
     return Board.from_stones(stones, Color.BLACK if turn is None and ahead not in (0, 1) else turn)
-
-
-def _means_sides(root: _Node, following: list[tuple[Color, str, str]]) -> bool:
-    """Tell whether a file says swap-pieces where the stones stay: HexGui's up to 0.9, and those where White moves again."""
-    old = re.match(r"HexGui:0\.[0-9](?![0-9])", root.get("AP", [""])[0])
-    return bool(old) or (bool(following) and following[0][0] is Color.WHITE and following[0][1] not in _GIVING_UP)
 
 
 def _name(letters: str) -> str:
