@@ -1,4 +1,4 @@
-"""The command line: ``hexlab reproduce | status | train | resume | verify | play | gtp | match | web | solve | bench | figures``.
+"""The command line: ``hexlab COMMAND``, each command a class here; `COMMANDS` lists them.
 
 Commands only compose what the rooms offer, and load a room when they need it, so that ``hexlab --help`` answers at once.
 Whatever a user can get wrong ends in one line on stderr and exit code 2, an interrupt in 130.
@@ -280,6 +280,123 @@ class Match:
 
 
 @dataclasses.dataclass(frozen=True)
+class CheckPlayer:
+    """Try a student's player in real games and say in plain words what is wrong; exit code 0 if it plays, 1 if it fails.
+
+    It runs in a process of its own, with limits on time and memory. That is no sandbox: its code may do whatever you may do.
+    """
+
+    dials: ClassVar[str] = "lower --size"
+
+    file: Positional[Path | None] = None
+    """The player's Python file."""
+    template: bool = False
+    """Print a file to start from, which plays: hexlab check-player --template > my_player.py."""
+    size: UseAppendAction[tuple[int, ...]] = ()
+    """Board size to play on; give it several times for several. Default: 3, 5 and 7."""
+    seconds_per_move: float = 2.0
+    """Wall-clock seconds for a move."""
+    memory: int = 1024
+    """Megabytes of resident memory, of which Python and the rules take about 170."""
+    seed: int = 0
+    """Seed of the games."""
+
+    def run(self) -> int:
+        """Check, and print each finding as it comes."""
+        _check_positive("--seconds-per-move", self.seconds_per_move)
+        _check_positive("--memory", self.memory)
+        from hexlab import arena
+
+        if self.template:
+            print(arena.read_template(), end="")
+            return 0
+        if self.file is None:
+            raise ConfigError("no player: give a Python file, or --template for one to start from")
+        failed = False
+        for finding in arena.check_submission(self.file, self.size or (3, 5, 7), self.seconds_per_move, self.memory, self.seed):
+            failed |= finding.kind == "bad"
+            print(finding, flush=True)
+        print("It would forfeit games: mend what is marked BAD." if failed else "It plays.")
+        return int(failed)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tournament:
+    """Let the players' files of a folder meet, and write a page with the table, the forfeits and every game to step through.
+
+    Each plays in a process of its own; crashes, illegal moves, and too much time or memory forfeit the game, with the reason. That is no
+    sandbox: the files' code may do whatever you may do. Started again after an interruption, it goes on where it was.
+    """
+
+    dials: ClassVar[str] = "lower --memory or --workers"
+
+    players: Path
+    """Folder with one Python file for each player (see `hexlab check-player --template`)."""
+    with_: Annotated[UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="with")] = ()
+    """Reference player that joins, such as 'random', 'perfect', 'rollouts@16' or 'pretrained@16'; give it several times for several."""
+    size: int = 7
+    """Board size."""
+    games: int = 4
+    """Games of each pair, an even number: half as many openings of two moves, each with both colors."""
+    seed: int = 0
+    """Seed of the openings and of the players' generators."""
+    seconds_per_move: float = 2.0
+    """Wall-clock seconds for a move."""
+    memory: int = 1024
+    """Megabytes of resident memory for a player, of which Python and the rules take about 170."""
+    workers: int = 1
+    """Matches to play at once. More than half the cores may cost players time."""
+    out: Path = Path("tournament")
+    """Folder for the games and the page, index.html."""
+
+    def run(self) -> None:
+        """Play, and write the page."""
+        _check_positive("--seconds-per-move", self.seconds_per_move)
+        _check_positive("--memory", self.memory)
+        _check_positive("--workers", self.workers)
+        from hexlab import arena
+        from hexlab.app import standings
+
+        rules = arena.Rules(self.size, self.games, self.seed, self.seconds_per_move, self.memory)
+        references = []
+        for words in self.with_:
+            from hexlab.app.agents import find_agent
+
+            references.append(find_agent(words, 16).player(self.size))
+        standings.show(arena.play_contest(arena.find_submissions(self.players), self.out, rules, references, self.workers), self.out)
+
+
+@dataclasses.dataclass(frozen=True)
+class Topp:
+    """Let snapshots of a run meet, the tournament of progressive policies: does training make the agent stronger?"""
+
+    dials: ClassVar[str] = "lower --simulations or --games"
+
+    run_: Annotated[Positional[Path], tyro.conf.arg(name="run")]
+    """Folder of the run, finished or not."""
+    snapshots: int = 8
+    """Snapshots to take, spread evenly over the run."""
+    simulations: int = 1
+    """Network evaluations a move; 1 plays the raw policy."""
+    games: int = 40
+    """Games of each pair, an even number: half as many openings, each with both colors."""
+    seed: int = 0
+    """Seed of the openings."""
+    out: Path | None = None
+    """Folder for the figure and the numbers, topp.svg and topp.json. Default: the run's."""
+
+    def run(self) -> None:
+        """Play, print the tables and write the figure."""
+        _check_positive("--simulations", self.simulations)
+        from hexlab.lab import topp
+
+        result = topp.play_topp(self.run_, self.snapshots, self.simulations, self.games, self.seed)
+        print(result)
+        for path in topp.write_topp(result, self.out or self.run_):
+            print(path)
+
+
+@dataclasses.dataclass(frozen=True)
 class Web:
     """Serve a page on this machine: play an agent, watch it think, step through its search, watch runs learn."""
 
@@ -418,6 +535,9 @@ COMMANDS: dict[str, type] = {
     "play": Play,
     "gtp": Gtp,
     "match": Match,
+    "check-player": CheckPlayer,
+    "tournament": Tournament,
+    "topp": Topp,
     "web": Web,
     "solve": Solve,
     "bench": Bench,

@@ -315,7 +315,7 @@ def find_submissions(folder: str | os.PathLike) -> list[pathlib.Path]:
 
 def read_template() -> str:
     """Return the file that students start from; it plays."""
-    return (importlib.resources.files("hexlab") / "data" / "player_template.py").read_text(encoding="utf-8")
+    return (importlib.resources.files("hexlab") / "data" / "player_template.txt").read_text(encoding="utf-8")
 
 
 def _goes_on(expected: Board | None, board: Board) -> bool:

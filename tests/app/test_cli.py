@@ -95,6 +95,12 @@ def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
         (["bench", "--repeats", "0"], "repeats=0"),
         (["reproduce", "--scale", "galactic"], "galactic"),
         (["reproduce", "--workers", "0"], "--workers 0"),
+        (["check-player"], "no player: give a Python file, or --template"),
+        (["check-player", "nowhere.py"], "no file 'nowhere.py'"),
+        (["tournament"], "--players"),
+        (["tournament", "--players", "nowhere"], "no folder 'nowhere'"),
+        (["tournament", "--players", ".", "--games", "3"], "3 games per pair"),
+        (["topp", "nowhere"], "nowhere holds no run"),
         (["figures", "--tables", "nowhere"], "nowhere"),
         (["figures", "--check", "--tables", "nowhere"], "no folder 'nowhere'"),
     ],
@@ -303,3 +309,26 @@ def test_exit_code_reaches_the_shell():
     assert done.returncode == 2
     assert done.stdout == ""
     assert_one_line(done.stderr)
+
+
+def test_players_are_checked(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # in the player's process, which starts faster so
+    assert cli.main(["check-player", "--template"]) == 0
+    good, bad = tmp_path / "good.py", tmp_path / "bad.py"
+    good.write_text(capsys.readouterr().out, encoding="utf-8")
+    bad.write_text("def choose_move(board):\n    return 'a1'\n", encoding="utf-8")
+    assert cli.main(["check-player", str(good), "--size", "2", "--seconds-per-move", "20"]) == 0
+    assert capsys.readouterr().out.endswith("It plays.\n")
+    assert cli.main(["check-player", str(bad), "--size", "2"]) == 1
+    assert capsys.readouterr().out.startswith("BAD   bad.py defines choose_move(board), but it is called as choose_move(board, generator,")
+
+
+def test_a_tournament_leaves_a_page(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    (tmp_path / "players").mkdir()
+    (tmp_path / "players" / "ann.py").write_text("def choose_move(board, generator, seconds):\n    return board.legal_moves[0]")
+    words = ["--players", str(tmp_path / "players"), "--size", "3", "--games", "2", "--out", str(tmp_path / "out")]
+    assert cli.main(["tournament", *words, "--seconds-per-move", "20", "--with", "random", "--with", "perfect"]) == 0
+    heard = capsys.readouterr().out
+    assert re.search(r"3 of 3  .*\nagent +Elo .*random is 0", heard, re.DOTALL)
+    assert "ann" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
