@@ -379,7 +379,7 @@ def test_long_curves_are_thinned(tmp_path):
     with (tmp_path / "long" / "metrics.jsonl").open("w") as rows:
         for iteration in range(1, 5001):
             print(json.dumps({"iteration": iteration, "iterations": 5000, "samples": iteration, "policy_loss": 1.0}), file=rows)
-    (run,) = learning.Runs(tmp_path).list()
+    (run,) = learning.Runs(tmp_path).list_runs()
     curves = learning.read_curves(run)
     assert 300 < len(curves["samples"]) <= 400
     assert len(curves["curves"]["policy_loss"]) == len(curves["samples"])
@@ -393,8 +393,8 @@ def test_damaged_runs_are_left_out(tmp_path):
     (tmp_path / "strange" / "config.json").write_text("[]")
     write_run(tmp_path / "starting")
     (tmp_path / "starting" / "metrics.jsonl").write_bytes(b"\xff\xfe{\n")
-    assert [run.name for run in learning.Runs(tmp_path).list()] == ["sound", "starting"]
-    assert learning.Runs(tmp_path / "nowhere").list() == []
+    assert [run.name for run in learning.Runs(tmp_path).list_runs()] == ["sound", "starting"]
+    assert learning.Runs(tmp_path / "nowhere").list_runs() == []
 
 
 def test_sampled_games_are_shown(page):

@@ -54,12 +54,12 @@ class Agents:
         self._evaluators: OrderedDict[tuple[str, int, int | None], Evaluator] = OrderedDict()
         self._lock = threading.Lock()
 
-    def list(self) -> list[Agent]:
+    def list_agents(self) -> list[Agent]:
         """Return all agents, those of the package first."""
         shipped = [Agent(f"{_SHIPPED}{size}", f"Shipped {size}×{size} network", (size,)) for size in _shipped_sizes()]
         runs = [
             Agent(f"{_RUN}{run.name}", f"Run {run.name} ({run.size}×{run.size})", (run.size,), run.snapshots)
-            for run in self.runs.list()
+            for run in self.runs.list_runs()
             if run.snapshots
         ]
         return [
@@ -76,7 +76,7 @@ class Agents:
             Refusal: no such agent.
             ConfigError: a board that it does not play, or a snapshot that it does not have.
         """
-        agent = next((agent for agent in self.list() if agent.key == key), None)
+        agent = next((agent for agent in self.list_agents() if agent.key == key), None)
         if agent is None:
             raise Refusal(404, f"there is no agent {key[:100]!r}: choose one of the list")
         if size not in agent.sizes:

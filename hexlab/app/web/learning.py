@@ -87,14 +87,14 @@ class Runs:
         self._runs: list[Run] = []
         self._tables: dict[str, Path] = {}
 
-    def list(self) -> list[Run]:
+    def list_runs(self) -> list[Run]:
         """Return the runs in the order of their names, as of at most two seconds ago."""
         self._look()
         return self._runs
 
     def find(self, name: str) -> Run:
         """Return a run by its name, or raise `Refusal`."""
-        run = next((run for run in self.list() if run.name == name), None)
+        run = next((run for run in self.list_runs() if run.name == name), None)
         if run is None:
             raise Refusal(404, f"there is no run {name[:100]!r} in {self.folder}")
         return run

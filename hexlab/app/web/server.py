@@ -194,7 +194,7 @@ class _Desk:
         return HTMLResponse(page.replace("{{token}}", self.token), headers={"cache-control": "no-store"})
 
     async def list_agents(self, request: Request) -> Response:
-        agents = await asyncio.to_thread(self.agents.list)
+        agents = await asyncio.to_thread(self.agents.list_agents)
         return JSONResponse({"agents": [agent.to_json() for agent in agents], "most_simulations": MOST_SIMULATIONS})
 
     async def start_game(self, request: Request) -> Response:
@@ -282,7 +282,7 @@ class _Desk:
         return _download(render.to_svg(game.board), "image/svg+xml", "hex.svg")
 
     async def list_runs(self, request: Request) -> Response:
-        runs = await asyncio.to_thread(self.runs.list)
+        runs = await asyncio.to_thread(self.runs.list_runs)
         return JSONResponse({"folder": str(self.runs.folder), "runs": [run.to_json() for run in runs]})
 
     async def follow_runs(self, request: Request) -> Response:
@@ -296,7 +296,7 @@ class _Desk:
         told: list[learning.Run] | None = None
         drawn: tuple[int, ...] | None = None
         while not self.ending.is_set():
-            runs = await asyncio.to_thread(self.runs.list)
+            runs = await asyncio.to_thread(self.runs.list_runs)
             if runs != told:
                 told = runs
                 yield "runs", {"folder": str(self.runs.folder), "runs": [run.to_json() for run in runs]}
