@@ -17,6 +17,7 @@ let hint = null;
 let agents = [];
 let following = null; // what can stop the stream that is being read
 let moving = false; // a move is on its way to the server
+let slow = false; // the stream that is being read has kept us waiting
 let board = null;
 
 export const currentGame = () => game;
@@ -78,11 +79,18 @@ async function play(move) {
 async function follow(path, options = {}) {
   following?.abort();
   const mine = (following = new AbortController());
+  slow = false;
+  const patience = setTimeout(() => {
+    slow = true;
+    show();
+  }, 3000);
   try {
     for await (const [event, data] of stream(path, { ...options, signal: mine.signal })) {
       if (mine.signal.aborted) return false;
       if (event === "game") take(data);
       else {
+        clearTimeout(patience);
+        slow = false;
         [finding, findingStones] = [data, game.stones];
         show();
       }
@@ -94,6 +102,8 @@ async function follow(path, options = {}) {
     show();
     if (game?.pending) setTimeout(refresh, 1000);
     return false;
+  } finally {
+    clearTimeout(patience);
   }
   following = null;
   if (path.endsWith("/analysis")) show();
@@ -165,7 +175,7 @@ function tellStatus() {
     const how = game.resigned ? `, ${capital(game.resigned)} resigns` : "";
     return you ? `${game.winner === you ? "You win" : "You lose"}: ${capital(game.winner)} has won${how}` : `${capital(game.winner)} has won${how}`;
   }
-  if (game.pending) return `${capital(game.turn)} is thinking…`;
+  if (game.pending) return `${capital(game.turn)} is thinking…${slow ? " The first search takes longer." : ""}`;
   if (game.problem) return `The agent cannot move: ${game.problem}`;
   if (hint) return `Hint for ${capital(game.turn)}: ${hint}, ${percent(chanceOf(finding))} to win.`;
   const move = game.moves.at(-1);
