@@ -8,8 +8,9 @@ import json
 import pathlib
 
 folder = pathlib.Path(__file__).parent
-print("| board | seed | true FLOPs | seconds of one core | openings of 1 move won | of 2 moves | blunders at 1 simulation | at 64 | at 512 |")
-print("|---|---|---|---|---|---|---|---|---|")
+heads = "board, seed, true FLOPs, seconds of one core, openings of 1 move won, of 2 moves, blunders at 1 simulation, at 64, at 512"
+print("|", " | ".join(heads.split(", ")), "|")
+print("|" + "---|" * 9)
 with (folder / "seconds.csv").open(encoding="utf-8", newline="") as file:
     runs = list(csv.DictReader(file))
 for run in runs:
