@@ -197,7 +197,7 @@ def test_the_dashboard_shows_runs_games_and_the_tournament(page, runs):
     assert page.inner_text("#replay-about") == "Move 2 of 6, b2. Black to move."
     assert "White, last move" in page.get_attribute("#replay-board [data-cell=b2]", "aria-label")
     page.click("#replay-play")
-    page.wait_for_selector("text=Move 4 of 6", timeout=5000)
+    page.wait_for_selector("text=Move 4 of 6")
     page.wait_for_selector("#ratings >> text=perfect play")
     assert "−300" in page.inner_text("#ratings tbody tr >> nth=2")
     page.click("#frontier .point.playable >> nth=1")
@@ -205,11 +205,13 @@ def test_the_dashboard_shows_runs_games_and_the_tournament(page, runs):
     assert page.input_value("[name=agent]") == "run:class/first"
     assert page.input_value("[name=snapshot]") == "1"
     page.click("#setup-cancel")
+    page.focus("#runs >> text=class/first")
     metrics = runs / "class" / "first" / "metrics.jsonl"
     with metrics.open("a") as rows:
         print(json.dumps({"iteration": 10, "iterations": 10, "samples": 5_000_000, "games": 9, "policy_loss": 0.0625}), file=rows)
-    page.wait_for_selector("#runs >> text=5M", timeout=10_000)
-    page.wait_for_selector("#curves >> text=0.0625", timeout=10_000)
+    page.wait_for_selector("#runs >> text=5M")
+    page.wait_for_selector("#curves >> text=0.0625")
+    assert page.evaluate("document.activeElement.textContent") == "class/first", "the focus stays where it was"
 
 
 def test_everything_is_reached_by_keyboard(page):

@@ -24,6 +24,7 @@ let games = null; // {run, size, snapshots, snapshot, games}
 let board = null;
 let playing = null;
 let tournament = null;
+let known = ""; // the snapshots that can be played, as the tournament's figure shows them
 
 export function openLearn(query) {
   if (!board) {
@@ -71,15 +72,20 @@ function showRuns({ folder, runs: found }) {
     choose((runs.find((run) => run.live) ?? runs[0]).name);
     return;
   }
+  const held = document.activeElement?.dataset.key;
   byId("runs").tBodies[0].replaceChildren(...runs.map(buildRun));
+  if (held) document.querySelector(`#runs [data-key="${CSS.escape(held)}"]`)?.focus();
   const run = runs.find((each) => each.name === chosen);
   if (run && games?.run !== chosen) loadGames();
+  const playable = JSON.stringify(runs.map((each) => [each.key, each.snapshots]));
+  if (tournament && playable !== known) showTournament();
+  known = playable;
 }
 
 function buildRun(run) {
-  const name = html("button", { type: "button", class: "name", onclick: () => choose(run.name), "aria-current": run.name === chosen && "true" }, run.name);
+  const name = html("button", { type: "button", class: "name", "data-key": `name ${run.name}`, onclick: () => choose(run.name), "aria-current": run.name === chosen && "true" }, run.name);
   const first = html("td", {}, run.live ? html("span", { class: "dot", role: "img", "aria-label": "being trained" }) : "", name);
-  const open = html("button", { type: "button", onclick: (event) => (event.stopPropagation(), openSetup({ size: run.size, agent: `run:${run.name}` })), "aria-label": `Play ${run.name}` }, "Play");
+  const open = html("button", { type: "button", onclick: (event) => (event.stopPropagation(), openSetup({ size: run.size, agent: `run:${run.name}` })), "aria-label": `Play ${run.name}`, "data-key": `play ${run.name}` }, "Play");
   if (!run.snapshots.length) open.disabled = true;
   const done = run.iterations ? percent(run.iteration / run.iterations) : "–";
   const cells = [`${run.size}×${run.size}`, run.network, short(run.samples), done].map((text) => html("td", {}, text));
