@@ -25,11 +25,12 @@ from hexlab.arena.players import (
     check_player,
     choose_move,
 )
-from hexlab.arena.ratings import Ratings, bootstrap_ratings, rate, score_interval
+from hexlab.arena.ratings import Belief, Ratings, believe, bootstrap_ratings, rate, score_interval
 from hexlab.arena.submissions import Finding, SubmissionPlayer, check_submission, find_submissions, read_template
-from hexlab.arena.tournaments import Progress, Table, draw_openings, play_ladder, round_robin
+from hexlab.arena.tournaments import Progress, Table, draw_openings, play_ladder, play_to_interval, round_robin
 
 __all__ = [
+    "Belief",
     "Contest",
     "ContestGame",
     "ContestMatch",
@@ -52,6 +53,7 @@ __all__ = [
     "Table",
     "TakenBack",
     "all_openings",
+    "believe",
     "bootstrap_ratings",
     "check_player",
     "check_submission",
@@ -66,6 +68,7 @@ __all__ = [
     "play_matches",
     "play_pairing",
     "play_singly",
+    "play_to_interval",
     "rate",
     "read_contest",
     "read_template",

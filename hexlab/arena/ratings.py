@@ -49,7 +49,7 @@ from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing, Rating
 from hexlab.store import count_pairings
 
-__all__ = ["ELO_PER_NAT", "PRIOR", "Ratings", "bootstrap_ratings", "rate", "score_interval"]
+__all__ = ["ELO_PER_NAT", "PRIOR", "Belief", "Ratings", "believe", "bootstrap_ratings", "rate", "score_interval"]
 
 ELO_PER_NAT = 400 / math.log(10)
 """Elo per natural-log unit of strength."""
@@ -60,6 +60,7 @@ _WINS = np.array([2.0, 1.0, 1.0, 0.0])  # of `first` in an opening, by the four 
 _Z = 1.959963984540054  # two-sided 95 % of the Gaussian
 _NEVER_MET = (math.nan, math.nan, math.nan, 0)
 _FEW = 50  # agents, up to which dense arrays cost less than the care that sparse ones need
+_MANY = 8  # pairs an agent, from which a factor has so little left of its sparsity that trying costs more than it saves
 _STEPS = 200
 _TOLERANCE = 1e-12  # of the Newton decrement, in units of log-likelihood
 
@@ -227,6 +228,46 @@ def rate(
     return Ratings(tuple(rows), anchor, float(prior), ordered, ELO_PER_NAT * math.sqrt(misfit))
 
 
+@dataclasses.dataclass(frozen=True)
+class Belief:
+    """What games say of N agents, together: what decides which games to play next.
+
+    Attributes:
+        agents: N names, sorted.
+        strengths: float64[N], distances from the anchor, nats.
+        covariance: float64[N, N] of those, nats squared, by the information of the games and the prior.
+        misfit: variance of what pairs stray from one number an agent, nats squared.
+        half_widths: float64[N], half the width of the intervals that `rate` gives, Elo.
+    """
+
+    agents: tuple[str, ...]
+    strengths: np.ndarray
+    covariance: np.ndarray
+    misfit: float
+    half_widths: np.ndarray
+
+
+def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None = None, prior: float = PRIOR) -> Belief:
+    """Return what games say of all agents together, by the model and with the arguments of `rate`.
+
+    >>> from hexlab.records import Pairing
+    >>> belief = believe([Pairing(3, "perfect", "random", 0, won_both=30, won_black_only=9, won_white_only=1, lost_both=0)])
+    >>> belief.agents, belief.half_widths.round()
+    (('perfect', 'random'), array([ 0., 85.]))
+    """
+    pool = _gather(games)
+    anchor = _choose_anchor(anchor, pool)
+    theta, posterior = _fit(pool, _precision(prior))
+    zero = _anchor_weights(anchor, pool.agents, theta)
+    within, misfit = _pair_variances(pool, theta, posterior)
+    variances = _sandwich_variances(pool, theta, posterior, zero, within, misfit)
+    _, unbounded = _find_unbounded(pool, theta, anchor)
+    across = posterior @ zero
+    covariance = posterior - across[:, None] - across[None, :] + zero @ across
+    variances = np.where(unbounded, np.maximum(variances, _contrast_variances(posterior, zero)), variances)
+    return Belief(tuple(pool.agents), theta - zero @ theta, covariance, misfit, _Z * ELO_PER_NAT * np.sqrt(variances))
+
+
 def bootstrap_ratings(
     games: Iterable[Pairing] | Iterable[Opening],
     samples: int,
@@ -384,7 +425,7 @@ def _fit(pool: _Pool, precision: float):
         differences = differences.toarray()
     ridge = precision * (np.eye(agents) if few else scipy.sparse.eye_array(agents))
     theta = np.zeros(agents)
-    sparse = not few
+    sparse = not few and len(games) < _MANY * agents
 
     def loss(strengths: np.ndarray) -> float:
         gap = strengths[pool.first] - strengths[pool.second]
@@ -408,7 +449,7 @@ def _fit(pool: _Pool, precision: float):
                 solve = _factor_dense(information.toarray())
         step = solve(gradient)
         if gradient @ step < _TOLERANCE:
-            return theta + step, solve(np.eye(agents))
+            return theta + step, solve(np.eye(agents)) if few else _invert(solve, agents)
         scale = 1.0
         while loss(theta + scale * step) > here - 1e-4 * scale * (gradient @ step) and scale > 1e-6:
             scale /= 2
@@ -426,6 +467,13 @@ def _factor_sparse(information: scipy.sparse.csc_matrix):
 def _factor_dense(information: np.ndarray):
     factor = scipy.linalg.cho_factor(information, lower=True, overwrite_a=True, check_finite=False)
     return functools.partial(scipy.linalg.cho_solve, factor, check_finite=False)
+
+
+def _invert(solve, agents: int) -> np.ndarray:
+    if not isinstance(solve, functools.partial):
+        return solve(np.eye(agents))
+    lower, _ = scipy.linalg.lapack.dpotri(*solve.args[0])  # a third of the work of solving for every unit vector
+    return np.tril(lower) + np.tril(lower, -1).T
 
 
 def _bootstrap(pool, theta, bread, anchor, precision, misfit, samples, seed) -> np.ndarray:

@@ -1,22 +1,26 @@
-"""Who meets whom: everyone meets everyone in a small pool, neighbors on a ladder in a large one."""
+"""Who meets whom: everyone meets everyone in a small pool; in a large one neighbors on a ladder, or those whose games tell most."""
 
 import concurrent.futures
 import dataclasses
 import hashlib
 import itertools
+import math
 import threading
 from collections.abc import Iterator, Sequence
 
-from hexlab.arena.matches import Match, Openings, openings, play_matches, play_until
+import numpy as np
+
+from hexlab.arena.matches import Match, Openings, all_openings, openings, play_matches, play_until
 from hexlab.arena.players import RandomPlayer, SolverPlayer
-from hexlab.arena.ratings import rate
+from hexlab.arena.ratings import believe, rate
+from hexlab.arena.scheduling import choose_opponents
 from hexlab.errors import ConfigError
 from hexlab.protocols import Player
 from hexlab.records import Opening, Pairing
 from hexlab.rules.cells import check_size
 from hexlab.store import Store, count_pairings
 
-__all__ = ["SOLVED_SIZE", "Progress", "Table", "draw_openings", "play_ladder", "round_robin"]
+__all__ = ["SOLVED_SIZE", "Progress", "Table", "draw_openings", "play_ladder", "play_to_interval", "round_robin"]
 
 SOLVED_SIZE = 5
 """Largest board on which perfect play takes part by default: a move takes milliseconds."""
@@ -75,7 +79,7 @@ class Progress:
     """How far a tournament is.
 
     Attributes:
-        stage: "anchors" or "round 1", "round 2", ...
+        stage: "anchors" or "round 1", "round 2", ...; where rounds go on until agents are known, how many are not.
         done: matches that are finished, those of earlier sittings included.
         total: matches of the whole tournament; an estimate until the last round begins.
         played: games played in this sitting.
@@ -188,51 +192,161 @@ def play_ladder(
         ConfigError: two players of one name, no anchor, or a number out of its range.
         StoreError: the store is read-only, or holds other results under these names.
     """
-    if anchors is None:
-        anchors = [RandomPlayer(f"random-{check_size(size)}")]
-        if size <= SOLVED_SIZE:
-            anchors.append(SolverPlayer(size))
+    anchors = _find_anchors(size) if anchors is None else anchors
     if not anchors:
         raise ConfigError("a ladder without anchors may fall apart: give at least one player whom everyone meets")
-    by_name = {player.name: player for player in _check_pool([*agents, *anchors])}
     for name, value, least in (
         ("openings_per_pair", openings_per_pair, 1), ("rounds", rounds, 0), ("neighbors", neighbors, 1), ("threads", threads, 1),
     ):  # fmt: skip
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ConfigError(f"{name}={value!r}: give a whole number from {least} up")
-
-    kept = {(row.first, row.second, row.opening): row for row in store.read(Opening, size=size)}
+        _check_whole(name, value, least)
     names = [agent.name for agent in agents]
-    met: set[tuple[str, str]] = set()
-    pairings: list[Pairing] = []
-    done = played = 0
     pairs = [(agent, anchor.name) for agent in names for anchor in anchors]
     pairs += itertools.combinations([anchor.name for anchor in anchors], 2)
-    later = _expect(len(names), neighbors, rounds)
-    with _Crew(threads, seed, executor) as crew:
+    with _Tournament([*agents, *anchors], size, store, seed, threads, executor) as tournament:
         for stage in range(rounds + 1):
             if stage > 0:
-                pairs = _pair_neighbors([row.agent for row in rate(pairings)], set(names), neighbors, met)
-                later = _expect(len(names), neighbors, rounds - stage)
-            title = f"round {stage}" if stage else "anchors"
-            total = done + len(pairs) + later
-            matches = []
-            for first, second in (sorted(pair) for pair in pairs):
-                met.add((first, second))
-                drawn = draw_openings(size, first, second, openings_per_pair, seed)
-                old = [kept[first, second, name] for name in drawn if (first, second, name) in kept]
-                new = [name for name in drawn if (first, second, name) not in kept]
-                pairings += count_pairings(old)
-                if new:
-                    matches.append(Match(by_name[first], by_name[second], drawn.keep(new)))
-            done = total - later - len(matches)
-            yield Progress(title, done, total, played)
-            for rows in crew.play(matches):
-                store.append(rows)
-                pairings += count_pairings(rows)
-                done += 1
-                played += 2 * len(rows)
-                yield Progress(title, done, total, played)
+                ladder = [row.agent for row in rate(tournament.pairings)]
+                pairs = _pair_neighbors(ladder, set(names), neighbors, set(tournament.openings_played))
+            later = _expect(len(names), neighbors, rounds - stage)
+            yield from tournament.play(pairs, openings_per_pair, f"round {stage}" if stage else "anchors", later)
+
+
+def play_to_interval(
+    agents: Sequence[Player],
+    size: int,
+    store: Store,
+    *,
+    half_width: float,
+    openings_per_match: int = 16,
+    seed: int = 0,
+    threads: int = 1,
+    executor: concurrent.futures.Executor | None = None,
+    anchors: Sequence[Player] | None = None,
+) -> Iterator[Progress]:
+    """Play until every agent's rating is known to a stated interval, with games that tell most.
+
+    At first everyone meets the first anchor. Then each round rates what has been played, and every agent whose 95 % interval is too
+    wide meets the opponent whose games narrow it most (see `hexlab.arena.scheduling`), until there is none. An agent stays as it is
+    when it has played every opening against everyone.
+
+    As with `play_ladder`, a match that the store holds is not played again, and the schedule follows from the arguments and the
+    results alone.
+
+    Args:
+        agents: players with different names; threads share them.
+        size: board size.
+        store: open for writing.
+        half_width: half the width of the interval that `rate` gives an agent, Elo; the anchor of `rate` has 0.
+        openings_per_match: openings of a match; a pair that meets again plays its next ones.
+        seed: any integer.
+        threads: threads that play, each its own matches; with an executor, the number of its workers.
+        executor: as for `play_ladder`.
+        anchors: as for `play_ladder`, the most important one first; by default perfect play up to 5x5, and random play. They are
+            opponents like any other after their first match.
+
+    Yields:
+        Progress, at the start of every round, after every match, and at the end.
+
+    Raises:
+        ConfigError: two players of one name, no anchor, or a number out of its range.
+        StoreError: the store is read-only, or holds other results under these names.
+    """
+    anchors = _find_anchors(size)[::-1] if anchors is None else anchors
+    if not anchors:
+        raise ConfigError("intervals are distances from an anchor: give at least one player whom everyone meets")
+    if not 0 < half_width < math.inf:
+        raise ConfigError(f"half_width={half_width!r}: give a number of Elo above 0, such as 25")
+    for name, value in (("openings_per_match", openings_per_match), ("threads", threads)):
+        _check_whole(name, value, 1)
+    names = {agent.name for agent in agents}
+    pairs = [(player.name, anchors[0].name) for player in (*agents, *anchors[1:])]
+    with _Tournament([*agents, *anchors], size, store, seed, threads, executor) as tournament:
+        unsettled, later = len(agents), 0
+        while pairs:
+            yield from tournament.play(pairs, openings_per_match, _count_unsettled(unsettled), later)
+            belief = believe(tournament.pairings)
+            wide = np.array([i for i, name in enumerate(belief.agents) if name in names and belief.half_widths[i] > half_width], int)
+            chosen = choose_opponents(belief, wide, *tournament.count_games(belief.agents, openings_per_match))
+            pairs = [(belief.agents[first], belief.agents[second]) for first, second in chosen]
+            unsettled = len(wide)
+            later = _expect_matches(belief.half_widths[wide], half_width, tournament.done / len(belief.agents))
+        yield tournament.report(_count_unsettled(unsettled), tournament.done)
+
+
+def _count_unsettled(agents: int) -> str:
+    return f"{agents} agents to be known better"
+
+
+def _find_anchors(size: int) -> list[Player]:
+    anchors: list[Player] = [RandomPlayer(f"random-{check_size(size)}")]
+    return [*anchors, SolverPlayer(size)] if size <= SOLVED_SIZE else anchors
+
+
+def _check_whole(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"{name}={value!r}: give a whole number from {least} up")
+
+
+class _Tournament:
+    """Plays what it is told into a store, except for what the store holds, and keeps the results of all that it was told."""
+
+    def __init__(
+        self,
+        players: Sequence[Player],
+        size: int,
+        store: Store,
+        seed: int,
+        threads: int,
+        executor: concurrent.futures.Executor | None,
+    ) -> None:
+        self.pairings: list[Pairing] = []
+        self.openings_played: dict[tuple[str, str], int] = {}
+        self.done = 0
+        self._games = 0
+        self._players = {player.name: player for player in _check_pool(players)}
+        self._size, self._store, self._seed = size, store, seed
+        self._kept = {(row.first, row.second, row.opening): row for row in store.read(Opening, size=size)}
+        self._crew = _Crew(threads, seed, executor)
+
+    def __enter__(self) -> "_Tournament":
+        self._crew.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._crew.__exit__(*error)
+
+    def play(self, pairs: Sequence[tuple[str, str]], count: int, stage: str, later: int) -> Iterator[Progress]:
+        """Let each pair play its next openings, `count` of them, with `later` matches expected after these."""
+        total = self.done + len(pairs) + later
+        matches = []
+        for first, second in (sorted(pair) for pair in pairs):
+            before = self.openings_played.get((first, second), 0)
+            drawn = draw_openings(self._size, first, second, before + count, self._seed)
+            self.openings_played[first, second] = len(drawn)
+            old = [self._kept[first, second, name] for name in drawn[before:] if (first, second, name) in self._kept]
+            new = [name for name in drawn[before:] if (first, second, name) not in self._kept]
+            self.pairings += count_pairings(old)
+            if new:
+                matches.append(Match(self._players[first], self._players[second], drawn.keep(new)))
+        self.done = total - later - len(matches)
+        yield self.report(stage, total)
+        for rows in self._crew.play(matches):
+            self._store.append(rows)
+            self.pairings += count_pairings(rows)
+            self.done += 1
+            self._games += 2 * len(rows)
+            yield self.report(stage, total)
+
+    def report(self, stage: str, total: int) -> Progress:
+        return Progress(stage, self.done, total, self._games)
+
+    def count_games(self, agents: Sequence[str], count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return [N, N] games played by each pair, and those that its next match of `count` openings has."""
+        place = {agent: i for i, agent in enumerate(agents)}
+        openings = np.zeros((len(agents), len(agents)), np.int32)
+        for (first, second), played in self.openings_played.items():
+            openings[place[first], place[second]] = openings[place[second], place[first]] = played
+        return 2 * openings, 2 * np.clip(len(all_openings(self._size)) - openings, 0, count)
 
 
 class _Crew:
@@ -291,6 +405,11 @@ def _pair_neighbors(order: list[str], agents: set[str], neighbors: int, met: set
         strangers = (other for other in ladder[place + 1 :] if tuple(sorted((agent, other))) not in met)
         pairs += [(agent, other) for other in itertools.islice(strangers, neighbors)]
     return pairs
+
+
+def _expect_matches(half_widths: np.ndarray, wanted: float, each: float) -> int:
+    """Matches until intervals are narrow enough, roughly: they narrow with the root of the matches, `each` of which an agent has played."""
+    return math.floor(each * ((half_widths / wanted) ** 2 - 1).clip(0, 100).sum())
 
 
 def _expect(agents: int, neighbors: int, rounds: int) -> int:

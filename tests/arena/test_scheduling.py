@@ -1,0 +1,261 @@
+"""Games that tell most: a pool is known to a stated interval after a fiftieth of a round robin's games."""
+
+import collections
+import concurrent.futures
+import itertools
+import os
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+
+from hexlab.arena import Match, RandomPlayer, SolverPlayer, believe, draw_openings, play_matches, play_to_interval, rate
+from hexlab.arena.ratings import ELO_PER_NAT, Belief
+from hexlab.arena.scheduling import choose_opponents
+from hexlab.errors import ConfigError
+from hexlab.records import Opening, Pairing
+from hexlab.store import Store
+
+
+class Name:
+    """A player that is never asked for a move."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def choose_moves(self, boards, seeds):
+        raise NotImplementedError
+
+
+class Lots(concurrent.futures.Executor):
+    """Draws games by planted strengths, in Elo; the same match has the same games whenever it is played."""
+
+    def __init__(self, elo):
+        self.elo = elo
+
+    def submit(self, work, matches, seed):
+        future = concurrent.futures.Future()
+        future.set_result([self.play(match) for match in matches])
+        return future
+
+    def play(self, match):
+        first, second = match.first.name, match.second.name
+        drawn = np.random.default_rng(zlib.crc32(" ".join((first, second, *match.openings)).encode())).random((len(match.openings), 2))
+        won = drawn < 1 / (1 + 10 ** ((self.elo[second] - self.elo[first]) / 400))
+        return [Opening(5, first, second, opening, *map(int, pair), 30) for opening, pair in zip(match.openings, won, strict=True)]
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path / "results.sqlite") as opened:
+        yield opened
+
+
+def finish(*arguments, **options):
+    return list(play_to_interval(*arguments, **options))
+
+
+def half_widths(ratings):
+    return {row.agent: (row.high - row.low) / 2 for row in ratings}
+
+
+def test_planted_strengths_come_back_within_a_stated_interval_from_a_fiftieth_of_the_games(store):
+    generator = np.random.default_rng(0)
+    elo = {f"agent-{i:03d}": -float(value) for i, value in enumerate(generator.exponential(250, 150).clip(0, 1000))}
+    anchors = {"perfect-5": 0.0, "random-5": -1000.0}
+    reports = finish(
+        [Name(name) for name in elo], 5, store, half_width=50, executor=Lots(elo | anchors), anchors=[Name(name) for name in anchors]
+    )
+    round_robin_games = len(elo) * (len(elo) - 1) // 2 * 2 * 96
+    assert 50 * reports[-1].played <= round_robin_games
+    assert reports[-1].done == reports[-1].total
+    assert [report.done for report in reports] == sorted(report.done for report in reports)
+    ratings = rate(store.pairings(5))
+    assert max(half_widths(ratings)[name] for name in elo) <= 50
+    assert np.mean([ratings[name].low <= elo[name] <= ratings[name].high for name in elo]) > 0.9
+
+
+@pytest.mark.slow
+def test_distances_come_out_a_little_long(tmp_path):
+    elo = {"perfect-5": 0.0, "random-5": -470.0} | {f"agent-{i:03d}": -4.0 * i for i in range(1, 115)}
+    names = [name for name in elo if name.startswith("agent")]
+    players, anchors = [Name(name) for name in names], [Name("perfect-5"), Name("random-5")]
+    stretch, inside = [], []
+    for seed in range(6):
+        with Store(tmp_path / f"{seed}.sqlite") as store:
+            finish(players, 5, store, half_width=60, executor=Lots(elo), anchors=anchors, seed=seed)
+            ratings = rate(store.pairings(5))
+        stretch.append(np.polyfit([elo[name] for name in names], [ratings[name].elo for name in names], 1)[0])
+        inside += [ratings[name].low <= elo[name] <= ratings[name].high for name in names]
+    assert 1.01 < np.mean(stretch) < 1.05
+    assert 0.92 < np.mean(inside) < 0.96
+
+
+class Dabbler:
+    """Plays perfectly on a planted share of its moves and at random on the others."""
+
+    def __init__(self, skill):
+        self.name, self.skill = f"dabbler-{skill:05.2f}", skill
+        self.perfect, self.random = SolverPlayer(3), RandomPlayer()
+
+    def choose_moves(self, boards, seeds):
+        careful = (seeds >> np.uint64(40)) % np.uint64(10_000) < 100 * self.skill
+        return np.where(careful, self.perfect.choose_moves(boards, seeds), self.random.choose_moves(boards, seeds))
+
+
+@pytest.mark.slow
+def test_on_3x3_ratings_from_a_fiftieth_of_a_round_robin_are_those_of_the_round_robin(store):
+    """A million games, every opening of the board between every two of 120 agents and the anchors, and 1 of 60 of them."""
+    agents = [Dabbler(skill) for skill in np.linspace(0, 95, 120)]
+    pairs = itertools.combinations([*agents, SolverPlayer(3), RandomPlayer("random-3")], 2)
+    matches = [Match(first, second, draw_openings(3, first.name, second.name, 72, seed=0)) for first, second in pairs]
+    rows = [row for start in range(0, len(matches), 64) for match in play_matches(matches[start : start + 64], 0) for row in match]
+    whole = rate(rows)
+
+    (*_, last) = finish(agents, 3, store, half_width=60)
+    assert 50 * last.played <= 2 * len(rows)
+    part = rate(store.pairings(3))
+    assert max(half_widths(part)[agent.name] for agent in agents) <= 60
+    gaps = np.array([part[agent.name].elo - whole[agent.name].elo for agent in agents])
+    widths = np.array([half_widths(part)[agent.name] for agent in agents])
+    assert np.mean(np.abs(gaps) <= widths) > 0.85
+    assert np.sqrt(np.mean(gaps**2)) < 40, "60 / 1.96 is 31; choosing by results costs a little"
+
+
+AGENTS = [Dabbler(skill) for skill in (0, 20, 40, 60, 80)]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_stopped_and_resumed_on_any_number_of_threads_the_rows_are_the_same(tmp_path, threads):
+    options = {"half_width": 120, "openings_per_match": 8, "seed": 4}
+    with Store(tmp_path / "whole.sqlite") as whole, Store(tmp_path / "parts.sqlite") as parts:
+        finish(AGENTS, 3, whole, **options)
+        sittings = 0
+        while True:
+            sitting = play_to_interval(AGENTS, 3, parts, threads=threads, **options)
+            reports = list(itertools.islice(sitting, 12 + 2 * sittings))
+            sitting.close()
+            sittings += 1
+            if len(reports) < 10 + 2 * sittings:
+                break
+        assert sittings > 2
+        assert parts.read(Opening) == whole.read(Opening)
+
+
+def test_pairs_that_meet_again_play_other_openings_until_there_are_none(store):
+    """The 72 openings of 3x3 do not tell to one Elo how strong two agents are, so that each plays all of them with everyone."""
+    last = finish(AGENTS[:2], 3, store, half_width=1, openings_per_match=30)[-1]
+    played = collections.Counter((row.first, row.second) for row in store.read(Opening))
+    assert played.pop(("perfect-3", "random-3")) == 30, "nobody asks how weak random play is"
+    assert list(played.values()) == [72] * 5
+    assert (last.stage, last.done, last.played) == ("2 agents to be known better", last.total, 2 * (5 * 72 + 30))
+
+
+def test_who_is_known_well_enough_plays_no_more(store):
+    first, *_, last = finish(AGENTS, 3, store, half_width=5000, openings_per_match=8)
+    assert (first.stage, last.stage) == ("5 agents to be known better", "0 agents to be known better")
+    assert last.played == 2 * 8 * 6, "everyone has met the first anchor"
+
+
+POOL = ("anchor", "even", "far", "new", "twin")
+
+
+@pytest.fixture
+def belief():
+    """Distances in nats. The twins, even and twin, share all of their uncertainty; far and anchor are known."""
+    covariance = np.diag([0.0, 1.0, 0.01, 4.0, 1.0])
+    covariance[1, 4] = covariance[4, 1] = 1.0
+    return Belief(POOL, np.array([0.0, -0.5, -12.0, -0.5, -0.5]), covariance, 0.0, np.full(5, 100.0))
+
+
+def choose(belief, who, played=None, misfit=0.0):
+    played = np.zeros((5, 5)) if played is None else played
+    chosen = choose_opponents(
+        Belief(belief.agents, belief.strengths, belief.covariance, misfit, belief.half_widths),
+        np.array([POOL.index(who)]),
+        played,
+        np.maximum(20 - played, 0),
+    )
+    return [tuple(POOL[i] for i in pair) for pair in chosen]
+
+
+def test_the_opponent_is_even_and_known_and_shares_no_uncertainty(belief):
+    assert choose(belief, "even") == [("anchor", "even")], "far says little, new is unknown, and its twin says nothing"
+
+
+def test_a_pair_that_has_played_gives_way_to_one_that_has_not_where_pairs_stray(belief):
+    played = np.zeros((5, 5))
+    played[0, 1] = played[1, 0] = 19
+    assert choose(belief, "even", played, misfit=1.0) == [("even", "new")]
+
+
+def test_nobody_is_chosen_where_no_game_is_left(belief):
+    assert choose(belief, "even", np.full((5, 5), 20)) == []
+
+
+def test_two_who_choose_each_other_meet_once():
+    belief = Belief(("a", "b"), np.zeros(2), np.diag([1.0, 1.0]), 0.0, np.full(2, 100.0))
+    assert choose_opponents(belief, np.array([0, 1]), np.zeros((2, 2)), np.full((2, 2), 20)) == [(0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"half_width": 0}, "half_width=0: give a number of Elo above 0"),
+        ({"half_width": float("nan")}, "half_width=nan"),
+        ({"half_width": 50, "openings_per_match": 0}, "openings_per_match=0: give a whole number from 1 up"),
+        ({"half_width": 50, "anchors": []}, "give at least one player whom everyone meets"),
+    ],
+)
+def test_bad_settings_are_refused(store, options, message):
+    with pytest.raises(ConfigError, match=message):
+        finish(AGENTS[:2], 3, store, **options)
+
+
+def test_a_belief_is_what_rate_says():
+    rows = [Pairing(3, "a", "b", 0, 20, 30, 20, 30), Pairing(3, "b", "c", 0, 40, 30, 20, 10), Pairing(3, "a", "c", 0, 50, 20, 20, 10)]
+    belief, ratings = believe(rows, anchor="b"), rate(rows, anchor="b")
+    for i, agent in enumerate(belief.agents):
+        assert ELO_PER_NAT * belief.strengths[i] == pytest.approx(ratings[agent].elo, abs=1e-9)
+        assert belief.half_widths[i] == pytest.approx((ratings[agent].high - ratings[agent].low) / 2, abs=1e-9)
+    assert belief.covariance[1] == pytest.approx(0, abs=1e-12), "distances from b"
+    won_all = [*rows, Pairing(3, "c", "loser", 0, 40, 0, 0, 0)]
+    assert dict(zip(believe(won_all).agents, believe(won_all).half_widths, strict=True)) == pytest.approx(half_widths(rate(won_all)))
+
+
+LARGE = """
+import time
+import numpy as np
+from hexlab.arena import rate
+from hexlab.arena.ratings import ELO_PER_NAT
+from hexlab.records import Pairing
+
+generator = np.random.default_rng(0)
+theta = -generator.exponential(2, 3000)
+pairs = {(0, i) for i in range(1, 3000)}
+while len(pairs) < 50_000:
+    first, second = sorted(generator.integers(0, 3000, 2).tolist())
+    pairs |= {(first, second)} if first < second else set()
+rows = []
+for first, second in sorted(pairs):
+    won = 1 / (1 + np.exp(theta[second] - theta[first]))
+    counts = generator.multinomial(48, [won * won, won * (1 - won), won * (1 - won), (1 - won) * (1 - won)])
+    rows.append(Pairing(5, f"agent-{first:04d}", f"agent-{second:04d}", 0, *counts.tolist()))
+started = time.process_time()
+ratings = rate(rows, anchor="agent-0000")
+seconds = time.process_time() - started
+inside = [row.low <= ELO_PER_NAT * (theta[int(row.agent[6:])] - theta[0]) <= row.high for row in ratings]
+print(seconds, np.mean(inside))
+"""
+
+
+@pytest.mark.slow
+def test_three_thousand_agents_and_fifty_thousand_pairings_are_rated_in_ten_seconds():
+    """Of processor time, on one core, with intervals."""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", LARGE], env=environment, capture_output=True, text=True, check=True)
+    seconds, inside = map(float, done.stdout.split())
+    assert seconds < 10
+    assert inside > 0.93
