@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 
@@ -456,6 +458,25 @@ def test_what_makes_no_sense_is_answered_by_a_sentence(page, path, body, status,
     answer = page.post(path.replace("{game}", page.start()["id"]), body)
     assert answer.status_code == status, answer.text
     assert said in answer.json()["error"]
+
+
+SCRAPS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(["c3", "rollouts", "black"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+KEYS = st.sampled_from(["size", "color", "swap", "agent", "snapshot", "simulations", "start", "move"])
+PATHS = st.sampled_from(["", "/{game}/moves", "/{game}/undo", "/{game}/resign", "/{game}/analysis", "/{game}/steps", "/{game}/truth"])
+
+
+@hypothesis.settings(max_examples=150, deadline=None, derandomize=True)
+@hypothesis.given(path=PATHS, body=st.dictionaries(KEYS, SCRAPS, max_size=4) | SCRAPS)
+def test_whatever_is_sent_the_server_answers_sensibly(page, path, body):
+    game = page.start(size=2, simulations=1, color="both")
+    answer = page.http.post(f"/api/games{path.format(game=game['id'])}", content=json.dumps(body))
+    assert answer.status_code in (200, 201, 400, 404, 409), answer.text
+    if answer.status_code >= 400:
+        assert len(answer.json()["error"]) > 20
 
 
 @pytest.mark.parametrize("body", [b"{", b"[1]", b"null", b"\xff", b'"b2"', b"[" * 50_000])

@@ -206,11 +206,15 @@ def test_the_dashboard_shows_runs_games_and_the_tournament(page, runs):
     assert page.input_value("[name=snapshot]") == "1"
     page.click("#setup-cancel")
     page.focus("#runs >> text=class/first")
-    metrics = runs / "class" / "first" / "metrics.jsonl"
-    with metrics.open("a") as rows:
+    run = runs / "class" / "first"
+    for folder, ending in (("games", "sgf"), ("snapshots", "safetensors")):
+        shutil.copy(run / folder / f"001.{ending}", run / folder / f"002.{ending}")
+    with (run / "metrics.jsonl").open("a") as rows:
         print(json.dumps({"iteration": 10, "iterations": 10, "samples": 5_000_000, "games": 9, "policy_loss": 0.0625}), file=rows)
     page.wait_for_selector("#runs >> text=5M")
     page.wait_for_selector("#curves >> text=0.0625")
+    page.wait_for_selector("#replay-snapshot option[value='2']", state="attached")
+    assert page.input_value("#replay-snapshot") == "1", "the game that is shown stays"
     assert page.evaluate("document.activeElement.textContent") == "class/first", "the focus stays where it was"
 
 

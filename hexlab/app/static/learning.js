@@ -76,7 +76,8 @@ function showRuns({ folder, runs: found }) {
   byId("runs").tBodies[0].replaceChildren(...runs.map(buildRun));
   if (held) document.querySelector(`#runs [data-key="${CSS.escape(held)}"]`)?.focus();
   const run = runs.find((each) => each.name === chosen);
-  if (run && games?.run !== chosen) loadGames();
+  if (run && (games?.run !== chosen || !games.games.length)) loadGames();
+  else if (run && games.kept !== run.snapshots.length) offerSnapshots(run);
   const playable = JSON.stringify(runs.map((each) => [each.key, each.snapshots]));
   if (tournament && playable !== known) showTournament();
   known = playable;
@@ -118,14 +119,21 @@ async function loadGames(snapshot) {
   try {
     const found = await get(`api/runs/games?run=${encodeURIComponent(run.name)}${asked}`);
     if (run.name !== chosen) return;
-    games = { ...found, run: run.name, size: run.size };
+    games = { ...found, run: run.name, size: run.size, kept: run.snapshots.length };
   } catch (problem) {
-    games = { run: run.name, size: run.size, snapshots: [], snapshot: null, games: [] };
+    games = { run: run.name, size: run.size, snapshots: [], snapshot: null, games: [], kept: run.snapshots.length };
     say(problem.message);
   }
   setChoices(byId("replay-snapshot"), games.snapshots.map((number) => [number, String(number)]), games.snapshot);
   setChoices(byId("replay-game"), games.games.map((game, index) => [index, `${index + 1}: ${game.moves.length} moves`]), 0);
   showGame(true);
+}
+
+// A run has kept another snapshot: it joins the menu, and the game that is shown stays.
+async function offerSnapshots(run) {
+  games.kept = run.snapshots.length;
+  const found = await get(`api/runs/games?run=${encodeURIComponent(run.name)}`).catch(() => null);
+  if (found && games.run === run.name) setChoices(byId("replay-snapshot"), found.snapshots.map((number) => [number, String(number)]), games.snapshot);
 }
 
 const replayed = () => games?.games[Number(byId("replay-game").value)];
