@@ -6,8 +6,8 @@ may append what it likes; a row with an old key and new contents is refused, so 
 matches that were still being played. Many processes may read; only one writes.
 
 The file is in SQLite's WAL mode (https://sqlite.org/wal.html): two more files, ``-wal`` and ``-shm``, lie beside it
-while it is open, and a ``.writer`` file holds the lock of the one writer. WAL needs a local disk: it does not work on
-network file systems.
+while it is open, and a ``.writer`` file holds the lock of the one writer. WAL does not work on network file systems: for
+a file there say so, and only one computer may open it.
 """
 
 import contextlib
@@ -52,6 +52,7 @@ class Store:
     Args:
         path: the file; it is created, with its folder, unless `read_only`.
         read_only: open for reading alone, beside whoever writes.
+        network: the file lies on a disk that computers share; it keeps a rollback journal in place of WAL.
 
     Raises:
         StoreError: another process writes to the store, or the file is missing, foreign, damaged or of another version.
@@ -68,10 +69,11 @@ class Store:
     >>> folder.cleanup()
     """
 
-    def __init__(self, path: str | os.PathLike, *, read_only: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike, *, read_only: bool = False, network: bool = False) -> None:
         """Open or create the store."""
         self.path = pathlib.Path(path)
         self.read_only = read_only
+        self.network = network
         self._lock: Lock | None = None
         self._connection: sqlite3.Connection | None = None
         if self.path.is_dir():
@@ -102,7 +104,7 @@ class Store:
 
     def __repr__(self) -> str:
         """Return how to open it again."""
-        return f"Store({str(self.path)!r}, read_only={self.read_only})"
+        return f"Store({str(self.path)!r}, read_only={self.read_only}, network={self.network})"
 
     def close(self) -> None:
         """Close the file and let another process write; closing twice does nothing."""
@@ -218,7 +220,7 @@ class Store:
                 "use the hexlab that wrote it, or start a new store"
             )
         if not self.read_only:
-            self._open.execute("PRAGMA journal_mode = WAL")
+            self._open.execute(f"PRAGMA journal_mode = {'DELETE' if self.network else 'WAL'}")
             self._open.execute("PRAGMA synchronous = NORMAL")
 
     def _create(self) -> None:

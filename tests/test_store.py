@@ -156,6 +156,17 @@ def test_only_one_writes_and_all_may_read(path):
         assert writer.append([games()]) == 0
 
 
+def test_on_a_network_disk_no_wal_is_kept(path):
+    """WAL's shared memory works within one computer only; a store that was local becomes one of the network and back."""
+    for network in (False, True, False):
+        with Store(path, network=network) as store:
+            store.append([games()])
+            names = {file.name.removeprefix(path.name) for file in path.parent.iterdir()}
+            assert names == ({"", ".writer"} if network else {"", ".writer", "-wal", "-shm"})
+            with Store(path, read_only=True) as reader:
+                assert reader.read(Opening) == [games()]
+
+
 def test_a_closed_store_says_so(path):
     store = Store(path)
     store.close()

@@ -134,7 +134,7 @@ def _reproduce(
 
 def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: str | None, manifest: dict) -> Iterator[Progress]:
     failed: tuple[str, ...] = ()
-    with Store(folder / "results.sqlite") as store, _open_pool(folder, workers, cluster) as pool:
+    with Store(folder / "results.sqlite", network=cluster is not None) as store, _open_pool(folder, workers, cluster) as pool:
         for step in _timed("train", train_cells(grid.cells, folder / "cells", pool), folder, manifest):
             failed = step.failed
             yield step
