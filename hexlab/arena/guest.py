@@ -107,16 +107,16 @@ def _ask(choose: Callable, path: str, request: dict[str, Any]) -> dict[str, Any]
     board = Board.from_text(request["start"], Color(request["turn"]), request["moves"])
     handed = board.copy()
     with _blaming(path):
-        move = choose(handed, random.Random(request["seed"]), request["seconds"])
+        move = _read_move(choose(handed, random.Random(request["seed"]), request["seconds"]))
     with contextlib.suppress(Exception):
         sys.stdout.flush()
-    return {"move": _read_move(move), "touched": handed != board}
+    return {"move": move, "touched": handed != board}
 
 
 def _read_move(move: Any) -> str | int:
-    if isinstance(move, str):
+    if isinstance(move, str) and len(move) < 20:
         return str(move)
-    if isinstance(move, (int, np.integer)) and not isinstance(move, bool):
+    if isinstance(move, (int, np.integer)) and not isinstance(move, bool) and -(10**9) < int(move) < 10**9:
         return int(move)
     hint = ""
     if move is None:
@@ -131,11 +131,13 @@ def _blaming(path: str) -> Iterator[None]:
     """Turn whatever a student's code raises into a `Fault` with the lines of the file that led there."""
     try:
         yield
+    except Fault:
+        raise
     except SyntaxError as error:
         if error.filename != path:
             raise Fault(_tell_exception(error, path)) from None
-        text = (error.text or "").rstrip()
-        raise Fault(f"is not Python: {error.msg} in line {error.lineno}" + (f"\n    {text.strip()}" if text else "")) from None
+        text = _shorten((error.text or "").strip(), 200)
+        raise Fault(f"is not Python: {error.msg} in line {error.lineno}" + (f"\n    {text}" if text else "")) from None
     except SystemExit:
         raise Fault("left by exit(): return a move instead") from None
     except EOFError as error:
@@ -151,7 +153,7 @@ def _tell_exception(error: BaseException, path: str) -> str:
     if len(frames) > 8:
         frames = [*frames[:4], *frames[-4:]]  # deep recursion
     for frame in frames:
-        lines.append(f"  {os.path.basename(path)}, line {frame.lineno}, in {frame.name}\n    {frame.line}")
+        lines.append(f"  {os.path.basename(path)}, line {frame.lineno}, in {frame.name}\n    {_shorten(frame.line or '', 200)}")
     return "\n".join(lines)
 
 

@@ -129,7 +129,7 @@ class SubmissionPlayer:
             self._start()
         assert self._process is not None
         self._remarked = self._process.remarked
-        return self._demand({"path": str(self.path)}, _LOAD_SECONDS, "to load")["found"]
+        return self._demand({"path": str(self.path)}, _LOAD_SECONDS, "to load", {"found"})["found"]
 
     def ask(self, board: Board, seed: int = 0) -> int:
         """Ask for a move.
@@ -152,7 +152,7 @@ class SubmissionPlayer:
             start.pop()
         request = {"start": render.to_line(start.stones.ravel()), "turn": int(start.turn), "moves": board.moves, "seed": seed}
         asked = time.monotonic()
-        answer = self._demand(request | {"seconds": self.seconds}, self.seconds, "for a move")
+        answer = self._demand(request | {"seconds": self.seconds}, self.seconds, "for a move", {"move", "touched"})
         self.slowest = max(self.slowest, time.monotonic() - asked)
         self.touched |= answer["touched"]
         after = board.copy()
@@ -189,7 +189,7 @@ class SubmissionPlayer:
             self.close()
             raise HexlabError(f"a process for players cannot be started here: {said or 'it does not answer'}")
 
-    def _demand(self, request: dict[str, Any], seconds: float, purpose: str) -> dict[str, Any]:
+    def _demand(self, request: dict[str, Any], seconds: float, purpose: str, keys: set[str]) -> dict[str, Any]:
         process = self._process
         assert process is not None
         process.write(json.dumps(request))
@@ -202,10 +202,15 @@ class SubmissionPlayer:
             last = "".join(f"\n  {remark[:200]}" for remark in process.remarks[-_SHOWN_REMARKS:])
             self._end(f"crashed: its process ended (exit code {process.returncode}){last}")
         self._look()
-        answer = json.loads(line)
-        if "fault" in answer:
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            answer = None
+        if isinstance(answer, dict) and answer.keys() == {"fault"}:
             self._expected = None
-            raise Forfeited(answer["fault"])
+            raise Forfeited(_clean(answer["fault"]))
+        if not isinstance(answer, dict) or answer.keys() != keys:
+            self._end("disturbed the talk between its process and the tournament")
         return answer
 
     def _watch(self) -> None:
@@ -227,7 +232,7 @@ class SubmissionPlayer:
     def _end(self, reason: str) -> NoReturn:
         """Forfeit with a process that can answer no more."""
         self.close()
-        raise Forfeited(reason)
+        raise Forfeited(_clean(reason))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -310,12 +315,20 @@ def find_submissions(folder: str | os.PathLike) -> list[pathlib.Path]:
     found = sorted(path for path in folder.glob("*.py") if path.name[0] not in "._")
     if not found:
         raise ConfigError(f"no players in {str(folder)!r}: put one Python file there for each (`hexlab check-player --template`)")
+    for path in found:
+        if not path.name.isprintable():
+            raise ConfigError(f"the file {path.name!r} has a name that cannot be printed: rename it, as a player is named after it")
     return found
 
 
 def read_template() -> str:
     """Return the file that students start from; it plays."""
     return (importlib.resources.files("hexlab") / "data" / "player_template.txt").read_text(encoding="utf-8")
+
+
+def _clean(text: Any) -> str:
+    """Return a text that any file and any terminal can take: what cannot be printed gives way to question marks."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in str(text))
 
 
 def _goes_on(expected: Board | None, board: Board) -> bool:

@@ -92,6 +92,10 @@ FAULTS = {
     "def choose_move(board, generator, seconds): return (1, 2)": r"answered \(1, 2\), which is no move: .*row \* board.size \+ column",
     "def choose_move(board, generator, seconds): return 2.0": "answered 2.0, which is no move",
     "def choose_move(board, generator, seconds): return True": "answered True, which is no move",
+    "def choose_move(board, generator, seconds): return 'c' * 10**6": r"answered 'c+\.\.\., which is no move",
+    "def choose_move(board, generator, seconds): return 10**9": "answered 1000000000, which is no move",
+    "def choose_move(board, generator, seconds): return 10**9999": "raised ValueError: Exceeds the limit",
+    "class Odd:\n    def __repr__(self): 1 / 0\ndef choose_move(*all): return Odd()": "raised ZeroDivisionError: .*\n.* in __repr__",
     "def choose_move(board, generator, seconds): exit()": r"left by exit\(\)",
     "def pick(moves):\n    return moves[99]\ndef choose_move(board, generator, seconds):\n    return pick([])": (
         r"raised IndexError: list index out of range\n"
@@ -142,6 +146,8 @@ BAD = {
     "def choose_move(*all):\n    while True: pass": "took longer than the 0.5 s it has for a move",
     "def choose_move(*all):\n    while True: print('hello' * 1000)": "printed more than 1,000,000 characters in one game",
     "def choose_move(*all):\n    kept = []\n    while True: kept.append(b'x' * 10**7)": "took [0-9]{3} MB of memory, of the 400 MB it has",
+    "import os\ndef choose_move(*all):\n    os.write(4, b'{}\\n')": "disturbed the talk between its process and the tournament",
+    "def choose_move(*all): raise ValueError('\\ud800 \\x1b[2J')": r"raised ValueError: \? \?\[2J\n",
     "def choose_move(board, *rest):\n    board.push('a1')\n    return 'b2'": r"played 'b2': .*Black has a stone there.*\n\(it had changed",
 }
 
