@@ -1,0 +1,108 @@
+"""What the lessons in `notebooks/` share: checks of a student's answers, pictures side by side, and a short way through for tests.
+
+A check knows an answer only by the call of the package that works it out, so that no solution stands in a notebook.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import TypeVar
+
+from hexlab.rules.board import Board
+from hexlab.rules.render import to_svg
+
+__all__ = ["SHORT", "Pictures", "check_number", "check_words", "pick"]
+
+SHORT = "HEXLAB_SHORT_LESSONS"
+"""Environment variable that, set to anything, takes the short way through every lesson."""
+_UNANSWERED = "No answer yet: write yours in place of None and run this cell again."
+_Setting = TypeVar("_Setting")
+
+
+def pick(usual: _Setting, short: _Setting) -> _Setting:
+    """Return a lesson's setting: the usual one, or the short one where `SHORT` is set."""
+    return short if os.environ.get(SHORT) else usual
+
+
+def check_number(answer: object, expected: float, within: float = 0.0, hint: str = "") -> None:
+    """Say whether an answer is the expected number.
+
+    Args:
+        answer: what the student wrote; None before that.
+        expected: the number.
+        within: how far off still counts as right.
+        hint: what to think of, said with a wrong answer.
+
+    >>> check_number(3, expected=4, hint="Count the corners.")
+    Not yet: 3 is too small. Count the corners.
+    >>> check_number(3.9, expected=4, within=0.2)
+    Right, it is 4.
+    """
+    if answer is None:
+        print(_UNANSWERED)
+    elif isinstance(answer, bool) or not isinstance(answer, (int, float)):
+        print(f"{answer!r} is not a number: write one without quotes, such as 3 or 0.25.")
+    elif abs(answer - expected) <= within:
+        print(f"Right, it is {expected:.4g}.")
+    else:
+        print(f"Not yet: {answer:g} is too {'small' if answer < expected else 'large'}. {hint}".rstrip())
+
+
+def check_words(answer: object, expected: str | Iterable[str], hint: str = "") -> None:
+    """Say whether an answer names the expected words, such as cells, in any order.
+
+    Args:
+        answer: what the student wrote, one text; None before that.
+        expected: the words.
+        hint: what to think of, said with a wrong answer.
+
+    >>> check_words("b2 a1", expected=("b2", "c3"))
+    Not yet: 1 of your 2 is right, 1 is missing.
+    >>> check_words("C3, b2", expected="b2 c3")
+    Right: b2 c3.
+    """
+    words = expected.split() if isinstance(expected, str) else list(expected)
+    if answer is None:
+        print(_UNANSWERED)
+        return
+    if not isinstance(answer, str):
+        print(f"{answer!r} is not a text: write the names in quotes, such as 'b2 c3'.")
+        return
+    given, wanted = set(answer.lower().replace(",", " ").split()), {word.lower() for word in words}
+    if given == wanted:
+        print(f"Right: {' '.join(words)}.")
+    else:
+        right, missing = len(given & wanted), len(wanted - given)
+        print(f"Not yet: {right} of your {len(given)} {_be(right)} right, {missing} {_be(missing)} missing. {hint}".rstrip())
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+class Pictures:
+    """Boards side by side, each under its title; a notebook shows them by itself.
+
+    >>> row = Pictures()
+    >>> row.add("before", Board(size=3))
+    >>> row.add("policy", Board(size=3), heat=[0, 0, 0.25, 0, 0.5, 0, 0.25, 0, 0])
+    >>> row
+    <Pictures: before, policy>
+    """
+
+    def __init__(self, **boards: Board):
+        """Start a row, of the boards that are given by their titles."""
+        self._parts: list[tuple[str, str]] = []
+        for title, board in boards.items():
+            self.add(title, board)
+
+    def add(self, title: str, board: Board, **marks) -> None:
+        """Add a board, with the marks that `hexlab.rules.render.to_svg` draws."""
+        self._parts.append((title, to_svg(board, **marks)))
+
+    def __repr__(self) -> str:
+        """Name the pictures."""
+        return f"<Pictures: {', '.join(title for title, _ in self._parts)}>"
+
+    def _repr_html_(self) -> str:
+        style = "display:inline-block;text-align:center;margin:0 1em 1em 0"
+        return "".join(f'<figure style="{style}"><figcaption>{title}</figcaption>{svg}</figure>' for title, svg in self._parts)

@@ -1,0 +1,53 @@
+"""The helpers of the lessons: what a student reads after an answer, and what a notebook shows."""
+
+import pytest
+
+from hexlab import Board
+from hexlab.app import lessons
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "No answer yet: write yours in place of None and run this cell again."),
+        ("ten", "'ten' is not a number: write one without quotes, such as 3 or 0.25."),
+        (True, "True is not a number: write one without quotes, such as 3 or 0.25."),
+        (9.4, "Not yet: 9.4 is too small. Look again."),
+        (11, "Not yet: 11 is too large. Look again."),
+        (10.5, "Right, it is 10."),
+    ],
+)
+def test_numbers(answer, said, capsys):
+    lessons.check_number(answer, expected=10, within=0.5, hint="Look again.")
+    assert capsys.readouterr().out == said + "\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "No answer yet: write yours in place of None and run this cell again."),
+        (4, "4 is not a text: write the names in quotes, such as 'b2 c3'."),
+        ("", "Not yet: 0 of your 0 are right, 2 are missing. Look again."),
+        ("a1 b2 c1", "Not yet: 1 of your 3 is right, 1 is missing. Look again."),
+        ("a1 b2 c3", "Not yet: 2 of your 3 are right, 0 are missing. Look again."),
+        (" C3,B2 ", "Right: b2 c3."),
+    ],
+)
+def test_words(answer, said, capsys):
+    lessons.check_words(answer, expected=("b2", "c3"), hint="Look again.")
+    assert capsys.readouterr().out == said + "\n"
+
+
+def test_short_lessons_are_asked_for_by_the_environment(monkeypatch):
+    monkeypatch.delenv(lessons.SHORT, raising=False)
+    assert lessons.pick(100, short=5) == 100
+    monkeypatch.setenv(lessons.SHORT, "1")
+    assert lessons.pick(100, short=5) == 5
+
+
+def test_pictures_stand_in_a_row_with_their_titles():
+    row = lessons.Pictures(start=Board(size=2))
+    row.add("a1 is hot", Board(size=2), heat=[1, 0, 0, 0])
+    page = row._repr_html_()
+    assert page.count("<svg") == 2
+    assert page.index("<figcaption>start") < page.index("<figcaption>a1 is hot") < page.rindex("<svg")
