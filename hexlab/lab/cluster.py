@@ -72,7 +72,9 @@ class ClusterExecutor(concurrent.futures.Executor):
         try:
             socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
         except OSError as error:
-            raise ClusterError(f"no scheduler answers at {address} ({error}): start one with `dask scheduler`") from None
+            raise ClusterError(
+                f"no scheduler answers at {address} ({error}): start one with `dask scheduler --host {host} --port {port}`"
+            ) from None
         self._file = pathlib.Path(folder).resolve() / "cluster.token"
         token = uuid.uuid4().hex
         write_whole(self._file, token)
@@ -100,7 +102,7 @@ class ClusterExecutor(concurrent.futures.Executor):
         """Say what keeps the work from going on, or nothing."""
         if self._client.status != "running":
             return f"the scheduler at {self.address} is gone: waiting until it is started again"
-        return "" if self.workers else f"no workers: start some with `dask worker {self.address} --nthreads 1`"
+        return "" if self.workers else f"no workers: start some with `dask worker {self.address} --nthreads 1 --host HOST`"
 
     def submit(self, work: Callable, /, *arguments: Any, **keywords: Any) -> concurrent.futures.Future:
         """Run ``work(*arguments, **keywords)`` on a worker; all three travel as pickles."""

@@ -14,7 +14,7 @@ class Processes:
         self.folder, self.started, self.readers, self.address = folder, [], [], None
 
     def start(self, *words, until, **environment):
-        command = [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--no-dashboard"]
+        command = [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"]
         environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)} | environment  # for workers to import `pass_gate`
         child = subprocess.Popen(command, cwd=self.folder, env=environment, stderr=subprocess.PIPE, text=True)
         self.started.append(child)

@@ -111,7 +111,7 @@ def test_an_address_may_be_of_either_kind():
 def test_a_scheduler_that_is_not_there_is_told_at_once(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(ClusterError, match=rf"no scheduler answers at tcp://127\.0\.0\.1:{port} .*: start one with `dask scheduler`"):
+    with pytest.raises(ClusterError, match=rf"no scheduler answers at tcp://127\.0\.0\.1:{port} .*: start one with `dask sch"):
         ClusterExecutor(f"tcp://127.0.0.1:{port}", tmp_path)
 
 
@@ -150,7 +150,7 @@ def test_work_that_kills_its_workers_and_a_scheduler_that_stays_away_are_told(tm
                 future.result()
             while executor.workers:
                 time.sleep(0.01)
-            assert executor.remark() == f"no workers: start some with `dask worker {processes.address} --nthreads 1`"
+            assert executor.remark() == f"no workers: start some with `dask worker {processes.address} --nthreads 1 --host HOST`"
             future = executor.submit(pass_gate, gate.port)
             scheduler.kill()
             with pytest.raises(ClusterError, match="was gone for 1 s: start it and its workers, and repeat the command"):
