@@ -105,7 +105,8 @@ def resident_bytes(pid: int) -> int | None:
 def _list_family(pid: int) -> list[tuple[int, int, int]]:
     """Return (process, its parent, its kilobytes in main memory) of a process and its descendants where there is no /proc."""
     try:
-        told = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, encoding="ascii", check=True).stdout
+        columns = [word for name in ("pid", "ppid", "rss") for word in ("-o", f"{name}=")]
+        told = subprocess.run(["ps", "-A", *columns], capture_output=True, encoding="ascii", check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return []
     rows = [(int(own), int(parent), int(kilobytes)) for own, parent, kilobytes in map(str.split, told.splitlines())]

@@ -1,6 +1,7 @@
-"""Locks end with their process and name their holder; files are whole or absent."""
+"""Locks end with their process and name their holder; files are whole or absent; processes know whom they have started."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -124,3 +125,23 @@ def test_a_line_without_an_end_comes_in_pieces():
     os.close(source)
     assert "".join(lines) == "x" * 50 + "y"
     assert max(map(len, lines)) <= 40
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell who started whom")
+def test_a_family_and_its_memory_are_found():
+    sleep = "import time; held = b'x' * 50_000_000; print('here', flush=True); time.sleep(600)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleep!r}], start_new_session=True)"
+    with subprocess.Popen([sys.executable, "-S", "-c", code], stdout=subprocess.PIPE) as parent:
+        try:
+            assert parent.stdout.readline() == b"here\n"
+            (child,) = system.list_descendants(parent.pid)
+            assert system.resident_bytes(child) > 50_000_000
+            assert system.resident_bytes(parent.pid) > system.resident_bytes(child)
+            if shutil.which("ps"):  # how systems without /proc are asked
+                rows = system._list_family(parent.pid)
+                assert [row[:2] for row in rows] == [(parent.pid, os.getpid()), (child, parent.pid)]
+                assert rows[1][2] > 50_000
+        finally:
+            os.kill(child, 9)
+    assert system.list_descendants(parent.pid) == []
+    assert system.resident_bytes(parent.pid) is None

@@ -33,7 +33,7 @@ def show(sittings: Iterator[Contest], folder: pathlib.Path) -> None:
     contest = next(sittings)
     for entry in contest.entries:
         if entry.absent:
-            print(f"{entry.name} is absent: it {entry.absent.partition(chr(10))[0]}", flush=True)
+            print(f"{entry.name} is absent: it {entry.absent.splitlines()[0]}", flush=True)
     if contest.matches:
         print(f"{len(contest.matches)} of {contest.total} matches were played before", flush=True)
     known = set(contest.matches)
