@@ -19,7 +19,7 @@ from hexlab.system import write_whole
 __all__ = ["show", "write_page"]
 
 _SCRIPTS = ("dom.js", "board.js", "standings.js")  # in the order of their imports
-_BEYOND = 300.0  # Elo that are drawn beyond the strongest and the weakest player; intervals may be cut off there
+_BEYOND = 300.0  # Elo: how far an interval widens the scale beyond its player, at most; wider ones are cut off at the ends
 _PAGE_SECONDS = 10.0  # between pages while a tournament goes on
 
 
@@ -71,7 +71,7 @@ def _page(contest: Contest) -> str:
     order += [entry.name for entry in contest.entries if entry.name not in order]
     absent = sum(bool(entry.absent) for entry in contest.entries)
     state = f"{len(contest.matches)} of {contest.total} matches" if len(contest.matches) < contest.total else f"{contest.total} matches"
-    summary = f"{len(contest.entries)} players{f', {absent} of them absent' * bool(absent)}, {state}, {len(contest.games)} games."
+    summary = f"{len(contest.entries)} players{f', {absent} of them absent' * bool(absent)}, {state}, {len(contest.games):,} games."
     sections = [("standings", "Standings", _standings(contest, ratings, order))]
     if contest.matches:
         sections += [("cross", "Who beat whom", _cross_table(contest, order)), ("games", "Games", _read("standings.html"))]
@@ -95,8 +95,8 @@ def _page(contest: Contest) -> str:
 def _standings(contest: Contest, ratings: Ratings | None, order: Sequence[str]) -> str:
     rows = {row.agent: row for row in ratings or ()}
     notes = ratings.notes if ratings else {}
-    elos = [row.elo for row in rows.values()] or [0.0]
-    low, high = min(elos) - _BEYOND, max(elos) + _BEYOND
+    low = min((max(row.low, row.elo - _BEYOND) for row in rows.values()), default=0.0)
+    high = max((min(row.high, row.elo + _BEYOND) for row in rows.values()), default=0.0)
     forfeits = contest.count_forfeits()
     absent = {entry.name for entry in contest.entries if entry.absent}
     lines = []
@@ -130,7 +130,7 @@ def _standings(contest: Contest, ratings: Ratings | None, order: Sequence[str]) 
 
 def _draw_interval(row: Rating, low: float, high: float) -> str:
     def place(elo: float) -> float:
-        return 4 + 112 * (min(max(elo, low), high) - low) / (high - low)
+        return 4 + 112 * (min(max(elo, low), high) - low) / ((high - low) or 1)
 
     return (
         '<svg viewBox="0 0 120 14" width="120" height="14" aria-hidden="true">'
@@ -231,7 +231,12 @@ def _read(name: str) -> str:
 
 
 def _signed(elo: float) -> str:
-    return f"{elo:+.0f}".replace("-", "−").replace("+0", "0") if round(elo) == 0 else f"{elo:+.0f}".replace("-", "−")
+    """Return a whole number with its sign.
+
+    >>> _signed(12.3), _signed(-0.4), _signed(-12.3)
+    ('+12', '0', '−12')
+    """
+    return f"{round(elo):+d}".replace("-", "−") if round(elo) else "0"
 
 
 def _text(value: object) -> str:
