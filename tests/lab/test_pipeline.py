@@ -102,33 +102,66 @@ def start_workers(processes, count):
     return [processes.start_worker() for _ in range(count)]
 
 
+LONG_CELL = Config(
+    size=3, width=16, depth=2, seed=0, snapshots=4, samples=20_000, simulations=8, groups=1, boards=64, slice_moves=4, batch=64,
+    buffer=9_000,
+)
+
+
+def assert_undisturbed(run, tmp_path):
+    list(train(LONG_CELL, tmp_path / "whole", threads=1))
+    for name in ("metrics.jsonl", "snapshots.jsonl", "snapshots/004.safetensors"):
+        assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_training_run_whose_worker_is_killed_goes_on_elsewhere_from_its_checkpoint(tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="needs the extra cluster")
     monkeypatch.setattr(runner, "_POLL_SECONDS", 0.02)
-    settings = {"samples": 20_000, "simulations": 8, "groups": 1, "boards": 64, "slice_moves": 4, "batch": 64, "buffer": 9_000}
-    cell = Config(size=3, width=16, depth=2, seed=0, snapshots=4, **settings)
-    run = tmp_path / "cells" / run_key(cell)
+    run = tmp_path / "cells" / run_key(LONG_CELL)
     killed, kept = None, b""
     with Processes(tmp_path) as processes:
         processes.start_scheduler()
         workers = {worker.pid: worker for worker in start_workers(processes, 2)}
         with ClusterExecutor(processes.address, tmp_path) as pool:
-            for _ in runner.train_cells([cell], run.parent, pool, checkpoint_seconds=0):
+            for _ in runner.train_cells([LONG_CELL], run.parent, pool, checkpoint_seconds=0):
                 if killed is None and runner.count_iterations(run) > 20:
                     killed = read_sign(runner.claim_path(run)).process
                     workers[killed].kill()
                     workers[killed].wait()
                     kept = (run / "timings.jsonl").read_bytes()
     assert killed is not None, "the run ended before its worker was killed"
-    assert runner.is_finished(cell, run.parent)
+    assert runner.is_finished(LONG_CELL, run.parent)
     done = kept.splitlines()[:-1]  # the checkpoint of the last iteration may not have been written
     assert len(done) > 10
     assert (run / "timings.jsonl").read_bytes().splitlines()[: len(done)] == done, "nothing before the checkpoint was done again"
-    list(train(cell, tmp_path / "whole", threads=1))
-    for name in ("metrics.jsonl", "snapshots.jsonl", "snapshots/004.safetensors"):
-        assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    assert_undisturbed(run, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
+def test_a_worker_that_is_believed_dead_and_wakes_lets_go_of_its_run(tmp_path, monkeypatch):
+    """While it sleeps the next worker waits for the folder, which the system keeps locked for it."""
+    pytest.importorskip("distributed", reason="needs the extra cluster")
+    monkeypatch.setattr(runner, "_POLL_SECONDS", 0.02)
+    run = tmp_path / "cells" / run_key(LONG_CELL)
+    asleep = woken = None
+    with Processes(tmp_path) as processes:
+        processes.start_scheduler(DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="5s")
+        start_workers(processes, 2)
+        with ClusterExecutor(processes.address, tmp_path) as pool:
+            for _ in runner.train_cells([LONG_CELL], run.parent, pool, checkpoint_seconds=0):
+                sign = read_sign(runner.claim_path(run))
+                if asleep is None and runner.count_iterations(run) > 20:
+                    asleep = sign.process
+                    os.kill(asleep, signal.SIGSTOP)
+                if asleep and not woken and sign and sign.process != asleep and f"process {asleep}" in sign.facts.get("waiting", ""):
+                    os.kill(asleep, signal.SIGCONT)
+                    woken = True
+    assert woken, "the run ended before its worker was put to sleep"
+    assert runner.is_finished(LONG_CELL, run.parent)
+    assert_undisturbed(run, tmp_path)
 
 
 @pytest.mark.slow
