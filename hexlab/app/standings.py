@@ -75,7 +75,7 @@ def _page(contest: Contest) -> str:
     sections = [("standings", "Standings", _standings(contest, ratings, order))]
     if contest.matches:
         sections += [("cross", "Who beat whom", _cross_table(contest, order)), ("games", "Games", _read("standings.html"))]
-    sections += [("forfeits", "Forfeits", _forfeits(contest)), ("rules", "How it was played", _rules(contest))]
+    sections += [("forfeits", "Forfeits", _forfeits(contest)), ("rules", "How it was played", _rules(contest, ratings))]
     body = "".join(
         f'<section id="{key}" class="card" aria-labelledby="{key}-title"><h2 id="{key}-title">{name}</h2>{content}</section>'
         for key, name, content in sections
@@ -192,7 +192,7 @@ def _reason(forfeit: str) -> str:
     return _text(first) + (f"<details><summary>Details</summary><pre>{_text(rest)}</pre></details>" if rest else "")
 
 
-def _rules(contest: Contest) -> str:
+def _rules(contest: Contest, ratings: Ratings | None) -> str:
     rules = contest.rules
     lines = [
         f"Each pair plays {rules.games} games on {rules.size}x{rules.size}: {rules.games // 2} openings of two random moves, other ones for"
@@ -201,7 +201,8 @@ def _rules(contest: Contest) -> str:
         " anything but a legal move loses the game.",
         f"Seed {rules.seed}: played again, the table is the same as long as nobody runs out of time or memory and players draw only from"
         " the generator they are given.",
-        "The intervals know that a pair's games hang together, and that one number does not describe how every pair fares.",
+        "The intervals know that a pair's games hang together, and that one number does not describe how every pair fares."
+        + (f" They suppose that players differ by some {ratings.prior:,.0f} Elo before any game is seen." if ratings else ""),
     ]
     return f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
 

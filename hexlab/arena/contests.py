@@ -39,6 +39,7 @@ from hexlab.system import lock_folder, remove_drafts, write_whole
 
 __all__ = ["Contest", "ContestGame", "ContestMatch", "Entry", "Rules", "play_contest", "read_contest"]
 
+_PRIOR = 1000.0  # Elo, the standard deviation of a class
 _WAITING = 12  # processes kept for their next matches, of some 170 MB each
 
 
@@ -166,7 +167,8 @@ class Contest:
     def rate(self) -> Ratings | None:
         """Return the ratings, with random play at 0 where it takes part, else the mean; None before the first match is over.
 
-        A forfeit counts as a loss.
+        A forfeit counts as a loss. The prior is narrower than that of `hexlab.arena.rate` by default: a class plays few games, and
+        many of its players win or lose all of theirs.
         """
         if not self.matches:
             return None
@@ -179,7 +181,7 @@ class Contest:
             for one, other in zip(match.games[::2], match.games[1::2], strict=True)
         ]  # fmt: skip
         names = {name for match in self.matches for name in (match.first, match.second)}
-        return rate(_largest_group(rows), anchor="random" if "random" in names else "mean")
+        return rate(_largest_group(rows), anchor="random" if "random" in names else "mean", prior=_PRIOR)
 
     def count_forfeits(self) -> collections.Counter[str]:
         """Return the number of games that each player forfeited."""
