@@ -4,7 +4,7 @@
 """
 
 from hexlab.mcts.batched import Found, SearchResult, deepen, run_search, search
-from hexlab.mcts.evaluators import check_evaluator, rollouts, solved, tabulated, uniform
+from hexlab.mcts.evaluators import ablated, check_evaluator, rollouts, solved, tabulated, uniform
 from hexlab.mcts.policies import Recipe, RootNoise, gumbel, pick_moves, puct, regularized
 from hexlab.mcts.reference import trace
 from hexlab.mcts.reuse import advance
@@ -17,6 +17,7 @@ __all__ = [
     "RootNoise",
     "SearchResult",
     "Tree",
+    "ablated",
     "advance",
     "allocate_tree",
     "check_evaluator",

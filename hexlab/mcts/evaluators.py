@@ -13,7 +13,7 @@ from hexlab.rules.cells import cell_index, check_size
 from hexlab.rules.draws import derive_seeds
 from hexlab.rules.solver import Solver
 
-__all__ = ["Answer", "check_evaluator", "hash_positions", "rollouts", "solved", "tabulated", "uniform"]
+__all__ = ["Answer", "ablated", "check_evaluator", "hash_positions", "rollouts", "solved", "tabulated", "uniform"]
 
 Answer = tuple[Sequence[float] | np.ndarray | Mapping[str, float], float]
 """Logits (A numbers, or a mapping from cell names, 0 for the rest) and the value in [-1, 1], for the side to move."""
@@ -175,6 +175,38 @@ class _Solved:
 
     def __repr__(self) -> str:
         return f"solved(size={self._solver.size})"
+
+
+def ablated(evaluator: Evaluator, keep: str) -> Evaluator:
+    """Return an evaluator with one of its two answers taken away, to see what the other is worth by itself.
+
+    Args:
+        evaluator: the evaluator to ask.
+        keep: "policy" makes every position worth 0, "value" makes every move alike.
+
+    Raises:
+        ConfigError: another word.
+
+    >>> ablated(solved(size=2), keep="value")(Boards.empty(size=2, count=1))
+    Evaluation(logits=array([[0., 0., 0., 0.]], dtype=float32), values=array([1.], dtype=float32))
+    """
+    if keep not in ("policy", "value"):
+        raise ConfigError(f"keep={keep!r}: choose 'policy' or 'value'")
+    return _Ablated(evaluator, keep)
+
+
+class _Ablated:
+    def __init__(self, evaluator: Evaluator, keep: str) -> None:
+        self._evaluator, self._keep = evaluator, keep
+
+    def __call__(self, boards: Boards) -> Evaluation:
+        logits, values = self._evaluator(boards)
+        if self._keep == "policy":
+            return Evaluation(logits, np.zeros_like(values))
+        return Evaluation(np.zeros_like(logits), values)
+
+    def __repr__(self) -> str:
+        return f"ablated({self._evaluator!r}, keep={self._keep!r})"
 
 
 def check_evaluator(evaluator: Evaluator, size: int, seed: int = 0, tolerance: float = 0.0) -> None:

@@ -17,6 +17,7 @@ EVALUATORS = [
     mcts.tabulated({Board(3): ({"b2": 2.0}, 0.5)}),
     mcts.tabulated(lambda board: (np.arange(9), -0.25)),
     mcts.solved(size=3),
+    mcts.ablated(mcts.solved(size=3), keep="policy"),
     Planted(4),
 ]
 
@@ -150,6 +151,18 @@ def test_theory_is_answered_from_the_movers_side():
     assert ((logits[0] == 0) == Solver(3).winning_moves(boards)[0]).all()
     with pytest.raises(PositionError, match="the solver does not cover board size 9"):
         mcts.solved(9)
+
+
+def test_ablation_keeps_one_of_two_answers():
+    boards = random_positions(4, 5)
+    logits, values = Planted(4)(boards)
+    policy, value = (mcts.ablated(Planted(4), keep) for keep in ("policy", "value"))
+    assert (policy(boards).logits == logits).all()
+    assert not policy(boards).values.any()
+    assert (value(boards).values == values).all()
+    assert not value(boards).logits.any()
+    with pytest.raises(ConfigError, match="keep='both': choose 'policy' or 'value'"):
+        mcts.ablated(Planted(4), "both")
 
 
 def test_positions_hash_by_stones_and_turn():
