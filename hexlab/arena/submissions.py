@@ -64,7 +64,7 @@ class SubmissionPlayer:
     Attributes:
         slowest: seconds of the longest move so far.
         touched: whether the player has ever changed the board it was given.
-        printed: characters that it has printed.
+        printed: characters that it has printed in one game, at most.
 
     Raises:
         ConfigError: there is no such file, or a number out of its range.
@@ -154,14 +154,14 @@ class SubmissionPlayer:
         asked = time.monotonic()
         answer = self._demand(request | {"seconds": self.seconds}, self.seconds, "for a move", {"move", "touched"})
         self.slowest = max(self.slowest, time.monotonic() - asked)
-        self.touched |= answer["touched"]
+        self.touched |= bool(answer["touched"])
         after = board.copy()
         try:
             after.push(answer["move"])
         except IllegalMoveError as error:
             hint = "(it had changed the board it was given: moves that are tried must be taken back, or tried on board.copy())\n"
             self._expected = None
-            raise Forfeited(f"played {str(answer['move'])[:40]!r}: {error}\n{hint * answer['touched']}{board}") from None
+            raise Forfeited(f"played {str(answer['move'])[:40]!r}: {error}\n{hint * bool(answer['touched'])}{board}") from None
         self._expected = after
         return board.to_cell(answer["move"])
 
@@ -204,7 +204,7 @@ class SubmissionPlayer:
         self._look()
         try:
             answer = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if isinstance(answer, dict) and answer.keys() == {"fault"}:
             self._expected = None
@@ -225,8 +225,9 @@ class SubmissionPlayer:
         taken = (resident_bytes(self._process.pid) or 0) / 1e6
         if taken > self.megabytes:
             self._end(f"took {taken:,.0f} MB of memory, of the {self.megabytes:,} MB it has")
-        self.printed = max(self.printed, self._process.remarked - self._remarked)
-        if self.printed > _PRINTED:
+        printed = self._process.remarked - self._remarked
+        self.printed = max(self.printed, printed)
+        if printed > _PRINTED:
             self._end(f"printed more than {_PRINTED:,} characters in one game")
 
     def _end(self, reason: str) -> NoReturn:

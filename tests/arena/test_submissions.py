@@ -160,6 +160,18 @@ def test_bad_players_lose_with_a_reason(code, tmp_path):
     assert re.match(BAD[code], game.forfeit)
 
 
+def test_a_game_does_not_hang_on_a_forfeit_before_it(tmp_path):
+    code = """
+import hexlab
+def choose_move(board, generator, seconds):
+    while board.turn == hexlab.Color.BLACK: print("hello" * 1000)
+    return board.legal_moves[0]
+"""
+    with SubmissionPlayer(write(tmp_path, code), seconds=20.0) as player:
+        assert play_game(player, RandomPlayer(), size=3).forfeit.startswith("printed more than")
+        assert play_game(RandomPlayer(), player, size=3).forfeit == ""
+
+
 FAMILY = """
 import os, subprocess, sys
 sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
