@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.resources
 import itertools
+import math
 import pathlib
 import tomllib
 from typing import Any
@@ -13,6 +14,7 @@ from hexlab.training import Config, preset, run_key
 __all__ = ["Grid", "list_scales", "read_grid"]
 
 _KEYS = {"about", "seeds", "test_simulations", "openings", "bootstrap", "settings", "boards"}
+_OPTIONAL_KEYS = {"half_width"}
 _BOARD_KEYS = {"size", "nets", "simulations", "flops", "settings"}
 
 
@@ -28,6 +30,8 @@ class Grid:
         test_simulations: search budgets at which every snapshot is rated.
         openings: openings a pairing, each played with both colors.
         bootstrap: resamples behind each interval.
+        half_width: half the width of the 95 % interval to which every snapshot is rated, Elo, each match having so many openings;
+            None for a ladder of two rounds.
     """
 
     scale: str
@@ -37,6 +41,7 @@ class Grid:
     test_simulations: tuple[int, ...]
     openings: int
     bootstrap: int
+    half_width: float | None = None
 
     @property
     def simulations(self) -> int:
@@ -69,7 +74,10 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
     if scale not in scales:
         raise ConfigError(f"unknown scale {scale!r}: choose one of {', '.join(scales)}")
     table = scales[scale]
-    _check_keys(f"scale {scale!r}", table, _KEYS)
+    _check_keys(f"scale {scale!r}", table, _KEYS | (_OPTIONAL_KEYS & set(table)))
+    half_width = table.get("half_width")
+    if half_width is not None and not (isinstance(half_width, int | float) and 0 < half_width < math.inf):
+        raise ConfigError(f"half_width = {half_width!r} of scale {scale!r}: give a number of Elo above 0, such as 25")
     cells = []
     presets = {}
     for board in table["boards"]:
@@ -83,7 +91,8 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
         for name, limit in board.get("presets", {}).items():
             cells.append(_make_preset_cell(board, name, limit, table["seeds"][0], settings))
             presets[run_key(cells[-1])] = name
-    return Grid(scale, table["about"], tuple(cells), presets, tuple(table["test_simulations"]), table["openings"], table["bootstrap"])
+    test_simulations = tuple(table["test_simulations"])
+    return Grid(scale, table["about"], tuple(cells), presets, test_simulations, table["openings"], table["bootstrap"], half_width)
 
 
 def _make_cell(board: dict[str, Any], net: str, seed: int, settings: dict[str, Any]) -> Config:

@@ -12,7 +12,8 @@ import math
 import os
 import pathlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,7 @@ __all__ = ["SnapshotPlayer", "reproduce"]
 
 _SEED = 0
 _ROUNDS, _NEIGHBORS = 2, 1
+_LEAST_AT_WORK = 16  # workers of a cluster for whom matches are held ready: more may come
 
 
 class SnapshotPlayer:
@@ -143,7 +145,8 @@ def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: 
             raise _describe_failures(failed, grid)
         agents = _register(cells, grid, folder, store)
         at_work = pool.workers if isinstance(pool, ClusterExecutor) else workers or 1
-        yield from _timed("rate", _rate(grid, max(1, at_work), agents, store, pool), folder, manifest)
+        ready = max(_LEAST_AT_WORK, at_work) if isinstance(pool, ClusterExecutor) else at_work
+        yield from _timed("rate", _rate(grid, ready, agents, store, pool), folder, manifest)
         started = time.monotonic()
         yield Progress("fit", 0.0, "writing tables", 0.0, None)
         _write_tables(folder / "tables", sorted(agents), store)
@@ -259,19 +262,15 @@ def _rate(
     weights = {size: len(players[size]) * size**4 for size in players}
     total, before = sum(weights.values()), 0
     first = None
+    options: dict[str, Any] = {"seed": _SEED, "threads": workers, "executor": pool}
+    if grid.half_width is None:
+        play: Callable = arena.play_ladder
+        options |= {"openings_per_pair": grid.openings, "rounds": _ROUNDS, "neighbors": _NEIGHBORS}
+    else:
+        play = arena.play_to_interval
+        options |= {"openings_per_match": grid.openings, "half_width": grid.half_width}
     for size in sorted(players, reverse=True):
-        ladder = arena.play_ladder(
-            players[size],
-            size,
-            store,
-            openings_per_pair=grid.openings,
-            rounds=_ROUNDS,
-            neighbors=_NEIGHBORS,
-            seed=_SEED,
-            threads=workers,
-            executor=pool,
-        )
-        for step in ladder:
+        for step in play(players[size], size, store, **options):
             done = (before + weights[size] * step.done / max(1, step.total)) / total
             first = done if first is None else first
             elapsed = time.monotonic() - started
@@ -319,7 +318,11 @@ def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
         },
         "Protocol": [
             f"A match: up to {grid.openings} uniform legal two-move openings without repetition, each played with both colors, no noise.",
-            "Every agent meets perfect play and random play, then, in two rounds, the next one below it on the ladder that it has not met.",
+            (
+                "Every agent meets perfect play and random play, then, twice, the next one below it on the ladder that it has not met."
+                if grid.half_width is None
+                else f"Every agent meets whoever narrows its interval most, until it is known to {grid.half_width:g} Elo on either side."
+            ),
             "Elo: Bradley-Terry maximum likelihood with a weak prior, perfect play at 0; the two games of an opening count as one draw.",
             "Agents play puct with exact wins and losses backed up; 1 simulation is the raw policy.",
         ],

@@ -73,6 +73,7 @@ def test_the_tighter_of_both_caps_binds(small):
         ('"2x1"', '"hex 64x2"', "two nets of a board of scale 'small' are 64x2"),
         ("groups = 1", "group = 1", "unknown training setting 'group'"),
         ("openings = 4\n", "", "'openings' is missing"),
+        ("openings = 4\n", "openings = 4\nhalf_width = 0\n", "half_width = 0 of scale 'small': give a number of Elo above 0"),
         ("flops = 1e9", "flops = 1e9\npresets = { best = 1_000 }", "unknown preset 'best': choose default or paper"),
         ("[small]", "[small", "is not TOML"),
     ],

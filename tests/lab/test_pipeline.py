@@ -12,8 +12,8 @@ from hexlab.errors import ConfigError, RunError
 from hexlab.lab import pipeline, runner
 from hexlab.lab.cluster import ClusterExecutor
 from hexlab.lab.heartbeats import read_sign
-from hexlab.records import Opening
-from hexlab.store import Store
+from hexlab.records import Opening, Rating
+from hexlab.store import Store, read_table
 from hexlab.system import lock_folder
 from hexlab.training import Config, run_key, train
 
@@ -96,6 +96,15 @@ def test_a_job_stopped_and_started_again_ends_in_the_same_tables(tmp_path, exper
         job.close()
         list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
         assert read_tables(out) == read_tables(tmp_path / "whole"), stop
+
+
+@pytest.mark.slow
+def test_a_scale_may_state_how_well_its_snapshots_are_to_be_known(tmp_path, experiment):
+    experiment.write_text(EXPERIMENT.replace("openings = 10\n", "openings = 10\nhalf_width = 70\n"))
+    list(pipeline.reproduce("minute", tmp_path / "job", workers=2, experiment=experiment))
+    ratings = read_table(tmp_path / "job" / "tables" / "ratings.csv", Rating)
+    assert max((row.high - row.low) / 2 for row in ratings if "/" in row.agent) <= 70
+    assert "until it is known to 70 Elo on either side" in (tmp_path / "job" / "report.html").read_text(encoding="utf-8")
 
 
 def start_workers(processes, count):
