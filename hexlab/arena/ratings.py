@@ -253,7 +253,7 @@ def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None 
     >>> from hexlab.records import Pairing
     >>> belief = believe([Pairing(3, "perfect", "random", 0, won_both=30, won_black_only=9, won_white_only=1, lost_both=0)])
     >>> belief.agents, belief.half_widths.round()
-    (('perfect', 'random'), array([ 0., 85.]))
+    (('perfect', 'random'), array([  0., 108.]))
     """
     pool = _gather(games)
     anchor = _choose_anchor(anchor, pool)
@@ -425,7 +425,8 @@ def _fit(pool: _Pool, precision: float):
         differences = differences.toarray()
     ridge = precision * (np.eye(agents) if few else scipy.sparse.eye_array(agents))
     theta = np.zeros(agents)
-    sparse = not few and len(games) < _MANY * agents
+    many = not few and len(games) >= _MANY * agents
+    sparse = not few and not many
 
     def loss(strengths: np.ndarray) -> float:
         gap = strengths[pool.first] - strengths[pool.second]
@@ -449,7 +450,7 @@ def _fit(pool: _Pool, precision: float):
                 solve = _factor_dense(information.toarray())
         step = solve(gradient)
         if gradient @ step < _TOLERANCE:
-            return theta + step, solve(np.eye(agents)) if few else _invert(solve, agents)
+            return theta + step, _invert_factored(solve) if many else solve(np.eye(agents))
         scale = 1.0
         while loss(theta + scale * step) > here - 1e-4 * scale * (gradient @ step) and scale > 1e-6:
             scale /= 2
@@ -469,10 +470,9 @@ def _factor_dense(information: np.ndarray):
     return functools.partial(scipy.linalg.cho_solve, factor, check_finite=False)
 
 
-def _invert(solve, agents: int) -> np.ndarray:
-    if not isinstance(solve, functools.partial):
-        return solve(np.eye(agents))
-    lower, _ = scipy.linalg.lapack.dpotri(*solve.args[0])  # a third of the work of solving for every unit vector
+def _invert_factored(solve: functools.partial) -> np.ndarray:
+    """Return the inverse of what `_factor_dense` was given, for a third of the work of solving for every unit vector."""
+    lower, _ = scipy.linalg.lapack.dpotri(*solve.args[0])
     return np.tril(lower) + np.tril(lower, -1).T
 
 

@@ -43,11 +43,11 @@ def choose_opponents(belief: Belief, unsettled: np.ndarray, played: np.ndarray, 
         left: [N, N], games that each pair may play in its next match; 0 for pairs that have no new game left.
 
     Returns:
-        Places (agent, opponent), at most one for each agent, no pair twice.
+        Places of the two of each pair, in order, no pair twice.
 
     >>> belief = Belief(("a", "b", "c"), np.array([0.0, -0.1, -9.0]), np.diag([0.0, 1.0, 1.0]), 0.0, np.zeros(3))
     >>> choose_opponents(belief, np.array([1]), np.zeros((3, 3)), np.full((3, 3), 20))
-    [(1, 0)]
+    [(0, 1)]
     """
     covariance, strengths = belief.covariance, belief.strengths
     variances = np.diag(covariance)
