@@ -2,10 +2,14 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
+from hexlab.app import lessons
+
 NOTEBOOKS = sorted((pathlib.Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+LESSONS = [path for path in NOTEBOOKS if path.stem[0].isdigit()]
 
 nbformat = pytest.importorskip("nbformat", reason="notebooks need the dev extra")
 
@@ -35,7 +39,37 @@ def test_notebook_computes_nothing_itself(notebook):
             assert len(cell.source.splitlines()) <= 15, cell.source
 
 
-@pytest.mark.slow
-def test_notebook_runs(notebook, tmp_path):
+TRAINING = {"4_expert_iteration", "quickstart"}
+
+
+def slow_where_it_trains(path):
+    return pytest.param(path, marks=pytest.mark.slow if path.stem in TRAINING else (), id=path.stem)
+
+
+@pytest.mark.parametrize("path", [slow_where_it_trains(path) for path in NOTEBOOKS])
+def test_notebook_runs(path, monkeypatch):
+    """In its own folder, as a notebook server would, by the short way and with every exercise unanswered."""
     nbclient = pytest.importorskip("nbclient", reason="notebooks need the dev extra")
-    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    monkeypatch.setenv(lessons.SHORT, "1")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    notebook = nbformat.read(path, as_version=4)
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+
+
+def test_lessons_come_in_order_with_goals_exercises_and_a_teachers_note():
+    assert [path.stem[:2] for path in LESSONS] == [f"{number}_" for number in range(1, 8)]
+    for path in LESSONS:
+        text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+        assert text.startswith(f"# Lesson {path.stem[0]}: ")
+        assert "**Goals.**" in text
+        assert sum(map(int, re.findall(r"^\| (\d+) \|", text, re.MULTILINE))) == 45
+        assert text.count("**Exercise") >= 4
+        assert "## For the teacher" in text
+
+
+def test_no_exercise_is_answered():
+    for path in LESSONS:
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code" and "check_" in cell.source.partition("import")[0]:
+                said = "".join(output.text for output in cell.outputs if output.output_type == "stream")
+                assert said.count("No answer yet") == 1, cell.source
