@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from hexlab.arena.matches import Match, Openings, all_openings, openings, play_matches, play_until
+from hexlab.arena.matches import Match, Openings, Stopped, all_openings, openings, play_matches, play_until
 from hexlab.arena.players import RandomPlayer, SolverPlayer
 from hexlab.arena.ratings import believe, rate
 from hexlab.arena.scheduling import choose_opponents
@@ -374,16 +374,30 @@ class _Crew:
                 if not waiting:
                     return
                 ready, waiting = concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
-                for match in sorted(ready, key=lambda match: match.exception() is not None):  # a failure loses no other match
+                if any(match.exception() is not None for match in ready):
+                    ready |= self._end(waiting)
+                for match in sorted(ready, key=_is_failure):  # a failure loses no match that is over
                     yield from match.result()
         finally:
             for match in waiting:
                 match.cancel()
 
+    def _end(self, waiting: set[concurrent.futures.Future]) -> set[concurrent.futures.Future]:
+        """Stop what is being played, and return all of it that is over, one way or the other."""
+        self._stop.set()
+        going = {match for match in waiting if not match.cancel()}
+        return concurrent.futures.wait(going, timeout=None if self._executor is None else 0).done
+
     def _submit(self, match: Match) -> concurrent.futures.Future:
         if self._executor is None:
             return self._pool.submit(play_until, [match], self._seed, self._stop)
         return self._executor.submit(play_matches, [match], self._seed)
+
+
+def _is_failure(match: concurrent.futures.Future) -> int:
+    """Order matches: those that ended, then those that failed, then those that were stopped because others failed."""
+    error = match.exception()
+    return 0 if error is None else 2 if isinstance(error, Stopped) else 1
 
 
 def _check_pool(players: Sequence[Player]) -> list[Player]:

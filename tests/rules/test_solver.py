@@ -9,7 +9,6 @@ import statistics
 import subprocess
 import sys
 import threading
-import time
 
 import numba
 import numpy as np
@@ -391,17 +390,15 @@ def test_threads_that_share_a_solver_get_right_answers():
     assert all(np.array_equal(found[k], expected[k::4]) for k in range(4))
 
 
-def test_5x5_positions_after_four_moves_take_milliseconds():
-    boards = random_boards(5, 4, 200, seed=4)
-    solver.Solver(5).winning_moves(boards[:1])
-    seconds = []
+def test_5x5_positions_after_four_moves_take_about_a_hundred_positions_of_search():
+    """What the solver costs, by its own count, which a busy machine does not change."""
+    boards, searched = random_boards(5, 4, 200, seed=4), []
     for row in range(len(boards)):
-        engine, position = solver.Solver(5), boards[row]
-        start = time.perf_counter()
-        engine.winning_moves(position)
-        seconds.append(time.perf_counter() - start)
-    assert statistics.median(seconds) < 0.020
-    assert max(seconds) < 1
+        engine = solver.Solver(5)
+        engine.winning_moves(boards[row])
+        searched.append(int(engine._work.searched[0]))
+    assert statistics.median(searched) <= 113
+    assert max(searched) <= 3637
 
 
 def test_the_kernels_give_the_same_answers_without_the_compiler():
