@@ -69,7 +69,7 @@ def check_words(answer: object, expected: str | Iterable[str], hint: str = "") -
         return
     given, wanted = set(answer.lower().replace(",", " ").split()), {word.lower() for word in words}
     if given == wanted:
-        print(f"Right: {' '.join(words)}.")
+        print(f"Right: {' '.join(sorted(words))}.")
     else:
         right, missing = len(given & wanted), len(wanted - given)
         print(f"Not yet: {right} of your {len(given)} {_be(right)} right, {missing} {_be(missing)} missing. {hint}".rstrip())
