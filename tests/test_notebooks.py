@@ -10,6 +10,7 @@ from hexlab.app import lessons
 
 NOTEBOOKS = sorted((pathlib.Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if path.stem[0].isdigit()]
+TRAINING = {"4_expert_iteration", "quickstart"}
 
 nbformat = pytest.importorskip("nbformat", reason="notebooks need the dev extra")
 
@@ -37,9 +38,6 @@ def test_notebook_computes_nothing_itself(notebook):
             kinds = {type(node) for node in ast.walk(ast.parse(cell.source))}
             assert not kinds & {ast.FunctionDef, ast.ClassDef, ast.While, ast.Try}, cell.source
             assert len(cell.source.splitlines()) <= 15, cell.source
-
-
-TRAINING = {"4_expert_iteration", "quickstart"}
 
 
 def slow_where_it_trains(path):
