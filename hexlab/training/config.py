@@ -189,7 +189,7 @@ def _check_range(name, value, low, high):
 _PRESETS: dict[int, dict] = {
     3: {"width": 32, "depth": 2, "samples": 60_000, "learning_rate": 6e-3, "boards": 64},
     4: {"width": 64, "depth": 4, "samples": 250_000, "learning_rate": 6e-3},
-    5: {"width": 128, "depth": 4, "samples": 2_000_000},
+    5: {"width": 128, "depth": 4, "samples": 3_000_000},
     6: {"width": 128, "depth": 4, "samples": 4_000_000, "buffer": 1_000_000},
     7: {"width": 128, "depth": 4, "samples": 8_000_000, "buffer": 1_000_000},
 }
