@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Job", "draw_moves", "make_params", "parse_net", "serve"]
+__all__ = ["Job", "draw_boards", "draw_moves", "make_params", "parse_net", "serve"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,17 @@ def draw_moves(size: int, count: int, seed: int) -> np.ndarray:
         columns.append(np.where((ply < plies) & ~boards.finished, scores.argmax(axis=1), -1))
         boards = boards.play(columns[-1])
     return np.stack(columns, axis=1)[~boards.finished][:count]
+
+
+def draw_boards(size: int, count: int, seed: int) -> Any:
+    """Return the positions of `draw_moves` as `hexlab.rules.Boards`."""
+    from hexlab.rules import Boards
+
+    moves = draw_moves(size, count, seed)
+    boards = Boards.empty(size, len(moves))
+    for column in moves.T:
+        boards = boards.play(column)
+    return boards
 
 
 def make_params(size: int, net: str, sharpness: float) -> tuple[Any, Any]:

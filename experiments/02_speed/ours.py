@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from common import Job, draw_moves, make_params, parse_net, serve
+from common import Job, draw_boards, make_params, parse_net, serve
 
 from hexlab import mcts
 from hexlab.rules import Boards
@@ -31,9 +31,7 @@ def _search(spec):
     depths = []
 
     def make(lane):
-        boards = Boards.empty(size, batch)
-        for column in draw_moves(size, batch, lane).T:
-            boards = boards.play(column)
+        boards = draw_boards(size, batch, lane)
         evaluator = mcts.uniform()
         if spec["net"]:
             from hexlab import network

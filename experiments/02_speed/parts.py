@@ -18,12 +18,11 @@ from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
-from common import draw_moves, make_params
+from common import draw_boards, make_params
 
 from hexlab import mcts, network
 from hexlab.mcts import kernels
 from hexlab.network import evaluator as judging
-from hexlab.rules import Boards
 from hexlab.rules.draws import derive_seeds
 from hexlab.system import write_whole
 
@@ -77,18 +76,15 @@ def take_profile(size: int, net: str, threads: int, boards: int, sharpness: floa
     dispatch, sending = _time_calls(evaluator)
 
     def search(worker: int, until: Callable[[], bool]) -> tuple[int, float, dict[str, float]]:
-        moves = draw_moves(size, boards, worker)
-        positions = Boards.empty(size, len(moves))
-        for column in moves.T:
-            positions = positions.play(column)
+        positions = draw_boards(size, boards, worker)
         tree = mcts.allocate_tree(boards, SIMULATIONS, size)
-        seeds = derive_seeds(1, worker, count=len(moves))
+        seeds = derive_seeds(1, worker, count=len(positions))
         simulations = 0
         clocks.parts.update(dict.fromkeys(clocks.parts, 0.0))
         begun = time.thread_time()
         while True:
             found = mcts.run_search(positions, evaluator, SIMULATIONS, recipe=mcts.puct(), seeds=seeds, tree=tree)
-            simulations += int(found.visits.sum()) + len(moves)
+            simulations += int(found.visits.sum()) + len(positions)
             if until():
                 return simulations, time.thread_time() - begun, dict(clocks.parts)
 

@@ -87,7 +87,7 @@ def compile_part(part: str, settings: str) -> None:
         with contextlib.suppress(_EnoughError):
             run_search(boards, _refuse, 1, recipe=recipe, seeds=seeds, tree=tree)
     else:  # the roots are the leaves of a first simulation, so that the rest can be reached without the way down
-        batched.METHODS[recipe.name].walk_down = _stay_at_root
+        batched.METHODS[recipe.name].walk_down = _stay_at_root  # type: ignore[assignment, method-assign]
         found = run_search(boards, _judge_all_even, 1, recipe=recipe, seeds=seeds, noise=noise, tree=tree)
         pick_moves(found.policy, np.ones(2, np.float32), seeds)
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -142,6 +142,8 @@ def run_search(
 class _Method(Protocol):
     """The kernels of a recipe, with its constants."""
 
+    def __init__(self, recipe: Recipe, count: int, size: int): ...
+
     def start(self, tree: Tree) -> None:
         """Come between the roots' evaluation and the second simulation."""
 
@@ -202,7 +204,7 @@ class _Gumbel:
         return best
 
 
-METHODS: dict[str, Any] = {"puct": _Puct, "regularized": _Regularized, "gumbel": _Gumbel}
+METHODS: dict[str, type[_Method]] = {"puct": _Puct, "regularized": _Regularized, "gumbel": _Gumbel}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -135,7 +135,7 @@ def train(config: Config, out: str | os.PathLike, *, threads: int | None = None,
         raise _exists(folder)
     threads = _count_threads(threads)
     check_memory(config, threads)
-    compiling = start_compiling(make_recipe(config), config.noise_fraction > 0, config.keep_tree)
+    compiling = _start_compiling(config, threads)
     state = _fresh_state(config)
     workspaces = _allocate_workspaces(config, state, threads)
     lock = _make_folder(folder, config, state)
@@ -163,14 +163,14 @@ def resume(out: str | os.PathLike, *, threads: int | None = None, checkpoint_sec
     check_memory(config, threads, begun=True)
     lock = lock_folder(folder)
     try:
-        compiling = start_compiling(make_recipe(config), config.noise_fraction > 0, config.keep_tree)
         remove_drafts(folder, folder / "snapshots", folder / "games")
         state = _read_checkpoint(folder, config)
         _keep_lines(folder / "metrics.jsonl", state.iteration)
         done = sum(1 for mark in _snapshot_marks(config, state) if mark <= state.iteration)
         _keep_lines(folder / "snapshots.jsonl", 1 + done)
         workspaces = _allocate_workspaces(config, state, threads)
-        _finish_compiling(compiling, workspaces)
+        if state.iteration < config.iterations:
+            _finish_compiling(_start_compiling(config, threads), workspaces)
     except BaseException:
         lock.release()
         raise
@@ -247,6 +247,11 @@ def _allocate_workspaces(config: Config, state: _State, threads: int) -> queue.S
         tree = mcts.allocate_tree(config.boards, config.tree_capacity, config.size)
         workspaces.put((network.NetworkEvaluator(architecture, state.learner.average, batch=config.boards), tree))
     return workspaces
+
+
+def _start_compiling(config: Config, threads: int) -> list[threading.Thread]:
+    """Let other processes compile the search, unless the run is to keep to one thread."""
+    return start_compiling(make_recipe(config), config.noise_fraction > 0, config.keep_tree) if threads > 1 else []
 
 
 def _finish_compiling(compiling: Sequence[threading.Thread], workspaces: queue.SimpleQueue) -> None:

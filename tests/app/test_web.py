@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("starlette", reason="the page needs the extra [web]")
 pytest.importorskip("httpx", reason="the tests of the page need the dev extra")
 
-from web_client import TOKEN, Page, read_events, serve, write_run, write_tables
+from web_client import TOKEN, Page, read_events, serve, write_run
 
 from hexlab import mcts
 from hexlab.app.web import games, learning
@@ -24,14 +24,6 @@ from hexlab.app.web.safety import MOST_BYTES, Gate
 from hexlab.app.web.searching import RECIPE, Searches
 from hexlab.app.web.stepping import trace_phases
 from hexlab.rules import Board, solver
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    write_run(folder / "class" / "first")
-    write_tables(folder / "class" / "tables")
-    return folder
 
 
 @pytest.fixture(scope="module")

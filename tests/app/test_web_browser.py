@@ -15,7 +15,7 @@ pytest.importorskip("httpx", reason="the tests of the page need the dev extra")
 pytest.importorskip("playwright.sync_api", reason="the tests in a browser need the dev extra")
 
 from playwright import sync_api
-from web_client import serve, write_run, write_tables
+from web_client import serve
 
 from hexlab.rules import Board, solver
 
@@ -28,14 +28,6 @@ COUNT_STONES = """count => [...document.querySelectorAll('#board [role=gridcell]
     .filter(cell => /, (Black|White)/.test(cell.ariaLabel)).length === count"""
 STATUS_HAS = "words => document.getElementById('status').textContent.includes(words)"
 LABELS = "cells => cells.map(cell => cell.ariaLabel)"
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    write_run(folder / "class" / "first")
-    write_tables(folder / "class" / "tables")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from process_ends import is_alive, wait_for_end
 
 from hexlab.arena import Forfeited, GtpPlayer, Match, Openings, RandomPlayer, Resigned, SolverPlayer, play_game, play_pairing, play_singly
 from hexlab.errors import ConfigError
@@ -23,16 +24,6 @@ FAKE = pathlib.Path(__file__).with_name("fake_gtp.py")
 def program(mode="", seconds=20.0, **settings):
     with GtpPlayer(f'"{sys.executable}" -S "{FAKE}" {mode}', seconds, name=mode or "fake", **settings) as player:
         yield player
-
-
-def is_alive(pid):
-    """Tell whether a process runs; one that has ended but was not collected does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = pathlib.Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_a_program_plays_a_game():
@@ -183,9 +174,7 @@ def test_no_process_is_left_behind(ending, tmp_path):
         os.kill(own, 9)
         with pytest.raises(Forfeited, match=r"crashed at .* \(exit code -9\)"):
             player.ask(Board(3))
-    deadline = time.monotonic() + 5
-    while (is_alive(child) or is_alive(own)) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for_end([child, own])
     assert not is_alive(child)
     assert not is_alive(own)
 

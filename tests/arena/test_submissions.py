@@ -1,14 +1,13 @@
 """Students' players: good ones play, bad ones lose with a reason that teaches, and no process is left behind."""
 
 import json
-import os
-import pathlib
 import re
 import subprocess
 import sys
 import time
 
 import pytest
+from process_ends import wait_for_end
 
 from hexlab.arena import RandomPlayer, SubmissionPlayer, check_submission, find_submissions, play_game, read_template
 from hexlab.arena.guest import answer_requests
@@ -37,23 +36,6 @@ def ask(path, board, seed=0):
     ]
     answer_requests(map(json.dumps, requests), answers.append)
     return answers[-1]
-
-
-def is_alive(pid):
-    """Tell whether a process runs; one that has ended but was not collected does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = pathlib.Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
-def wait_for_end(pids, seconds=5.0):
-    deadline = time.monotonic() + seconds
-    while any(map(is_alive, pids)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not any(map(is_alive, pids))
 
 
 MOVES = {
