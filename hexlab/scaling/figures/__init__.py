@@ -1,0 +1,38 @@
+"""The experiment's figures, each from tables alone, each with the numbers behind it.
+
+Every figure is made in two steps: an analysis gives the numbers (plain lists and dicts, as they go into the JSON file beside the
+figure), and the numbers give the drawing; so a figure shows exactly what its file says, and can be drawn again from that file.
+"""
+
+from hexlab.scaling.figures.calibration import plot_calibration
+from hexlab.scaling.figures.crossings import plot_crossings
+from hexlab.scaling.figures.elo_scale import plot_elo_scale
+from hexlab.scaling.figures.files import check_figures, compute_numbers, draw_figure, render_numbers, render_svg, write_figures
+from hexlab.scaling.figures.frontiers import plot_frontier
+from hexlab.scaling.figures.kinds import Kind
+from hexlab.scaling.figures.network_size import plot_network_size
+from hexlab.scaling.figures.prediction import plot_prediction
+from hexlab.scaling.figures.registry import FIGURES
+from hexlab.scaling.figures.test_compute import plot_test_compute
+from hexlab.scaling.figures.tradeoff import plot_tradeoff
+from hexlab.scaling.figures.training_curves import plot_training_curves
+
+__all__ = [
+    "FIGURES",
+    "Kind",
+    "check_figures",
+    "compute_numbers",
+    "draw_figure",
+    "plot_calibration",
+    "plot_crossings",
+    "plot_elo_scale",
+    "plot_frontier",
+    "plot_network_size",
+    "plot_prediction",
+    "plot_test_compute",
+    "plot_tradeoff",
+    "plot_training_curves",
+    "render_numbers",
+    "render_svg",
+    "write_figures",
+]

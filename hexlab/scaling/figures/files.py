@@ -1,0 +1,182 @@
+"""Figures as files: drawn, written beside the numbers behind them, and checked."""
+
+import functools
+import hashlib
+import io
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hexlab.errors import StoreError
+from hexlab.scaling.claims import Analysis, analyze
+from hexlab.scaling.figures.kinds import Numbers, plain
+from hexlab.scaling.figures.registry import FIGURES
+from hexlab.scaling.figures.style import STYLE
+from hexlab.scaling.tables import NotEnoughDataError, Tables, read
+from hexlab.system import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["check_figures", "compute_numbers", "draw_figure", "render_numbers", "render_svg", "write_figures"]
+
+_TOLERANCE = 1e-6
+
+
+def compute_numbers(analysis: Analysis) -> dict[str, Numbers | str]:
+    """Return the numbers behind each figure by its name, or why there is not enough data for it."""
+    answers: dict[str, Numbers | str] = {}
+    for name, kind in FIGURES.items():
+        try:
+            answers[name] = plain(kind.numbers(analysis))
+        except NotEnoughDataError as error:
+            answers[name] = str(error)
+    return answers
+
+
+def draw_figure(name: str, numbers: Numbers) -> "Figure":
+    """Draw a figure from its numbers, as its JSON file holds them."""
+    if name not in FIGURES:
+        raise StoreError(f"unknown figure {name!r}: expected one of {', '.join(FIGURES)}")
+    return FIGURES[name].draw(numbers)
+
+
+def render_svg(figure: "Figure", name: str) -> bytes:
+    """Return a figure as SVG; the same bytes every time under one version of matplotlib.
+
+    Text is drawn as shapes, so that it looks the same everywhere. `name` salts the ids within.
+    """
+    import matplotlib
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"hexlab {name}"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def render_numbers(name: str, numbers: Numbers) -> bytes:
+    """Return a figure as SVG from its numbers; recent ones are remembered, since files and report show the same."""
+    return _render_text(name, json.dumps(numbers, sort_keys=True))
+
+
+@functools.lru_cache(maxsize=16)
+def _render_text(name: str, text: str) -> bytes:
+    return render_svg(draw_figure(name, json.loads(text)), name)
+
+
+def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, bootstrap: int = 400, seed: int = 0) -> list[Path]:
+    """Write every figure that the tables allow: NAME.svg, and NAME.json with the numbers behind it.
+
+    Figures of an earlier time for which there is no longer enough data are removed.
+
+    Args:
+        tables: an experiment, or its analysis.
+        folder: made if need be.
+        bootstrap: number of bootstrap copies; an analysis brings its own.
+        seed: of the copies; an analysis brings its own.
+
+    Returns:
+        The paths written, SVG and JSON in turn.
+    """
+    import matplotlib
+
+    analysis = tables if isinstance(tables, Analysis) else analyze(tables, bootstrap=bootstrap, seed=seed)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, numbers in compute_numbers(analysis).items():
+        drawing, data = folder / f"{name}.svg", folder / f"{name}.json"
+        if isinstance(numbers, str):
+            drawing.unlink(missing_ok=True)
+            data.unlink(missing_ok=True)
+            continue
+        svg = render_numbers(name, numbers)
+        record = {
+            "figure": name,
+            "bootstrap": analysis.bootstrap,
+            "seed": analysis.seed,
+            "matplotlib": matplotlib.__version__,
+            "svg_sha256": hashlib.sha256(svg).hexdigest(),
+            "numbers": numbers,
+        }
+        write_whole(drawing, svg)
+        write_whole(data, (json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
+        paths += [drawing, data]
+    return paths
+
+
+def check_figures(tables_folder: str | os.PathLike[str], figures_folder: str | os.PathLike[str]) -> list[str]:
+    """Draw committed figures again from committed tables and say what has drifted.
+
+    Numbers are compared within a relative tolerance of 1e-6. The SVG must be there and be the one whose hash its JSON file names;
+    what it shows is compared byte by byte where the same version of matplotlib is installed.
+
+    Returns:
+        One line for each drift, none if all is as committed.
+
+    Raises:
+        StoreError: tables that cannot be read, or a folder without figures.
+    """
+    import matplotlib
+
+    tables = read(tables_folder)
+    folder = Path(figures_folder)
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    committed = {path.stem: path for path in files if path.stem in FIGURES}
+    if not committed:
+        raise StoreError(f"no figures in {str(folder)!r}: expected files such as training_curves.json and training_curves.svg")
+    drifts: list[str] = []
+    records: dict[str, Any] = {}
+    for name, path in committed.items():
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            records[name] = {key: record[key] for key in ("bootstrap", "seed", "matplotlib", "svg_sha256", "numbers")}
+        except (ValueError, KeyError, TypeError) as error:
+            drifts.append(f"{path.name}: not the numbers of a figure ({error})")
+    redrawn: dict[tuple[int, int], dict[str, Numbers | str]] = {}
+    for name, record in records.items():
+        settings = (record["bootstrap"], record["seed"])
+        if settings not in redrawn:
+            redrawn[settings] = compute_numbers(analyze(tables, bootstrap=settings[0], seed=settings[1]))
+        numbers = redrawn[settings][name]
+        if isinstance(numbers, str):
+            drifts.append(f"{name}: committed, but the tables no longer allow it: {numbers}")
+            continue
+        drifts += [f"{name}: {drift}" for drift in _differences(record["numbers"], numbers)]
+        drawing = folder / f"{name}.svg"
+        if not drawing.is_file():
+            drifts.append(f"{name}: {drawing.name} is missing")
+            continue
+        svg = drawing.read_bytes()
+        if hashlib.sha256(svg).hexdigest() != record["svg_sha256"]:
+            drifts.append(f"{name}: {drawing.name} is not the drawing that {name}.json was written with")
+        elif record["matplotlib"] == matplotlib.__version__ and render_numbers(name, record["numbers"]) != svg:
+            drifts.append(f"{name}: {drawing.name} is drawn differently now")
+    for numbers_by_name in redrawn.values():
+        missing = [name for name, numbers in numbers_by_name.items() if not isinstance(numbers, str) and name not in committed]
+        drifts += [f"{name}: the tables allow it, but it is not committed" for name in missing]
+        break
+    return drifts
+
+
+def _differences(old: Any, new: Any, where: str = "") -> list[str]:
+    """Return one line for the first difference in each part of two nested structures."""
+    here = where or "numbers"
+    if isinstance(old, dict) and isinstance(new, dict):
+        if set(old) != set(new):
+            return [f"{here}: fields {sorted(set(old) ^ set(new))} are in one alone"]
+        return [line for key in sorted(old) for line in _differences(old[key], new[key], f"{where}.{key}" if where else key)]
+    if isinstance(old, list) and isinstance(new, list):
+        if len(old) != len(new):
+            return [f"{here}: {len(old)} entries committed, {len(new)} now"]
+        for at, (one, other) in enumerate(zip(old, new, strict=True)):
+            lines = _differences(one, other, f"{here}[{at}]")
+            if lines:
+                return lines
+        return []
+    numeric = all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in (old, new))
+    if (math.isclose(old, new, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)) if numeric else old == new:
+        return []
+    return [f"{here}: {old!r} committed, {new!r} now"]

@@ -1,0 +1,110 @@
+"""The frontiers with fitted laws: figure 6 of Jones 2021."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hexlab.scaling.figures.kinds import Kind, Numbers, require_frontier
+from hexlab.scaling.figures.style import (
+    GRAY,
+    INK,
+    MODEL_LINES,
+    MODEL_NAMES,
+    board_color,
+    board_marker,
+    board_name,
+    canvas,
+    compute_axis,
+    elo_axis,
+    floats,
+    label_curve,
+    legend_line,
+    perfect_line,
+    powers,
+)
+from hexlab.scaling.frontiers import Frontier
+from hexlab.scaling.laws import Law, interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["FIGURE", "plot_frontier"]
+
+
+def plot_frontier(frontier: Frontier, law: Law | Sequence[Law] = (), copies: Mapping[int, np.ndarray] | None = None) -> "Figure":
+    """Draw the frontiers with fitted laws.
+
+    Args:
+        frontier: what `compute_frontier` returned.
+        law: one law or several, as `fit_law` returned them.
+        copies: bootstrap copies of the frontiers, for their bands.
+    """
+    laws = (law,) if isinstance(law, Law) else tuple(law)
+    return _draw(_numbers(frontier, laws, copies or {}))
+
+
+def _numbers(frontier: Frontier, laws: Sequence[Law], copies: Mapping[int, np.ndarray]) -> Numbers:
+    boards = []
+    for board in frontier.boards:
+        entry: Numbers = {"size": board.size, "log10_flops": board.log10_flops, "elo": board.elo}
+        if board.size in copies:
+            entry["low"], entry["high"] = interval(copies[board.size])
+        entry["steps"] = [{"agent": step.agent, "log10_flops": step.log10_flops, "elo": step.elo} for step in board.steps]
+        entry["laws"] = {law.model: law.predict(board.size, board.log10_flops) for law in laws if board.size in law.sizes}
+        boards.append(entry)
+    described = {
+        law.model: {
+            "parameters": dict(law.parameters),
+            "intervals": {name: list(ends) for name, ends in law.intervals.items()},
+            "rmse": law.rmse,
+            "r2": law.r2,
+            "points": law.points,
+        }
+        for law in laws
+    }
+    return {"x": frontier.x, "test_simulations": frontier.test_simulations, "boards": boards, "laws": described}
+
+
+def _draw(numbers: Numbers) -> "Figure":
+    laws = numbers["laws"]
+    with canvas(7.6, 5.8 if laws else 4.6) as figure:
+        if laws:
+            upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
+        else:
+            upper, lower = figure.add_subplot(), None
+        for board in numbers["boards"]:
+            color, x = board_color(board["size"]), powers(board["log10_flops"])
+            elo = floats(board["elo"])
+            if "low" in board:
+                upper.fill_between(x, floats(board["low"]), floats(board["high"]), color=color, alpha=0.16, lw=0)
+            upper.plot(x[::3], elo[::3], ls="none", marker=board_marker(board["size"]), ms=3.6, color=color, mec="white", mew=0.3)
+            for model, fitted in board["laws"].items():
+                upper.plot(x, floats(fitted), color=color, ls=MODEL_LINES[model], lw=1.6)
+                lower.plot(x, elo - floats(fitted), color=color, ls=MODEL_LINES[model], lw=1.2)
+            label_curve(upper, board["log10_flops"], board["elo"], board_name(board["size"]), color)
+        handles = [legend_line(INK, ls="none", marker="o", ms=4, label="frontier")]
+        if any("low" in board for board in numbers["boards"]):
+            from matplotlib.patches import Patch
+
+            handles.append(Patch(color=INK, alpha=0.16, lw=0, label="its 95 % bootstrap band"))
+        for model, law in laws.items():
+            text = f"{MODEL_NAMES[model]}, RMSE {law['rmse']:.0f} Elo"
+            handles.append(legend_line(INK, ls=MODEL_LINES[model], lw=1.6, label=text))
+        elo_axis(upper, [board["elo"] for board in numbers["boards"]])
+        perfect_line(upper)
+        if lower is not None:
+            lower.axhline(0, color=GRAY, lw=0.8)
+            lower.set_ylabel("measured\nminus law")
+        compute_axis(lower if lower is not None else upper, numbers["x"])
+        figure.legend(handles=handles, loc="outside upper left", ncols=2)
+    return figure
+
+
+FIGURE = Kind(
+    "Frontiers and fitted laws",
+    "The frontiers with 95 % bands from drawing openings, seeds and networks again, and the laws fitted to all boards at once: the "
+    "paper's change-point model and a smooth one with the same five parameters. Below, what the laws leave over.",
+    lambda analysis: _numbers(require_frontier(analysis), tuple(analysis.laws.values()), analysis.copies),
+    _draw,
+)

@@ -1,0 +1,78 @@
+"""Size of the nets on the frontiers against training compute."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hexlab.scaling.figures.kinds import Kind, Numbers
+from hexlab.scaling.figures.style import GRAY, INK, board_color, board_marker, board_name, canvas, compute_axis, floats, log_axis, powers
+from hexlab.scaling.paper import PAPER_TO_TRUE_FLOPS
+from hexlab.scaling.tables import NotEnoughDataError
+from hexlab.scaling.tradeoffs import SizeLaw
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["FIGURE", "plot_network_size"]
+
+
+def plot_network_size(law: SizeLaw) -> "Figure":
+    """Draw the size of the nets on the frontiers against training compute."""
+    return _draw(_numbers(law))
+
+
+def _numbers(law: SizeLaw | None) -> Numbers:
+    if law is None:
+        raise NotEnoughDataError("not enough data: needs two sizes of net on the rising part of the frontiers")
+    return {
+        "x": law.x,
+        "boards": law.boards,
+        "log10_flops": law.log10_flops,
+        "log10_weights": law.log10_weights,
+        "exponent": law.exponent,
+        "intercept": law.intercept,
+        "low": law.low,
+        "high": law.high,
+        "r2": law.r2,
+    }
+
+
+def _draw(numbers: Numbers) -> "Figure":
+    with canvas(7.2, 4.2) as figure:
+        axes = figure.add_subplot()
+        boards, cost = np.array(numbers["boards"]), floats(numbers["log10_flops"])
+        weights = floats(numbers["log10_weights"])
+        for size in sorted(set(boards.tolist())):
+            mine = boards == size
+            axes.plot(
+                powers(cost[mine]),
+                powers(weights[mine]),
+                ls="none",
+                marker=board_marker(size),
+                ms=5.5,
+                color=board_color(size),
+                label=board_name(size),
+                mec="white",
+                mew=0.4,
+            )
+        ends = np.array([cost.min(), cost.max()])
+        text = f"exponent {numbers['exponent']:.2f}"
+        if numbers["low"] is not None:
+            text += f" [{numbers['low']:.2f}, {numbers['high']:.2f}]"
+        axes.plot(powers(ends), powers(numbers["exponent"] * ends + numbers["intercept"]), color=INK, ls=(0, (5, 2)), lw=1.5, label=text)
+        theirs = math.log10(PAPER_TO_TRUE_FLOPS) if numbers["x"] == "train_flops" else 0.0
+        axes.plot(powers(ends), powers(0.93 * (ends - theirs) - 9.27), color=GRAY, ls=":", lw=1.8, label="Jones 2021, refitted: 0.93")
+        log_axis(axes, "y")
+        axes.set_ylabel("width² × depth of the net on the frontier")
+        compute_axis(axes, numbers["x"])
+        axes.legend(loc="best")
+    return figure
+
+
+FIGURE = Kind(
+    "Which size of net to train",
+    "Size of the net on the frontier where it rises, against training compute.",
+    lambda analysis: _numbers(analysis.network_size),
+    _draw,
+)

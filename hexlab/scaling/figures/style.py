@@ -1,0 +1,187 @@
+"""What all drawings share: colors, axes, curves and their labels. Nothing here touches pyplot or its global state."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "COLORS",
+    "GRAY",
+    "INK",
+    "MARKERS",
+    "MODEL_LINES",
+    "MODEL_NAMES",
+    "STYLE",
+    "annotate",
+    "board_color",
+    "board_marker",
+    "board_name",
+    "canvas",
+    "compute_axis",
+    "compute_label",
+    "elo_axis",
+    "floats",
+    "label_curve",
+    "legend_line",
+    "log_axis",
+    "make_panels",
+    "make_shades",
+    "panel_size",
+    "perfect_line",
+    "powers",
+]
+
+# Okabe and Ito's palette, told apart under every common color blindness; yellow left out, too faint on white.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = "os^DvPX"
+MODEL_LINES = {"change_point": (0, (5, 2)), "smooth": "-"}
+MODEL_NAMES = {"change_point": "change-point law", "smooth": "smooth law"}
+INK, GRAY, _GRID = "#222222", "#767676", "#E3E3E3"
+STYLE: Any = {
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.labelsize": 10.5,
+    "grid.color": _GRID,
+    "grid.linewidth": 0.7,
+    "font.family": "DejaVu Sans",  # ships with matplotlib, so that text is the same shapes everywhere
+    "font.size": 10,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "mathtext.default": "regular",
+    "svg.fonttype": "path",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+}
+
+@contextlib.contextmanager
+def canvas(width: float, height: float) -> "Iterator[Figure]":
+    """Yield an empty figure of `width` by `height` inches, under the style of the set."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def panel_size(count: int, height: float) -> tuple[float, float]:
+    """Return the width and height in inches that suit a row of `count` panels."""
+    return (5.0 if count == 1 else 3.0 * count + 0.6), height
+
+
+def make_panels(figure: "Figure", count: int, *, sharey: bool) -> list["Axes"]:
+    """Return `count` axes in a row."""
+    return list(figure.subplots(1, count, squeeze=False, sharey=sharey)[0])
+
+
+def board_color(size: int) -> str:
+    """Return the color of a board size, the same in every figure."""
+    return COLORS[(size - 3) % len(COLORS)]
+
+
+def board_marker(size: int) -> str:
+    """Return the marker of a board size, so that color is never the only sign."""
+    return MARKERS[(size - 3) % len(MARKERS)]
+
+
+def board_name(size: int) -> str:
+    """Return a board size as it is written in figures."""
+    return f"{size}×{size}"
+
+
+def make_shades(count: int) -> list[Any]:
+    """Return `count` colors from dark to light that also differ in gray."""
+    import matplotlib
+
+    # The bright end of the map is left out: it vanishes on white.
+    return [matplotlib.colormaps["viridis"](0.85 * at / max(count - 1, 1)) for at in range(count)]
+
+
+def legend_line(color: str, **style: Any) -> Any:
+    """Return an entry of a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=color, **style)
+
+
+def compute_label(x: str) -> str:
+    """Return the name of an axis of training compute."""
+    return "training compute (FLOPs)" if x == "train_flops" else "training compute (FLOPs in the paper's count)"
+
+
+def log_axis(axes: "Axes", which: str) -> None:
+    """Make an axis logarithmic; over two decades and more it needs no ticks between the powers of ten."""
+    from matplotlib.ticker import NullLocator
+
+    axis = getattr(axes, f"{which}axis")
+    getattr(axes, f"set_{which}scale")("log")
+    low, high = getattr(axes, f"get_{which}lim")()
+    if high >= 100 * low:
+        axis.set_minor_locator(NullLocator())
+
+
+def compute_axis(axes: "Axes", x: str) -> None:
+    """Make the axis along the bottom one of training compute, logarithmic, in the unit `x` of a frontier."""
+    log_axis(axes, "x")
+    axes.set_xlabel(compute_label(x))
+
+
+def elo_axis(axes: "Axes", values: Sequence[Any]) -> None:
+    """Make the axis along the left one of Elo that holds all `values` from their lowest to a little above perfect play."""
+    lowest = min((float(np.nanmin(floats(each))) for each in values if np.isfinite(floats(each)).any()), default=-100.0)
+    axes.set_ylabel("Elo (0 is perfect play)")
+    axes.set_ylim(1.12 * min(lowest, -50.0), 0.09 * max(-lowest, 50.0))
+
+
+def perfect_line(axes: "Axes") -> None:
+    """Draw perfect play."""
+    axes.axhline(0, color=INK, lw=0.9)
+
+
+def label_curve(axes: "Axes", log10_flops: Any, elo: Any, text: str, color: str) -> None:
+    """Write `text` beside a curve where it has climbed half of its way to 0."""
+    x, y = floats(log10_flops), floats(elo)
+    known = np.isfinite(y)
+    if not known.any():
+        return
+    x, y = x[known], y[known]
+    at = int(np.argmax(y >= 0.5 * y.min()))
+    annotate(axes, text, (10 ** x[at], y[at]), (-6, 5), color, ha="right", fontsize=11, fontweight="bold")
+
+
+def annotate(axes: "Axes", text: str, place: Any, offset: tuple[float, float], color: Any, **style: Any) -> None:
+    """Write `text` with a white rim, `offset` points from a place in data coordinates."""
+    from matplotlib.patheffects import withStroke
+
+    rim = [withStroke(linewidth=2.5, foreground="white")]
+    axes.annotate(text, place, offset, textcoords="offset points", color=color, path_effects=rim, **style)
+
+
+def powers(log10: Any) -> np.ndarray:
+    """Return 10 to the power of numbers in which None stands for nan."""
+    return 10 ** floats(log10)
+
+
+def floats(values: Any) -> np.ndarray:
+    """Numbers from a list in which None stands for nan."""
+    return np.array([np.nan if value is None else value for value in values], float)

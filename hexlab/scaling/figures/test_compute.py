@@ -1,0 +1,114 @@
+"""Elo of single snapshots against search at play: figure 8 of Jones 2021."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hexlab.scaling.figures.kinds import Kind, Numbers
+from hexlab.scaling.figures.style import (
+    MARKERS,
+    board_color,
+    board_name,
+    canvas,
+    elo_axis,
+    floats,
+    log_axis,
+    make_panels,
+    make_shades,
+    panel_size,
+    perfect_line,
+)
+from hexlab.scaling.tables import NotEnoughDataError
+from hexlab.scaling.tradeoffs import TestCurve, evaluate_test_curve
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["FIGURE", "plot_test_compute"]
+
+
+def plot_test_compute(curves: Mapping[int, Sequence[TestCurve]]) -> "Figure":
+    """Draw Elo against test-time compute: up to four snapshots for each board size."""
+    return _draw(_numbers(curves))
+
+
+def _numbers(curves: Mapping[int, Sequence[TestCurve]]) -> Numbers:
+    if not curves:
+        raise NotEnoughDataError("not enough data: needs snapshots rated at two test budgets or more")
+    boards = []
+    for size, members in sorted(curves.items()):
+        shown = [
+            {
+                "run": curve.run,
+                "snapshot": curve.snapshot,
+                "width": curve.width,
+                "depth": curve.depth,
+                "train_flops": curve.train_flops,
+                "simulations": curve.simulations,
+                "test_flops": curve.test_flops,
+                "elo": curve.elo,
+                "low": curve.low,
+                "high": curve.high,
+                "deficit": curve.deficit,
+                "half": curve.half,
+                "steepness": curve.steepness,
+                "rmse": curve.rmse,
+            }
+            for curve in _choose_curves(members)
+        ]
+        boards.append({"size": size, "curves": shown})
+    return {"boards": boards}
+
+
+def _choose_curves(curves: Sequence[TestCurve]) -> list[TestCurve]:
+    """Return up to four snapshots: the cheapest to reach each of four levels at its largest budget."""
+    trained = [curve for curve in curves if curve.train_flops > 0] or list(curves)
+    depth = min(float(curve.elo.min()) for curve in trained)
+    chosen: list[TestCurve] = []
+    for level in (0.85 * depth, 0.6 * depth, 0.35 * depth, 0.12 * depth):
+        reach = [curve for curve in trained if curve.elo[-1] >= level and curve not in chosen]
+        if reach:
+            chosen.append(min(reach, key=lambda curve: (curve.train_flops, curve.run)))
+    chosen = chosen or [max(trained, key=lambda curve: curve.elo[-1])]
+    return sorted(chosen, key=lambda curve: curve.train_flops)
+
+
+def _draw(numbers: Numbers) -> "Figure":
+    boards = numbers["boards"]
+    with canvas(*panel_size(len(boards), 4.1)) as figure:
+        panels = make_panels(figure, len(boards), sharey=True)
+        lowest = []
+        for axes, board in zip(panels, boards, strict=True):
+            shades = make_shades(len(board["curves"]))
+            for curve, shade, marker in zip(board["curves"], shades, MARKERS, strict=False):
+                x, elo = floats(curve["test_flops"]), floats(curve["elo"])
+                ends = np.abs(np.array([elo - floats(curve["low"]), floats(curve["high"]) - elo]))
+                label = f"10$^{{{math.log10(curve['train_flops']):.1f}}}$" if curve["train_flops"] else "untrained"
+                axes.errorbar(
+                    x, elo, ends, ls="none", marker=marker, ms=4.8, color=shade, elinewidth=1, capsize=2, label=label, mec="white", mew=0.4
+                )
+                if curve["deficit"] is not None:
+                    steps = np.geomspace(curve["simulations"][0], 2 * curve["simulations"][-1], 60)
+                    fitted = evaluate_test_curve(curve["deficit"], curve["half"], curve["steepness"], steps)
+                    axes.plot(steps * x[0] / curve["simulations"][0], fitted, color=shade, lw=1.4)
+                else:
+                    axes.plot(x, elo, color=shade, lw=0.9, ls=":")
+                lowest.append(floats(curve["low"]))
+            log_axis(axes, "x")
+            axes.set_title(board_name(board["size"]), color=board_color(board["size"]))
+            axes.legend(title="training FLOPs", loc="lower right", fontsize=8.5, title_fontsize=8.5, handletextpad=0.2)
+            perfect_line(axes)
+        elo_axis(panels[0], lowest)
+        figure.supxlabel("test-time compute (FLOPs a move)", fontsize=10.5)
+    return figure
+
+
+FIGURE = Kind(
+    "Strength against search at play",
+    "Elo of single snapshots at several numbers of simulations a move, with 95 % intervals, labeled by the compute of their "
+    "training. Lines are logistic curves in log compute that end at perfect play; dotted where the data do not determine one.",
+    lambda analysis: _numbers(analysis.test_curves),
+    _draw,
+)
