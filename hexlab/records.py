@@ -7,7 +7,7 @@ holds it. Keys (`run`, `agent`) are short stable strings.
 
 import dataclasses
 
-__all__ = ["Agent", "Opening", "Pairing", "Rating", "Run", "Snapshot"]
+__all__ = ["Agent", "Opening", "Pairing", "Rating", "Run", "Snapshot", "Timing"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +37,15 @@ class Snapshot:
     learner_flops: float
     train_flops: float  # selfplay_flops + learner_flops
     paper_flops: float  # the paper's count
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """How long a snapshot had trained: the one thing that differs when a run is repeated."""
+
+    run: str
+    snapshot: int
+    seconds: float  # wall-clock of its cell so far, on one core
 
 
 @dataclasses.dataclass(frozen=True)

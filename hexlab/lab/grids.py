@@ -14,8 +14,9 @@ from hexlab.training import Config, preset, run_key
 __all__ = ["Grid", "list_scales", "read_grid"]
 
 _KEYS = {"about", "seeds", "test_simulations", "openings", "bootstrap", "settings", "boards"}
-_OPTIONAL_KEYS = {"half_width"}
+_OPTIONAL_KEYS = {"half_width", "by_width", "frontier_seeds", "frontier_simulations"}
 _BOARD_KEYS = {"size", "nets", "simulations", "flops", "settings"}
+_OPTIONAL_BOARD_KEYS = {"presets", "frontier"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Grid:
         cells: training configs, one for each board size, network and seed, and one for each board size and preset.
         presets: the names of the presets by the keys of their runs; all other cells are the grid's own.
         test_simulations: search budgets at which every snapshot is rated.
+        more_simulations: further budgets for the snapshots of some runs, by the keys of the runs.
         openings: openings a pairing, each played with both colors.
         bootstrap: resamples behind each interval.
         half_width: half the width of the 95 % interval to which every snapshot is rated, Elo, each match having so many openings;
@@ -42,11 +44,16 @@ class Grid:
     openings: int
     bootstrap: int
     half_width: float | None = None
+    more_simulations: dict[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def simulations(self) -> int:
         """Self-play simulations of all cells together."""
         return sum(cell.iterations * cell.samples_an_iteration * cell.simulations for cell in self.cells)
+
+    def budgets(self, run: str) -> tuple[int, ...]:
+        """Return the search budgets at which the snapshots of a run are rated."""
+        return self.test_simulations + self.more_simulations.get(run, ())
 
 
 def list_scales(path: pathlib.Path | None = None) -> list[str]:
@@ -63,9 +70,13 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
 
     A net is written as width x depth, "16x2", or "hex 32x2" for hexagonal convolutions.
 
+    Settings of a scale hold for all its cells, those of a board for the board's, and those under `by_width` for nets of that width.
+
     A cell is capped in simulations and in FLOPs of self-play, whichever binds first: small nets are bound by search, wide ones by
     arithmetic. A board's presets are trained once each, with the scale's first seed and number of snapshots, and end after as many
-    self-play simulations as the file allows them. Unknown keys, missing keys and values out of range raise `ConfigError`.
+    self-play simulations as the file allows them. The nets that a board names under `frontier`, those that its frontier passes through,
+    are trained with `frontier_seeds` too, and the snapshots of their first seed are rated at `frontier_simulations` too. Unknown keys,
+    missing keys and values out of range raise `ConfigError`.
 
     >>> read_grid("tiny").cells[0].size
     3
@@ -80,28 +91,39 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
         raise ConfigError(f"half_width = {half_width!r} of scale {scale!r}: give a number of Elo above 0, such as 25")
     cells = []
     presets = {}
+    more_simulations = {}
     for board in table["boards"]:
-        _check_keys(f"a board of scale {scale!r}", board, _BOARD_KEYS | (board.keys() & {"presets"}))
+        _check_keys(f"a board of scale {scale!r}", board, _BOARD_KEYS | (board.keys() & _OPTIONAL_BOARD_KEYS))
         settings = {**table["settings"], **board["settings"]}
+        by_width = table.get("by_width", {})
         shapes = [net.rpartition(" ")[2] for net in board["nets"]]
         if twice := [shape for shape in shapes if shapes.count(shape) > 1]:
             raise ConfigError(f"two nets of a board of scale {scale!r} are {twice[0]}: tables tell nets apart by width and depth")
+        frontier = board.get("frontier", [])
+        if strange := [net for net in frontier if net not in board["nets"]]:
+            raise ConfigError(f"frontier net {strange[0]!r} of a board of scale {scale!r} is not one of its nets: {', '.join(board['nets'])}")
         for net, seed in itertools.product(board["nets"], table["seeds"]):
-            cells.append(_make_cell(board, net, seed, settings))
+            cells.append(_make_cell(board, net, seed, settings, by_width))
+            if net in frontier and seed == table["seeds"][0] and "frontier_simulations" in table:
+                more_simulations[run_key(cells[-1])] = tuple(table["frontier_simulations"])
+        for net, seed in itertools.product(frontier, table.get("frontier_seeds", [])):
+            cells.append(_make_cell(board, net, seed, settings, by_width))
         for name, limit in board.get("presets", {}).items():
             cells.append(_make_preset_cell(board, name, limit, table["seeds"][0], settings))
             presets[run_key(cells[-1])] = name
     test_simulations = tuple(table["test_simulations"])
-    return Grid(scale, table["about"], tuple(cells), presets, test_simulations, table["openings"], table["bootstrap"], half_width)
+    sizes = table["openings"], table["bootstrap"]
+    return Grid(scale, table["about"], tuple(cells), presets, test_simulations, *sizes, half_width, more_simulations)
 
 
-def _make_cell(board: dict[str, Any], net: str, seed: int, settings: dict[str, Any]) -> Config:
+def _make_cell(board: dict[str, Any], net: str, seed: int, settings: dict[str, Any], by_width: dict[str, dict[str, Any]]) -> Config:
     from hexlab import network
 
     kind, _, shape = net.rpartition(" ")
     width, _, depth = shape.partition("x")
     if kind not in ("", "hex") or not (width.isdigit() and depth.isdigit()):
         raise ConfigError(f"net {net!r}: write width x depth, such as '16x2', or 'hex 32x2' for hexagonal convolutions")
+    settings = settings | by_width.get(width, {})
     known = {field.name for field in dataclasses.fields(Config)}
     unknown = sorted(set(settings) - known)
     if unknown:

@@ -24,7 +24,7 @@ from hexlab.lab.grids import Grid, read_grid
 from hexlab.lab.heartbeats import Heartbeat
 from hexlab.lab.machine import machine_facts
 from hexlab.lab.runner import Progress, check_workers_memory, is_finished, make_pool, train_cells
-from hexlab.records import Agent, Rating, Run, Snapshot
+from hexlab.records import Agent, Rating, Run, Snapshot, Timing
 from hexlab.rules.batch import Boards
 from hexlab.store import Store, write_table
 from hexlab.system import Lock, count_cores, lock_folder, remove_drafts, write_whole
@@ -150,6 +150,7 @@ def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: 
         started = time.monotonic()
         yield Progress("fit", 0.0, "writing tables", 0.0, None)
         _write_tables(folder / "tables", sorted(agents), store)
+        _write_timings(folder, cells)
     yield Progress("fit", 0.2, "fitting laws", time.monotonic() - started, None)
     tables = scaling.read(folder / "tables")
     analysis = scaling.analyze(tables, bootstrap=grid.bootstrap, seed=_SEED)
@@ -208,9 +209,13 @@ def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
             manifest = dict(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise RunError(f"{path} is damaged ({error}): restore it, or choose another folder") from None
-        if manifest.get("grid") != described:
-            name = manifest.get("grid", {}).get("scale")
-            raise RunError(f"{folder} holds scale {name!r} with other settings than this version's {grid.scale!r}: choose another folder")
+        held = manifest.get("grid")
+        if held != described:
+            if not _may_grow(held, described):
+                name = (held or {}).get("scale")
+                raise RunError(f"{folder} holds scale {name!r} with other settings than this version's {grid.scale!r}: choose another folder")
+            manifest |= {"grid": described, "finished": False}
+            _write_manifest(folder, manifest)
         return manifest
     manifest = {
         "command": f"hexlab reproduce --scale {grid.scale}",
@@ -222,6 +227,19 @@ def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
     }
     _write_manifest(folder, manifest)
     return manifest
+
+
+def _may_grow(held: dict | None, wanted: dict) -> bool:
+    """Tell whether a grid is the one that a folder holds with further cells, or further budgets for some of them."""
+    growing = ("cells", "presets", "more_simulations")
+    if held is None or any(held.get(name) != wanted[name] for name in wanted.keys() - {*growing, "about"}):
+        return False
+    if any(cell not in wanted["cells"] for cell in held["cells"]):
+        return False
+    if any(wanted["presets"].get(run) != name for run, name in held["presets"].items()):
+        return False
+    budgets = held.get("more_simulations", {})
+    return all(set(budgets[run]) <= set(wanted["more_simulations"].get(run, ())) for run in budgets)
 
 
 def _write_manifest(folder: pathlib.Path, manifest: dict) -> None:
@@ -238,10 +256,10 @@ def _register(cells: Sequence[training.Config], grid: Grid, folder: pathlib.Path
         shape = config.width, config.depth, config.seed, architecture.parameters, config.simulations
         run = Run(key, config.size, *shape, described, grid.presets.get(key, ""))
         store.append([run])
-        for line in (folder / "cells" / key / "snapshots.jsonl").read_text(encoding="utf-8").splitlines():
-            snapshot = Snapshot(**json.loads(line))
+        for row in _read_lines(folder / "cells" / key / "snapshots.jsonl"):
+            snapshot = Snapshot(**row)
             agents = []
-            for simulations in grid.test_simulations:
+            for simulations in grid.budgets(key):
                 name = f"{key}/{snapshot.snapshot}@{simulations}"
                 flops = network.flops.count_move(architecture, simulations)
                 agents.append(Agent(name, config.size, "snapshot", key, snapshot.snapshot, simulations, flops))
@@ -286,6 +304,22 @@ def _write_tables(folder: pathlib.Path, sizes: Sequence[int], store: Store) -> N
     for size in sizes:
         ratings += arena.rate(store.pairings(size))
     write_table(folder / "ratings.csv", ratings, Rating)
+
+
+def _write_timings(folder: pathlib.Path, cells: Sequence[training.Config]) -> None:
+    """Write what no other table may hold, since it differs between two runs of the same command: how long each snapshot had trained."""
+    rows: list[Timing] = []
+    for config in cells:
+        run = training.run_key(config)
+        seconds = [row["seconds"] for row in _read_lines(folder / "cells" / run / "timings.jsonl")]
+        for row in _read_lines(folder / "cells" / run / "snapshots.jsonl"):
+            spent = sum(seconds[: row["samples"] // config.samples_an_iteration])
+            rows.append(Timing(run, row["snapshot"], round(spent, 3)))
+    write_table(folder / "tables" / "timings.csv", rows, Timing)
+
+
+def _read_lines(path: pathlib.Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _facts(grid: Grid, manifest: dict, workers: int) -> dict:

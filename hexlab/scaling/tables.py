@@ -1,7 +1,8 @@
 """The lab's tables as CSV files: read, checked, joined, written. All that scaling knows of an experiment.
 
 A folder of tables holds ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``pairings.csv`` and ``ratings.csv``, each with exactly
-the fields of the row of that name in `hexlab.records`, floats as `repr` writes them so that nothing is lost.
+the fields of the row of that name in `hexlab.records`, floats as `repr` writes them so that nothing is lost. ``timings.csv`` may lie
+beside them: what no table that two machines should agree on may hold.
 """
 
 import csv
@@ -25,7 +26,9 @@ _ROWS: Mapping[str, type] = {
     "agents": records.Agent,
     "pairings": records.Pairing,
     "ratings": records.Rating,
+    "timings": records.Timing,
 }
+_OPTIONAL = ("timings",)
 
 
 class NotEnoughDataError(HexlabError):
@@ -42,6 +45,7 @@ class Tables:
         agents: players of the tournaments: snapshots at a number of test simulations, perfect play, random play.
         pairings: results of every pair of agents, in two halves of the openings.
         ratings: Elo of every agent from all its games.
+        timings: how long each snapshot had trained; empty where that was not kept.
     """
 
     runs: tuple[records.Run, ...]
@@ -49,6 +53,7 @@ class Tables:
     agents: tuple[records.Agent, ...]
     pairings: tuple[records.Pairing, ...]
     ratings: tuple[records.Rating, ...]
+    timings: tuple[records.Timing, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that keys are unique and that every row points at rows that are there."""
@@ -70,6 +75,9 @@ class Tables:
                 raise StoreError(f"pairings.csv: half {pairing.half!r} of {pairing.first!r} is neither 0 nor 1")
         for rating in self.ratings:
             _require("ratings", "agent", rating.agent, agents)
+        _unique("timings", [(row.run, row.snapshot) for row in self.timings])
+        for timing in self.timings:
+            _require("timings", "snapshot", (timing.run, timing.snapshot), snapshots)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -117,6 +125,7 @@ class Tables:
             tuple(row for row in self.agents if row.size == size),
             tuple(row for row in self.pairings if row.size == size),
             tuple(row for row in self.ratings if row.size == size),
+            tuple(row for row in self.timings if row.run in keys),
         )
 
     def join(self) -> list[dict[str, Any]]:
@@ -139,8 +148,9 @@ class Tables:
         return rows
 
     def to_csv(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write the five files into `folder` as `hexlab.store.write_table` does, rows sorted; returns their paths."""
-        return [store.write_table(Path(folder) / f"{name}.csv", getattr(self, name), row_type) for name, row_type in _ROWS.items()]
+        """Write the files into `folder` as `hexlab.store.write_table` does, rows sorted; returns their paths."""
+        wanted = [name for name in _ROWS if name not in _OPTIONAL or getattr(self, name)]
+        return [store.write_table(Path(folder) / f"{name}.csv", getattr(self, name), _ROWS[name]) for name in wanted]
 
     def to_frames(self) -> dict[str, Any]:
         """Return pandas data frames by table name, and the join of all as ``"joined"``.
@@ -158,7 +168,7 @@ def read(folder: str | os.PathLike[str]) -> Tables:
     """Read an experiment's tables.
 
     Args:
-        folder: holds the five CSV files, itself or in its subfolder ``tables`` or ``results``.
+        folder: holds the CSV files, itself or in its subfolder ``tables`` or ``results``.
 
     Raises:
         StoreError: no such folder, a missing file, a file that is not the table it is named after, or rows that point nowhere.
@@ -170,7 +180,8 @@ def read(folder: str | os.PathLike[str]) -> Tables:
     home = next((place for place in candidates if (place / "runs.csv").is_file()), None)
     if home is None:
         raise StoreError(f"no runs.csv in {str(folder)!r} or in its 'tables' or 'results': is this the folder of an experiment?")
-    rows: dict[str, Any] = {name: store.read_table(home / f"{name}.csv", row_type) for name, row_type in _ROWS.items()}
+    wanted = [name for name in _ROWS if name not in _OPTIONAL or (home / f"{name}.csv").is_file()]
+    rows: dict[str, Any] = {name: store.read_table(home / f"{name}.csv", _ROWS[name]) for name in wanted}
     return Tables(**rows)
 
 

@@ -2,7 +2,7 @@ import pathlib
 
 import pytest
 
-from hexlab import network
+from hexlab import network, scaling
 from hexlab.errors import ConfigError
 from hexlab.lab import grids
 from hexlab.training import Config, preset, run_key
@@ -57,6 +57,34 @@ def test_presets_are_set_beside_the_grid_and_end_at_their_cap(tmp_path):
     assert paper == Config(**{**preset(3, "paper"), "samples": 10_000, "snapshots": 3})
 
 
+def test_frontier_nets_get_further_seeds_and_their_first_seed_further_budgets(tmp_path):
+    path = tmp_path / "experiment.toml"
+    more = 'frontier_seeds = [8, 9]\nfrontier_simulations = [64, 128]\nopenings = 4\n'
+    path.write_text(SMALL.replace("openings = 4\n", more) + 'frontier = ["64x2"]\n')
+    grid = grids.read_grid("small", path)
+    assert [(cell.width, cell.seed) for cell in grid.cells] == [(2, 0), (2, 7), (64, 0), (64, 7), (64, 8), (64, 9)]
+    assert [grid.budgets(run_key(cell)) for cell in grid.cells] == [(1, 2)] * 2 + [(1, 2, 64, 128)] + [(1, 2)] * 3
+
+
+def test_nets_of_a_width_may_have_settings_of_their_own(tmp_path):
+    path = tmp_path / "experiment.toml"
+    path.write_text(SMALL.replace("openings = 4\n", "openings = 4\nby_width = { 64 = { learning_rate = 1e-4 } }\n"))
+    assert {(cell.width, cell.learning_rate) for cell in grids.read_grid("small", path).cells} == {(2, 3e-3), (64, 1e-4)}
+
+
+def test_the_paper_scale_declares_the_networks_and_the_training_of_the_original():
+    grid = grids.read_grid("paper")
+    drawn = {(point.size, point.width, point.depth) for point in scaling.paper_curves()}
+    assert {(cell.size, cell.width, cell.depth) for cell in grid.cells} == drawn
+    for cell in grid.cells[:: len(grid.cells) // 6]:
+        original = preset(cell.size, "paper")
+        shared = {"boards", "groups", "batch", "buffer", "width", "depth", "samples"}  # what the preset divides by 64, and the net
+        assert {name: getattr(cell, name) for name in original if name not in shared} == {
+            name: value for name, value in original.items() if name not in shared
+        }
+        assert cell.batch == 64 * original["batch"] == cell.samples_an_iteration and cell.buffer == 64 * original["buffer"]
+
+
 def test_the_tighter_of_both_caps_binds(small):
     narrow, _, wide, _ = grids.read_grid("small", small).cells
     assert narrow.samples == 100_000 // 8
@@ -74,6 +102,7 @@ def test_the_tighter_of_both_caps_binds(small):
         ("groups = 1", "group = 1", "unknown training setting 'group'"),
         ("openings = 4\n", "", "'openings' is missing"),
         ("openings = 4\n", "openings = 4\nhalf_width = 0\n", "half_width = 0 of scale 'small': give a number of Elo above 0"),
+        ("flops = 1e9", "flops = 1e9\nfrontier = ['4x1']", "frontier net '4x1' of a board of scale 'small' is not one of its nets: 2x1"),
         ("flops = 1e9", "flops = 1e9\npresets = { best = 1_000 }", "unknown preset 'best': choose default or paper"),
         ("[small]", "[small", "is not TOML"),
     ],

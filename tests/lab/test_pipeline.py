@@ -12,7 +12,7 @@ from hexlab.errors import ConfigError, RunError
 from hexlab.lab import pipeline, runner
 from hexlab.lab.cluster import ClusterExecutor
 from hexlab.lab.heartbeats import read_sign
-from hexlab.records import Opening, Rating
+from hexlab.records import Agent, Opening, Rating, Run, Timing
 from hexlab.store import Store, read_table
 from hexlab.system import lock_folder
 from hexlab.training import Config, run_key, train
@@ -96,6 +96,32 @@ def test_a_job_stopped_and_started_again_ends_in_the_same_tables(tmp_path, exper
         job.close()
         list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
         assert read_tables(out) == read_tables(tmp_path / "whole"), stop
+
+
+@pytest.mark.slow
+def test_a_scale_may_grow_and_keeps_what_it_has(tmp_path, experiment):
+    out = tmp_path / "job"
+    list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
+    before = read_tables(out)
+    seconds = {row.run: row.seconds for row in read_table(out / "tables" / "timings.csv", Timing)}
+    grown = EXPERIMENT.replace("openings = 10\n", "openings = 10\nfrontier_seeds = [1]\nfrontier_simulations = [8]\n") + 'frontier = ["8x1"]\n'
+    experiment.write_text(grown.replace('nets = ["2x1", "8x1"]', 'nets = ["2x1", "8x1", "4x1"]'))
+    list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
+    runs = read_table(out / "tables" / "runs.csv", Run)
+    assert sorted((row.width, row.seed) for row in runs) == [(2, 0), (4, 0), (8, 0), (8, 1)]
+    budgets = {(row.width, row.seed): set() for row in runs}
+    shapes = {row.run: (row.width, row.seed) for row in runs}
+    for agent in read_table(out / "tables" / "agents.csv", Agent):
+        if agent.run:
+            budgets[shapes[agent.run]].add(agent.test_simulations)
+    assert budgets == {(2, 0): {1, 4}, (4, 0): {1, 4}, (8, 0): {1, 4, 8}, (8, 1): {1, 4}}
+    kept = read_tables(out)["snapshots.csv"].splitlines()
+    assert set(before["snapshots.csv"].splitlines()) < set(kept)
+    later = {row.run: row.seconds for row in read_table(out / "tables" / "timings.csv", Timing)}
+    assert all(later[run] == value for run, value in seconds.items()), "what was trained is not trained again"
+    experiment.write_text(EXPERIMENT)
+    with pytest.raises(RunError, match="holds scale 'minute' with other settings"):
+        pipeline.reproduce("minute", out, experiment=experiment)
 
 
 @pytest.mark.slow

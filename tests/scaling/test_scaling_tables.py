@@ -28,7 +28,7 @@ def test_joined_frame_holds_a_row_for_each_rated_agent():
     pandas = pytest.importorskip("pandas")
     tables, _ = tiny()
     frames = tables.to_frames()
-    assert set(frames) == {"runs", "snapshots", "agents", "pairings", "ratings", "joined"}
+    assert set(frames) == {"runs", "snapshots", "agents", "pairings", "ratings", "timings", "joined"}
     joined = frames["joined"].set_index("agent")
     assert isinstance(joined, pandas.DataFrame)
     assert len(joined) == len(tables.ratings)
