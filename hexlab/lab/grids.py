@@ -101,7 +101,8 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
             raise ConfigError(f"two nets of a board of scale {scale!r} are {twice[0]}: tables tell nets apart by width and depth")
         frontier = board.get("frontier", [])
         if strange := [net for net in frontier if net not in board["nets"]]:
-            raise ConfigError(f"frontier net {strange[0]!r} of a board of scale {scale!r} is not one of its nets: {', '.join(board['nets'])}")
+            nets = ", ".join(board["nets"])
+            raise ConfigError(f"frontier net {strange[0]!r} of a board of scale {scale!r} is not one of its nets: {nets}")
         for net, seed in itertools.product(board["nets"], table["seeds"]):
             cells.append(_make_cell(board, net, seed, settings, by_width))
             if net in frontier and seed == table["seeds"][0] and "frontier_simulations" in table:

@@ -213,7 +213,8 @@ def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
         if held != described:
             if not _may_grow(held, described):
                 name = (held or {}).get("scale")
-                raise RunError(f"{folder} holds scale {name!r} with other settings than this version's {grid.scale!r}: choose another folder")
+                other = f"scale {name!r} with other settings than this version's {grid.scale!r}"
+                raise RunError(f"{folder} holds {other}: choose another folder")
             manifest |= {"grid": described, "finished": False}
             _write_manifest(folder, manifest)
         return manifest

@@ -82,7 +82,8 @@ def test_the_paper_scale_declares_the_networks_and_the_training_of_the_original(
         assert {name: getattr(cell, name) for name in original if name not in shared} == {
             name: value for name, value in original.items() if name not in shared
         }
-        assert cell.batch == 64 * original["batch"] == cell.samples_an_iteration and cell.buffer == 64 * original["buffer"]
+        assert cell.batch == 64 * original["batch"] == cell.samples_an_iteration
+        assert cell.buffer == 64 * original["buffer"]
 
 
 def test_the_tighter_of_both_caps_binds(small):

@@ -104,8 +104,8 @@ def test_a_scale_may_grow_and_keeps_what_it_has(tmp_path, experiment):
     list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
     before = read_tables(out)
     seconds = {row.run: row.seconds for row in read_table(out / "tables" / "timings.csv", Timing)}
-    grown = EXPERIMENT.replace("openings = 10\n", "openings = 10\nfrontier_seeds = [1]\nfrontier_simulations = [8]\n") + 'frontier = ["8x1"]\n'
-    experiment.write_text(grown.replace('nets = ["2x1", "8x1"]', 'nets = ["2x1", "8x1", "4x1"]'))
+    grown = EXPERIMENT.replace("openings = 10\n", "openings = 10\nfrontier_seeds = [1]\nfrontier_simulations = [8]\n")
+    experiment.write_text(grown.replace('"8x1"]', '"8x1", "4x1"]') + 'frontier = ["8x1"]\n')
     list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
     runs = read_table(out / "tables" / "runs.csv", Run)
     assert sorted((row.width, row.seed) for row in runs) == [(2, 0), (4, 0), (8, 0), (8, 1)]
