@@ -34,35 +34,36 @@ closer together.
 """
 
 import dataclasses
-import functools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse
-import scipy.sparse.linalg
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
+from hexlab.arena.bradley_terry import (
+    ELO_PER_NAT,
+    PRIOR,
+    STEPS,
+    WINS,
+    Pool,
+    Z,
+    contrast_variances,
+    fit_pool,
+    gather_pool,
+    make_graph,
+    name_some,
+    pair_variances,
+    precision_of,
+    sandwich_variances,
+)
 from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing, Rating
-from hexlab.store import count_pairings
 
 __all__ = ["ELO_PER_NAT", "PRIOR", "Belief", "Ratings", "believe", "bootstrap_ratings", "rate", "score_interval"]
 
-ELO_PER_NAT = 400 / math.log(10)
-"""Elo per natural-log unit of strength."""
-PRIOR = 4000.0
-"""Standard deviation of the prior by default, Elo."""
-
-_WINS = np.array([2.0, 1.0, 1.0, 0.0])  # of `first` in an opening, by the four counts
-_Z = 1.959963984540054  # two-sided 95 % of the Gaussian
 _NEVER_MET = (math.nan, math.nan, math.nan, 0)
-_FEW = 50  # agents, up to which dense arrays cost less than the care that sparse ones need
-_MANY = 8  # pairs an agent, from which a factor has so little left of its sparsity that trying costs more than it saves
-_STEPS = 200
-_TOLERANCE = 1e-12  # of the Newton decrement, in units of log-likelihood
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Ratings(Sequence[Rating]):
         for row in self.rows:
             if row.agent == which:
                 return row
-        raise ConfigError(f"no agent {which!r} in this pool: it holds {_name_some([row.agent for row in self.rows])}")
+        raise ConfigError(f"no agent {which!r} in this pool: it holds {name_some([row.agent for row in self.rows])}")
 
     def __str__(self) -> str:
         """Return a table to read."""
@@ -121,40 +122,6 @@ class Ratings(Sequence[Rating]):
         )
         lines += [f"* {agent}: {note}" for agent, note in self.notes.items()]
         return "\n".join(lines)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Pool:
-    """P pairs of N agents; openings of a pair are counted by what `first` won: both, one as Black, one as White, none."""
-
-    size: int
-    agents: list[str]  # N, sorted
-    first: np.ndarray  # int64[P]
-    second: np.ndarray  # int64[P], above first
-    counts: np.ndarray  # int64[P, 4]
-
-    @property
-    def games(self) -> np.ndarray:
-        """float64[P]."""
-        return 2.0 * self.counts.sum(axis=1)
-
-    @property
-    def wins(self) -> np.ndarray:
-        """float64[P], of `first`."""
-        return self.counts @ _WINS
-
-    @property
-    def openings(self) -> np.ndarray:
-        """int64[P]."""
-        return self.counts.sum(axis=1)
-
-    @property
-    def differences(self) -> scipy.sparse.csr_matrix:
-        """float64[P, N]: +1 at the first agent of each pair, -1 at the second."""
-        pairs = np.arange(len(self.first))
-        signs = np.repeat([1.0, -1.0], len(pairs))
-        places = (np.concatenate([pairs, pairs]), np.concatenate([self.first, self.second]))
-        return scipy.sparse.csr_matrix((signs, places), shape=(len(pairs), len(self.agents)))
 
 
 def rate(
@@ -193,27 +160,27 @@ def rate(
     >>> table["perfect"].elo, round(table["random"].elo), table["random"].perfect_score
     (0.0, -338, 0.125)
     """
-    pool = _gather(games)
+    pool = gather_pool(games)
     if not prior > 0 or not math.isfinite(prior):
         raise ConfigError(f"prior {prior!r} is not a standard deviation in Elo: give a positive number, such as {PRIOR:g}")
     if intervals not in ("sandwich", "bootstrap"):
         raise ConfigError(f"intervals {intervals!r} are unknown: choose 'sandwich' or 'bootstrap'")
     anchor = _choose_anchor(anchor, pool)
-    theta, posterior = _fit(pool, _precision(prior))
+    theta, posterior = fit_pool(pool, precision_of(prior))
     zero = _anchor_weights(anchor, pool.agents, theta)
     elo = ELO_PER_NAT * (theta - zero @ theta)
     notes, unbounded = _find_unbounded(pool, theta, anchor)
     for agent, note in _find_contradicted(pool, elo, anchor).items():
         notes[agent] = f"{notes[agent]}; {note}" if agent in notes else note
 
-    within, misfit = _pair_variances(pool, theta, posterior)
+    within, misfit = pair_variances(pool, theta, posterior)
     if intervals == "sandwich":
-        spread = _Z * ELO_PER_NAT * np.sqrt(_sandwich_variances(pool, theta, posterior, zero, within, misfit))
+        spread = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, theta, posterior, zero, within, misfit))
         low, high = elo - spread, elo + spread
     else:
-        fits = _bootstrap(pool, theta, posterior, anchor, _precision(prior), misfit, samples, seed)
+        fits = _bootstrap(pool, theta, posterior, anchor, precision_of(prior), misfit, samples, seed)
         low, high = np.quantile(fits, [0.025, 0.975], axis=0)
-    wide = _Z * ELO_PER_NAT * np.sqrt(_contrast_variances(posterior, zero))
+    wide = Z * ELO_PER_NAT * np.sqrt(contrast_variances(posterior, zero))
     low = np.where(unbounded, np.minimum(low, elo - wide), low)
     high = np.where(unbounded, np.maximum(high, elo + wide), high)
 
@@ -255,17 +222,17 @@ def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None 
     >>> belief.agents, belief.half_widths.round()
     (('perfect', 'random'), array([  0., 108.]))
     """
-    pool = _gather(games)
+    pool = gather_pool(games)
     anchor = _choose_anchor(anchor, pool)
-    theta, posterior = _fit(pool, _precision(prior))
+    theta, posterior = fit_pool(pool, precision_of(prior))
     zero = _anchor_weights(anchor, pool.agents, theta)
-    within, misfit = _pair_variances(pool, theta, posterior)
-    variances = _sandwich_variances(pool, theta, posterior, zero, within, misfit)
+    within, misfit = pair_variances(pool, theta, posterior)
+    variances = sandwich_variances(pool, theta, posterior, zero, within, misfit)
     _, unbounded = _find_unbounded(pool, theta, anchor)
     across = posterior @ zero
     covariance = posterior - across[:, None] - across[None, :] + zero @ across
-    variances = np.where(unbounded, np.maximum(variances, _contrast_variances(posterior, zero)), variances)
-    return Belief(tuple(pool.agents), theta - zero @ theta, covariance, misfit, _Z * ELO_PER_NAT * np.sqrt(variances))
+    variances = np.where(unbounded, np.maximum(variances, contrast_variances(posterior, zero)), variances)
+    return Belief(tuple(pool.agents), theta - zero @ theta, covariance, misfit, Z * ELO_PER_NAT * np.sqrt(variances))
 
 
 def bootstrap_ratings(
@@ -298,11 +265,11 @@ def bootstrap_ratings(
     >>> bootstrap_ratings(rows, samples=500, seed=0).shape
     (500, 2)
     """
-    pool = _gather(games)
-    precision = _precision(prior)
+    pool = gather_pool(games)
+    precision = precision_of(prior)
     anchor = _choose_anchor(anchor, pool)
-    theta, posterior = _fit(pool, precision)
-    _, misfit = _pair_variances(pool, theta, posterior)
+    theta, posterior = fit_pool(pool, precision)
+    _, misfit = pair_variances(pool, theta, posterior)
     return _bootstrap(pool, theta, posterior, anchor, precision, misfit, samples, seed)[:, _rank(theta, pool.agents)]
 
 
@@ -329,65 +296,20 @@ def score_interval(won_both: int, won_one: int, lost_both: int) -> tuple[float, 
     together = won_both * (1 - share) ** 2 - won_one * share * (1 - share) + lost_both * share**2
     rho = together / (openings * share * (1 - share) + 0.5)
     games = 2 * openings / (1 + rho)
-    center = (share + _Z**2 / (2 * games)) / (1 + _Z**2 / games)
-    spread = _Z / (1 + _Z**2 / games) * math.sqrt(share * (1 - share) / games + _Z**2 / (4 * games**2))
+    center = (share + Z**2 / (2 * games)) / (1 + Z**2 / games)
+    spread = Z / (1 + Z**2 / games) * math.sqrt(share * (1 - share) / games + Z**2 / (4 * games**2))
     return share, max(0.0, center - spread), min(1.0, center + spread)
 
 
-def _gather(games) -> _Pool:
-    rows = list(games)
-    if rows and isinstance(rows[0], Opening):
-        rows = count_pairings(rows)
-    if not rows:
-        raise ConfigError("there are no games to rate: play some matches first")
-    sizes = sorted({row.size for row in rows})
-    if len(sizes) > 1:
-        raise ConfigError(f"games on boards of sizes {', '.join(map(str, sizes))}: rate one size at a time")
-    agents = sorted({name for row in rows for name in (row.first, row.second)})
-    place = {agent: i for i, agent in enumerate(agents)}
-    counts: dict[tuple[int, int], list[int]] = {}
-    for row in rows:
-        if row.first == row.second:
-            raise ConfigError(f"{row!r} is a match of an agent with itself: it says nothing of strength; leave it out")
-        won, lost = row.won_both, row.lost_both
-        first, second = place[row.first], place[row.second]
-        if first > second:
-            first, second, won, lost = second, first, lost, won
-        # Seen from the other side an opening won as Black alone is again one won as Black alone.
-        added = (won, row.won_black_only, row.won_white_only, lost)
-        if min(added) < 0:
-            raise ConfigError(f"{row!r} has a negative count: counts are numbers of openings")
-        counted = counts.setdefault((first, second), [0, 0, 0, 0])
-        for i in range(4):
-            counted[i] += added[i]
-    pairs = sorted(pair for pair, counted in counts.items() if sum(counted) > 0)
-    if not pairs:
-        raise ConfigError("there are no games to rate: every count is 0")
-    first, second = np.array(pairs, np.int64).T
-    pool = _Pool(sizes[0], agents, first, second, np.array([counts[pair] for pair in pairs], np.int64))
-    _check_connected(pool)
-    return pool
-
-
-def _check_connected(pool: _Pool) -> None:
-    groups, labels = connected_components(_graph(pool.first, pool.second, len(pool.agents)), directed=False)
-    if groups > 1:
-        shown = [_name_some([pool.agents[i] for i in np.flatnonzero(labels == group)]) for group in range(min(groups, 3))]
-        raise ConfigError(
-            f"the pool falls into {groups} groups that never met: {'; '.join(shown)}{'; ...' if groups > 3 else ''}. "
-            "Play matches between them, or rate each group by itself"
-        )
-
-
-def _choose_anchor(anchor: str | None, pool: _Pool) -> str:
+def _choose_anchor(anchor: str | None, pool: Pool) -> str:
     if anchor is None:
         return _find_perfect(pool) or "mean"
     if anchor not in ("mean", "best") and anchor not in pool.agents:
-        raise ConfigError(f"anchor {anchor!r} is not in the pool: choose 'mean', 'best' or one of {_name_some(pool.agents)}")
+        raise ConfigError(f"anchor {anchor!r} is not in the pool: choose 'mean', 'best' or one of {name_some(pool.agents)}")
     return anchor
 
 
-def _find_perfect(pool: _Pool) -> str | None:
+def _find_perfect(pool: Pool) -> str | None:
     names = (f"perfect-{pool.size}", "perfect")
     return next((name for name in names if name in pool.agents), None)
 
@@ -406,76 +328,6 @@ def _anchor_weights(anchor: str, agents: list[str], theta: np.ndarray) -> np.nda
     return weights
 
 
-def _precision(prior: float) -> float:
-    return (ELO_PER_NAT / prior) ** 2
-
-
-def _fit(pool: _Pool, precision: float):
-    """Maximize the posterior by Newton's method with step halving.
-
-    The gradient of the likelihood sums to 0 over the agents, so the strengths do too, and the prior is one around
-    their mean.
-
-    Returns:
-        (theta float64[N] in nats, inverse of the information there float64[N, N]).
-    """
-    games, wins, differences, agents = pool.games, pool.wins, pool.differences, len(pool.agents)
-    few = agents <= _FEW
-    if few:
-        differences = differences.toarray()
-    ridge = precision * (np.eye(agents) if few else scipy.sparse.eye_array(agents))
-    theta = np.zeros(agents)
-    many = not few and len(games) >= _MANY * agents
-    sparse = not few and not many
-
-    def loss(strengths: np.ndarray) -> float:
-        gap = strengths[pool.first] - strengths[pool.second]
-        surprise = wins * np.logaddexp(0, -gap) + (games - wins) * np.logaddexp(0, gap)
-        return surprise.sum() + precision / 2 * (strengths @ strengths)
-
-    here = loss(theta)
-    for _ in range(_STEPS):
-        chances = expit(theta[pool.first] - theta[pool.second])
-        gradient = differences.T @ (wins - games * chances) - precision * theta
-        weights = games * chances * (1 - chances)
-        if few:
-            solve = _factor_dense((differences.T * weights) @ differences + ridge)
-        else:
-            information = (differences.T @ scipy.sparse.diags_array(weights) @ differences + ridge).tocsc()
-            if sparse:
-                factor = _factor_sparse(information)
-                solve = factor.solve
-                sparse = 8 * factor.nnz < agents**2
-            else:
-                solve = _factor_dense(information.toarray())
-        step = solve(gradient)
-        if gradient @ step < _TOLERANCE:
-            return theta + step, _invert_factored(solve) if many else solve(np.eye(agents))
-        scale = 1.0
-        while loss(theta + scale * step) > here - 1e-4 * scale * (gradient @ step) and scale > 1e-6:
-            scale /= 2
-        theta = theta + scale * step
-        here = loss(theta)
-    raise ConfigError(f"the ratings did not settle in {_STEPS} Newton steps: give a smaller prior")
-
-
-def _factor_sparse(information: scipy.sparse.csc_matrix):
-    # A ladder with perfect and random play at its ends has little fill, and one thread solves it in milliseconds.
-    options = {"SymmetricMode": True}
-    return scipy.sparse.linalg.splu(information, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
-
-
-def _factor_dense(information: np.ndarray):
-    factor = scipy.linalg.cho_factor(information, lower=True, overwrite_a=True, check_finite=False)
-    return functools.partial(scipy.linalg.cho_solve, factor, check_finite=False)
-
-
-def _invert_factored(solve: functools.partial) -> np.ndarray:
-    """Return the inverse of what `_factor_dense` was given, for a third of the work of solving for every unit vector."""
-    lower, _ = scipy.linalg.lapack.dpotri(*solve.args[0])
-    return np.tril(lower) + np.tril(lower, -1).T
-
-
 def _bootstrap(pool, theta, bread, anchor, precision, misfit, samples, seed) -> np.ndarray:
     """float64[samples, N]: Elo of resampled pools, agents in the pool's order."""
     if samples < 1:
@@ -488,7 +340,7 @@ def _bootstrap(pool, theta, bread, anchor, precision, misfit, samples, seed) -> 
     for start in range(0, samples, chunk):
         stop = min(start + chunk, samples)
         drawn = generator.multinomial(openings, shares, size=(stop - start, len(openings)))
-        wins = drawn @ _WINS
+        wins = drawn @ WINS
         if misfit > 0:
             effects = math.sqrt(misfit) * generator.standard_normal(wins.shape)
             wins = np.clip(wins + effects * wins * (1 - wins / games), 0, games)
@@ -502,7 +354,7 @@ def _bootstrap(pool, theta, bread, anchor, precision, misfit, samples, seed) -> 
     return ELO_PER_NAT * (fitted - zeros[:, None])
 
 
-def _refit(pool: _Pool, wins: np.ndarray, theta: np.ndarray, bread: np.ndarray, precision: float) -> np.ndarray:
+def _refit(pool: Pool, wins: np.ndarray, theta: np.ndarray, bread: np.ndarray, precision: float) -> np.ndarray:
     """Fit S resampled tables at once, by Newton's method from the fit of the real one.
 
     Each Newton step is solved by conjugate gradients for all samples together. The inverse information of the real
@@ -524,7 +376,7 @@ def _refit(pool: _Pool, wins: np.ndarray, theta: np.ndarray, bread: np.ndarray, 
     fitted = np.repeat(theta[:, None], len(wins), axis=1)  # N x S
     wins = np.ascontiguousarray(wins.T)
     going = np.arange(fitted.shape[1])
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         at = fitted[:, going]
         chances = expit(differences @ at)
         weights = games * chances * (1 - chances)
@@ -547,70 +399,10 @@ def _refit(pool: _Pool, wins: np.ndarray, theta: np.ndarray, bread: np.ndarray, 
         going = going[start > 1e-6]
         if not len(going):
             return fitted.T
-    raise ConfigError(f"the bootstrap did not settle in {_STEPS} Newton steps: give a smaller prior")
+    raise ConfigError(f"the bootstrap did not settle in {STEPS} Newton steps: give a smaller prior")
 
 
-def _contrast_variances(covariance: np.ndarray, zero: np.ndarray) -> np.ndarray:
-    """float64[N]: variances of the strengths less that of the anchor."""
-    across = covariance @ zero
-    return np.maximum(0, np.diag(covariance) - 2 * across + zero @ across)
-
-
-def _gap_variances(covariance: np.ndarray, pool: _Pool) -> np.ndarray:
-    """float64[P]: variances of the differences in strength of each pair."""
-    first, second = pool.first, pool.second
-    return covariance[first, first] + covariance[second, second] - 2 * covariance[first, second]
-
-
-def _pair_variances(pool: _Pool, theta: np.ndarray, bread: np.ndarray) -> tuple[np.ndarray, float]:
-    """Split the variance of the pairs' wins into that of openings and that of the effects of pairs.
-
-    To first order the surpluses of the pairs, wins less fitted wins, are the errors of their wins times I - H, where
-    H = W D bread D^T is the leverage, with the slopes W of wins in the log odds and D the differences.
-
-    Args:
-        pool: the table.
-        theta: float64[N], its fit.
-        bread: float64[N, N], the inverse information there.
-
-    Returns:
-        (within float64[P]: variance of the wins of a pair by its openings,
-        misfit: variance of the effects of pairs, nats squared).
-    """
-    chances = expit(theta[pool.first] - theta[pool.second])
-    games, openings = pool.games, pool.openings
-    slopes = games * chances * (1 - chances)
-    leverage = slopes * _gap_variances(bread, pool)
-
-    # Each pair gets one opening of two independent games beside its own: where all ended alike, it still is not certain.
-    squares = (pool.counts * (_WINS - 2 * chances[:, None]) ** 2).sum(axis=1)
-    within = squares / np.maximum(1 - leverage / openings, 0.5) + 2 * chances * (1 - chances)
-    within *= openings / (openings + 1)
-
-    if len(pool.first) < len(theta):  # a tree: every pair fits
-        return within, 0.0
-    # Solve E[sum of surplus^2 / games] = sum of seen * (within + misfit * slopes^2) for misfit, with seen, how much of
-    # a pair's variance is left in all surpluses together, the columns' weighted sums of squares of I - H. Half a pair
-    # that does not stray, as even as the most even one, is put beside them: lopsided pairs alone tell nothing.
-    differences = pool.differences
-    shared = differences.T @ scipy.sparse.diags_array(slopes**2 / games) @ differences
-    seen = (1 - 2 * leverage) / games + _gap_variances(bread @ (shared @ bread), pool)
-    surplus = pool.wins - games * chances
-    excess = (surplus**2 / games).sum() - seen @ within
-    return within, max(0.0, float(excess / (seen @ slopes**2 + 0.5 * (slopes**2 / games).max())))
-
-
-def _sandwich_variances(pool, theta, bread, zero, within, misfit) -> np.ndarray:
-    """float64[N]: variances, in nats squared, of the distances from the anchor; bread is the inverse information."""
-    chances = expit(theta[pool.first] - theta[pool.second])
-    variances = within + misfit * (pool.games * chances * (1 - chances)) ** 2
-    differences = pool.differences
-    filling = differences.T @ scipy.sparse.diags_array(variances) @ differences
-    contrast = bread - (zero @ bread)[None, :]
-    return np.maximum(0, np.einsum("ij,ij->i", contrast, (filling @ contrast.T).T))
-
-
-def _perfect_scores(pool: _Pool) -> dict[str, tuple[float, float, float, int]]:
+def _perfect_scores(pool: Pool) -> dict[str, tuple[float, float, float, int]]:
     """Score against perfect play, its 95 % interval and the number of games, of those who met it."""
     name = _find_perfect(pool)
     if name is None:
@@ -627,7 +419,7 @@ def _perfect_scores(pool: _Pool) -> dict[str, tuple[float, float, float, int]]:
     return scores
 
 
-def _find_contradicted(pool: _Pool, elo: np.ndarray, anchor: str) -> dict[str, str]:
+def _find_contradicted(pool: Pool, elo: np.ndarray, anchor: str) -> dict[str, str]:
     """Name the agents whose Elo has the opposite sign of their direct score against the anchor, less one half."""
     if anchor == "best":
         anchor = pool.agents[int(np.argmax(elo))]
@@ -648,7 +440,7 @@ def _find_contradicted(pool: _Pool, elo: np.ndarray, anchor: str) -> dict[str, s
     return notes
 
 
-def _find_unbounded(pool: _Pool, theta: np.ndarray, anchor: str) -> tuple[dict[str, str], np.ndarray]:
+def _find_unbounded(pool: Pool, theta: np.ndarray, anchor: str) -> tuple[dict[str, str], np.ndarray]:
     """Name the agents that are not tied to the anchor by chains of wins in both directions; see Ford (1957).
 
     Where the anchor is no agent, the largest group that is tied within itself stands for it.
@@ -657,7 +449,7 @@ def _find_unbounded(pool: _Pool, theta: np.ndarray, anchor: str) -> tuple[dict[s
     beaten = wins > 0, wins < games
     winners = np.concatenate([pool.first[beaten[0]], pool.second[beaten[1]]])
     losers = np.concatenate([pool.second[beaten[0]], pool.first[beaten[1]]])
-    graph = _graph(winners, losers, agents)
+    graph = make_graph(winners, losers, agents)
     _, labels = connected_components(graph, directed=True, connection="strong")
     if anchor in pool.agents:
         home = labels[pool.agents.index(anchor)]
@@ -695,10 +487,3 @@ def _reach(graph: scipy.sparse.csr_matrix, start: int) -> np.ndarray:
     return reached
 
 
-def _graph(starts: np.ndarray, ends: np.ndarray, nodes: int) -> scipy.sparse.csr_matrix:
-    return scipy.sparse.csr_matrix((np.ones(len(starts)), (starts, ends)), shape=(nodes, nodes))
-
-
-def _name_some(names: list[str]) -> str:
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
