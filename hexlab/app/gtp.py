@@ -7,6 +7,8 @@ Time: without a clock a move takes a fixed number of simulations from an empty t
 one that `arena.SearchPlayer` plays. With seconds a move, or a clock (``time_left``, ``time_settings``), search deepens until the time
 is up and goes on from the tree of the move before. A clock is shared out over a quarter of the empty cells and two more.
 
+``perfect`` knows no clock: a proof takes the time it takes, milliseconds up to 5x5, on 6x6 half a minute for the first moves.
+
 By the swap rule, an engine opens with the move that leaves the game most even, and swaps where its search gives it less than an even
 chance. ``swap-pieces`` means what HexGui from 0.10 on means by it: Black's stone leaves and White's comes to its mirror image. Older
 programs, Benzene's scripts among them, mean that the players trade sides; play without the rule there.
@@ -51,6 +53,7 @@ _TREE_BYTES = 1 << 29  # where only time ends a search
 _LAG = 0.9  # the part of a move's time that is spent; the rest covers the way to the clock
 _PICTURE_SECONDS = 0.1  # between two pictures of a search that goes on
 _LETTERS = "BW"
+_WORD = re.compile(r'"([^"]*)"|([^\s"#]+)|(#)')
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?")
 
 _ANALYZE_COMMANDS = """\
@@ -91,6 +94,7 @@ class Engine:
     Attributes:
         emit: what pictures of a search that goes on are given to, block by block; by default nobody looks.
         interrupted: asked during a search whether to end it.
+        finished: whether ``quit`` was given.
 
     >>> from hexlab.app.agents import find_agent
     >>> engine = Engine(find_agent("perfect", 64), size=3)
@@ -251,21 +255,43 @@ class Engine:
     def _choose(self, mover: Color) -> str:
         """Return a move by the agent, which may be a swap."""
         board, player = self._position.board(mover), self._player
-        if isinstance(player, arena.SearchPlayer) and (board.moves or not board.swap):
+        if isinstance(player, arena.SearchPlayer):
+            if board.swap and not board.moves:
+                return self._choose_opening()
             found = self._think(board, mover)
             return SWAP_PIECES if board.can_swap and found.value < 0 else found.best
         seed = int(derive_seeds(self._seed, self._position.count, count=1)[0])
         move = arena.choose_move(player, board, seed)
         return move if isinstance(move, str) else cell_name(move, self._size)
 
+    def _choose_opening(self) -> str:
+        """Return the move that leaves the game most even; with a clock, search doubles its simulations while there is time."""
+        seconds, player = self._share_time(Color.BLACK), self._searcher()
+        most = self._count_simulations(seconds)
+        simulations = most if seconds is None else min(most, self._size**2)
+        started = time.monotonic()
+        while True:
+            opener = arena.SearchPlayer(player.evaluator, simulations, player.recipe)
+            cell = opener.choose_opening(self._size, self._seed)
+            spent = time.monotonic() - started  # the next search takes as long again, or somewhat longer
+            if simulations == most or self.interrupted() or (seconds is not None and 3 * spent > seconds):
+                return cell_name(cell, self._size)
+            simulations = min(most, 2 * simulations)
+
     def _think(self, board: Board, mover: Color) -> mcts.Found:
         """Search within the limits of a move; with a clock, on from what is known."""
         seconds = self._share_time(mover)
         if seconds is None:
-            return self._search(board, self._searcher().simulations if self._simulations is None else self._simulations, None)
-        found = self._search(board, self._simulations or _TREE_BYTES // count_bytes(1, 1, board.size), seconds, self._tree)
+            return self._search(board, self._count_simulations(seconds), None)
+        found = self._search(board, self._count_simulations(seconds), seconds, self._tree)
         self._tree = found.tree
         return found
+
+    def _count_simulations(self, seconds: float | None) -> int:
+        """Return the evaluations that a move may take at most; with a clock and nothing said, what memory holds."""
+        if self._simulations is not None:
+            return self._simulations
+        return self._searcher().simulations if seconds is None else _TREE_BYTES // count_bytes(1, 1, self._size)
 
     def _search(
         self,
@@ -655,10 +681,12 @@ def _parse(line: str) -> tuple[str, list[str]]:
     ('12', ['loadsgf', 'my games/1.sgf', '5'])
     """
     clean = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", line.replace("\t", " ")).replace("\n", " ")
-    words = [quoted or plain for quoted, plain in re.findall(r'"([^"]*)"|(#.*|[^\s"]+)', clean)]
-    if comment := [word for word in words if word.startswith("#")]:
-        words = words[: words.index(comment[0])]
-    if words and re.fullmatch("[0-9]{1,9}", words[0]):
+    words = []
+    for quoted, plain, comment in _WORD.findall(clean):
+        if comment:
+            break
+        words.append(quoted or plain)
+    if words and re.fullmatch("[0-9]{1,10}", words[0]):  # up to 2^31 - 1
         return words[0], words[1:]
     return "", words
 

@@ -235,6 +235,8 @@ def test_housekeeping():
     [
         ("10 name", "=10 hexlab\n\n"),
         ("  007\tname  # who?", "=007 hexlab\n\n"),
+        ("2147483647 name#who?", "=2147483647 hexlab\n\n"),
+        ('loadsgf "#1.sgf"', "? [Errno 2] No such file or directory: '#1.sgf'\n\n"),
         ("", None),
         ("   \t", None),
         ("# a comment", None),
@@ -349,6 +351,25 @@ def test_simulations_bound_a_move_that_has_time_left(monkeypatch):
     before = clock.now
     answer(engine, "genmove b")
     assert clock.now - before == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.5, 2.0])
+def test_an_opening_by_the_swap_rule_keeps_to_the_clock(monkeypatch, seconds):
+    clock = Clockwork(monkeypatch)
+    engine = gtp.Engine(searcher(evaluator=clock), size=4, swap=True)
+    answer(engine, f"time_left black {seconds} 1")
+    before = clock.now
+    assert answer(engine, "genmove black") in Board(4).legal_moves
+    assert 0.2 * seconds < clock.now - before <= max(0.9 * seconds, 0.001)
+
+
+def test_an_opening_by_the_swap_rule_takes_the_simulations_that_are_set(monkeypatch):
+    clock = Clockwork(monkeypatch)
+    engine = gtp.Engine(searcher(evaluator=clock), size=4, swap=True)
+    answer(engine, f"param_search simulations {5 * 16}")
+    before = clock.now
+    answer(engine, "reg_genmove black")
+    assert clock.now - before == pytest.approx(0.005)
 
 
 def test_a_game_clock_lasts_for_the_game(monkeypatch):
@@ -623,7 +644,7 @@ def check_lines(engine, lines):
             continue
         assert WELL_FORMED.fullmatch(reply), (line, reply)
         assert "see the messages on stderr" not in reply, line
-        number = re.match(r"\s*([0-9]{1,9})(\s|$)", re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", line))
+        number = re.match(r"\s*([0-9]{1,10})(\s|$)", re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", line))
         if number and number[1] == gtp._parse(line)[0]:
             assert reply[1:].startswith(f"{number[1]} ")
 
