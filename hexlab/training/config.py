@@ -45,6 +45,9 @@ class Config:
     paper_search: bool = False
     """Whether the regularized recipe takes its lambda, which does not fall as visits grow, and the scale of values as the paper's code
     does. Paper: yes."""
+    paper_scale: bool = False
+    """Whether the regularized recipe takes the scale of values alone as the paper's code does: from [-1, 1], not by the range of each
+    tree. Part of paper_search."""
     prove: bool = True
     """Whether search backs up exact wins and losses from finished games. Paper: no."""
     keep_tree: bool = False
@@ -117,8 +120,11 @@ class Config:
             raise ConfigError(f"recipe={self.recipe!r} is unknown: choose one of {', '.join(_RECIPES)}")
         if self.schedule not in _SCHEDULES:
             raise ConfigError(f"schedule={self.schedule!r} is unknown: choose one of {', '.join(_SCHEDULES)}")
-        if self.recipe != "regularized" and self.paper_search:
-            raise ConfigError(f"paper_search=True with recipe={self.recipe!r}: give false, or recipe 'regularized'")
+        for name in ("paper_search", "paper_scale"):
+            if self.recipe != "regularized" and getattr(self, name):
+                raise ConfigError(f"{name}=True with recipe={self.recipe!r}: give false, or recipe 'regularized'")
+        if self.paper_search and self.paper_scale:
+            raise ConfigError("paper_scale=True with paper_search=True, which has that scale: give one of them")
         if self.recipe == "gumbel" and self.keep_tree:
             raise ConfigError("keep_tree=True with recipe='gumbel', which halves its moves from a root without visits: give false")
         if self.recipe == "gumbel" and self.noise_fraction > 0:
@@ -160,7 +166,7 @@ class Config:
 
         Later settings are left out at their defaults, so that runs from before there were others keep their bytes and their names.
         """
-        later = {"net", "keep_tree", "paper_search", "mixing_moves", "schedule", "turn"}
+        later = {"net", "keep_tree", "paper_search", "paper_scale", "mixing_moves", "schedule", "turn"}
         defaults = {field.name: field.default for field in dataclasses.fields(self) if field.name in later}
         values = {name: value for name, value in dataclasses.asdict(self).items() if name not in later or value != defaults[name]}
         return json.dumps(values, sort_keys=True, indent=1)

@@ -159,8 +159,8 @@ def make_recipe(config: Config) -> mcts.Recipe:
         return mcts.gumbel(gumbel_scale=config.exploration, prove=config.prove)
     if config.recipe == "puct":
         return mcts.puct(config.exploration, prove=config.prove)
-    theirs = config.paper_search
-    return mcts.regularized(config.exploration, paper_lambda=theirs, rescale=not theirs, prove=config.prove)
+    rescale = not (config.paper_search or config.paper_scale)
+    return mcts.regularized(config.exploration, paper_lambda=config.paper_search, rescale=rescale, prove=config.prove)
 
 
 def _opening_limit(config):

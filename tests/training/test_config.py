@@ -22,7 +22,7 @@ def test_the_kind_of_net_survives_its_file_and_a_dense_run_keeps_its_bytes():
 
 
 def test_later_settings_leave_the_files_of_earlier_runs_alone():
-    for name in ("keep_tree", "paper_search", "mixing_moves", "schedule", "turn"):
+    for name in ("keep_tree", "paper_search", "paper_scale", "mixing_moves", "schedule", "turn"):
         assert f'"{name}"' not in Config().to_json()
     kept = Config(keep_tree=True, schedule="constant", mixing_moves=3, turn=False)
     assert Config.from_json(kept.to_json()) == kept
@@ -52,6 +52,8 @@ def test_an_integer_may_stand_for_a_float():
         ({"recipe": "gumbel"}, "noise_fraction=0.25 with recipe='gumbel', which has noise of its own, scaled by exploration: give 0"),
         ({"recipe": "gumbel", "keep_tree": True}, "keep_tree=True with recipe='gumbel', which halves its moves"),
         ({"paper_search": True}, "paper_search=True with recipe='puct': give false, or recipe 'regularized'"),
+        ({"paper_scale": True}, "paper_scale=True with recipe='puct': give false, or recipe 'regularized'"),
+        ({"recipe": "regularized", "paper_search": True, "paper_scale": True}, "paper_scale=True with paper_search=True"),
         ({"schedule": "linear"}, "schedule='linear' is unknown: choose one of cosine, constant"),
         ({"learning_rate": 0.0}, "learning_rate=0.0: give a number above 0"),
         ({"learning_rate": float("nan")}, "learning_rate=nan: give a finite number"),

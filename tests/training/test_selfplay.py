@@ -89,18 +89,21 @@ def test_mixed_boards_are_out_of_step_and_games_start_from_the_empty_board_all_t
     assert all(np.count_nonzero(over.positions.stones[rows[0]]) == 0 for rows in games)
 
 
-def test_the_papers_search_is_its_lambda_and_its_scale_of_values():
-    config = dataclasses.replace(CONFIG, recipe="regularized", exploration=1 / 16, paper_search=True, noise_fraction=0.0, slice_moves=1)
+@pytest.mark.parametrize(
+    ("changes", "wanted"), [({"paper_search": True}, (True, False)), ({"paper_scale": True}, (False, False)), ({}, (False, True))]
+)
+def test_the_papers_search_is_its_lambda_and_its_scale_of_values(changes, wanted):
+    config = dataclasses.replace(CONFIG, recipe="regularized", exploration=1 / 16, noise_fraction=0.0, slice_moves=1, **changes)
     group = make_group(config, 0)
     boards = Boards(3, group.cells.copy(), group.turn.copy(), np.full(64, -1, np.int8))
     seeds = derive_seeds(config.seed, 2, 1, 0, 0, count=64)
     play_slice(group, mcts.uniform(), config, 1, 0, mcts.allocate_tree(64, 8, 3))
-    for theirs, rescale in ((True, False), (False, False), (True, True)):
+    for theirs, rescale in ((True, False), (False, False), (False, True), (True, True)):
         recipe = mcts.regularized(1 / 16, paper_lambda=theirs, rescale=rescale, prove=True)
         found = mcts.run_search(boards, mcts.uniform(), 8, recipe=recipe, seeds=seeds)
         own = found.policy.reshape(64, 3, 3)
         own = np.where((boards.turn == 0)[:, None, None], own, own.transpose(0, 2, 1)).reshape(64, 9)
-        assert np.allclose(group.policy[:, 0] / 65535, own, atol=1e-5) == (theirs and not rescale)
+        assert np.allclose(group.policy[:, 0] / 65535, own, atol=1e-5) == ((theirs, rescale) == wanted)
 
 
 def test_policies_are_whole(played):
