@@ -2,7 +2,7 @@
 
 A folder of tables holds ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``pairings.csv`` and ``ratings.csv``, each with exactly
 the fields of the row of that name in `hexlab.records`, floats as `repr` writes them so that nothing is lost. ``timings.csv`` may lie
-beside them: what no table that two machines should agree on may hold.
+beside them: what no table that two machines should agree on may hold. ``games.sgf`` may hold games of the experiment's agents.
 """
 
 import csv
@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 from hexlab import records, store
 from hexlab.errors import HexlabError, StoreError
+from hexlab.rules import sgf
+from hexlab.system import write_whole
 
 __all__ = ["NotEnoughDataError", "PaperPoint", "Tables", "paper_curves", "read"]
 
@@ -29,6 +31,7 @@ _ROWS: Mapping[str, type] = {
     "timings": records.Timing,
 }
 _OPTIONAL = ("timings",)
+_GAMES = "games.sgf"
 
 
 class NotEnoughDataError(HexlabError):
@@ -46,6 +49,7 @@ class Tables:
         pairings: results of every pair of agents, in two halves of the openings.
         ratings: Elo of every agent from all its games.
         timings: how long each snapshot had trained; empty where that was not kept.
+        games: games to show, of the agents or from their self-play; empty where none were kept.
     """
 
     runs: tuple[records.Run, ...]
@@ -54,11 +58,13 @@ class Tables:
     pairings: tuple[records.Pairing, ...]
     ratings: tuple[records.Rating, ...]
     timings: tuple[records.Timing, ...] = ()
+    games: tuple[sgf.Game, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that keys are unique and that every row points at rows that are there."""
         for name in _ROWS:
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "games", tuple(self.games))
         runs = _unique("runs", [row.run for row in self.runs])
         snapshots = _unique("snapshots", [(row.run, row.snapshot) for row in self.snapshots])
         agents = _unique("agents", [row.agent for row in self.agents])
@@ -126,6 +132,7 @@ class Tables:
             tuple(row for row in self.pairings if row.size == size),
             tuple(row for row in self.ratings if row.size == size),
             tuple(row for row in self.timings if row.run in keys),
+            tuple(game for game in self.games if game.size == size),
         )
 
     def join(self) -> list[dict[str, Any]]:
@@ -150,7 +157,11 @@ class Tables:
     def to_csv(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write the files into `folder` as `hexlab.store.write_table` does, rows sorted; returns their paths."""
         wanted = [name for name in _ROWS if name not in _OPTIONAL or getattr(self, name)]
-        return [store.write_table(Path(folder) / f"{name}.csv", getattr(self, name), _ROWS[name]) for name in wanted]
+        paths = [store.write_table(Path(folder) / f"{name}.csv", getattr(self, name), _ROWS[name]) for name in wanted]
+        if self.games:
+            write_whole(Path(folder) / _GAMES, "".join(map(sgf.write, self.games)))
+            paths.append(Path(folder) / _GAMES)
+        return paths
 
     def to_frames(self) -> dict[str, Any]:
         """Return pandas data frames by table name, and the join of all as ``"joined"``.
@@ -182,7 +193,8 @@ def read(folder: str | os.PathLike[str]) -> Tables:
         raise StoreError(f"no runs.csv in {str(folder)!r} or in its 'tables' or 'results': is this the folder of an experiment?")
     wanted = [name for name in _ROWS if name not in _OPTIONAL or (home / f"{name}.csv").is_file()]
     rows: dict[str, Any] = {name: store.read_table(home / f"{name}.csv", _ROWS[name]) for name in wanted}
-    return Tables(**rows)
+    games = sgf.load(home / _GAMES) if (home / _GAMES).is_file() else ()
+    return Tables(**rows, games=tuple(games))
 
 
 class PaperPoint(NamedTuple):
@@ -193,6 +205,7 @@ class PaperPoint(NamedTuple):
         width: units a layer.
         depth: residual layers.
         log10_flops: log10 of training compute in the paper's count.
+        samples: self-play positions so far.
         elo: 0 is the best agent of that board's pool, which plays with noise.
     """
 
@@ -200,6 +213,7 @@ class PaperPoint(NamedTuple):
     width: int
     depth: int
     log10_flops: float
+    samples: int
     elo: float
 
 
@@ -213,10 +227,8 @@ def paper_curves() -> tuple[PaperPoint, ...]:
     (2966, [3, 4, 5, 6, 7, 8, 9])
     """
     text = importlib.resources.files("hexlab").joinpath("data", "jones2021_curves.csv").read_text(encoding="utf-8")
-    return tuple(
-        PaperPoint(int(row["boardsize"]), int(row["width"]), int(row["depth"]), float(row["log10_train_flops"]), float(row["elo"]))
-        for row in csv.DictReader(io.StringIO(text))
-    )
+    names = {"boardsize": int, "width": int, "depth": int, "log10_train_flops": float, "samples": int, "elo": float}
+    return tuple(PaperPoint(*(kind(row[name]) for name, kind in names.items())) for row in csv.DictReader(io.StringIO(text)))
 
 
 def _unique(table: str, keys: list) -> set:

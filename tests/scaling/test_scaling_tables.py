@@ -6,6 +6,7 @@ import pytest
 from planted_tables import small, tiny
 
 from hexlab.errors import StoreError
+from hexlab.rules.sgf import Game
 from hexlab.scaling import Tables, paper_curves, read
 
 
@@ -36,6 +37,17 @@ def test_joined_frame_holds_a_row_for_each_rated_agent():
     assert joined.loc[agent.agent, "train_flops"] == tables.snapshot_by_key[agent.run, 3].train_flops
     assert joined.loc[agent.agent, "width"] == tables.run_by_key[agent.run].width
     assert joined.loc["perfect-3", "elo"] == 0
+
+
+def test_games_to_show_lie_beside_the_tables(tmp_path):
+    tables, _ = small()
+    games = (Game(4, "b2 c3 a1"), Game(3, "b2 a1 b1 c1 b3", black="one", white="other"))
+    shown = dataclasses.replace(tables, games=games)
+    assert (tmp_path / "games.sgf") in shown.to_csv(tmp_path)
+    assert read(tmp_path).games == games
+    assert read(tmp_path).games == games
+    assert shown.select(3).games == games[1:]
+    assert tables.games == ()
 
 
 def test_select_keeps_one_board_alone():
