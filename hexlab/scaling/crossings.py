@@ -25,6 +25,7 @@ __all__ = [
     "Reach",
     "bound_interval",
     "crossing",
+    "extend_crossings",
     "find_reaches",
     "fit_growth",
     "format_estimate",
@@ -197,15 +198,32 @@ def fit_growth(reaches: Sequence[Reach]) -> Growth:
         raise NotEnoughDataError(f"not enough data: needs two boards whose frontier crosses the level{reasons}")
     sizes = np.array([reach.size for reach in used], float)
     # The slope of a line through the crossings is a weighted sum of them.
-    weights = (sizes - sizes.mean()) / ((sizes - sizes.mean()) ** 2).sum()
-    slope = float(weights @ np.array([reach.crossing.low for reach in used]))
-    least = most = np.zeros(len(used[0].copies))
-    for weight, reach in zip(weights, used, strict=True):
+    slope, low, high = _weigh(used, (sizes - sizes.mean()) / ((sizes - sizes.mean()) ** 2).sum())
+    low, high = (10**end if math.isfinite(end) else end for end in (low, high))
+    return Growth(tuple(reach.size for reach in used), left_out, 10**slope, low, high)
+
+
+def extend_crossings(reaches: Sequence[Reach], size: int) -> tuple[float, float, float]:
+    """Return where the line through one scale's crossings, as `fit_growth` draws it, puts another board: value, low, high.
+
+    Raises:
+        NotEnoughDataError: fewer than two boards are seen to cross.
+    """
+    used = [reach for reach in reaches if reach.size in fit_growth(reaches).sizes]
+    sizes = np.array([reach.size for reach in used], float)
+    # So is any point of it.
+    away = sizes - sizes.mean()
+    return _weigh(used, 1 / len(used) + (size - sizes.mean()) * away / (away**2).sum())
+
+
+def _weigh(reaches: Sequence[Reach], weights: np.ndarray) -> tuple[float, float, float]:
+    """Return a weighted sum of crossings that are seen, and its 95 % interval."""
+    least = most = np.zeros(len(reaches[0].copies))
+    for weight, reach in zip(weights, reaches, strict=True):
         if weight:
             least = least + weight * reach.copies[:, 0 if weight > 0 else 1]
             most = most + weight * reach.copies[:, 1 if weight > 0 else 0]
-    low, high = (10**end if math.isfinite(end) else end for end in bound_interval(least, most))
-    return Growth(tuple(reach.size for reach in used), left_out, 10**slope, low, high)
+    return float(weights @ [reach.crossing.low for reach in reaches]), *bound_interval(least, most)
 
 
 def format_estimate(value: float, low: float, high: float, bound: str = "") -> str:

@@ -23,7 +23,7 @@ from hexlab.errors import ConfigError
 from hexlab.scaling.frontiers import BoardFrontier, Frontier, resample_frontier
 from hexlab.scaling.tables import NotEnoughDataError
 
-__all__ = ["LEVEL", "MODELS", "PARAMETERS", "Law", "Prediction", "evaluate_law", "fit_law", "interval", "predict_board"]
+__all__ = ["LEVEL", "MODELS", "PARAMETERS", "Law", "Prediction", "evaluate_law", "fit_law", "foretell", "interval", "predict_board"]
 
 MODELS = ("change_point", "smooth")
 PARAMETERS = ("m_plateau", "c_plateau", "m_flops", "m_board", "c_incline")
@@ -238,15 +238,7 @@ def predict_board(
         raise NotEnoughDataError(f"not enough data: needs two smaller boards to predict {size}x{size} from; there are {len(smaller)}")
     law = fit_law(frontier.select(smaller), model=model, bootstrap=bootstrap, seed=seed, loss=loss)
     grid = held_out.log10_flops
-    predicted = law.predict(size, grid)
-    low, high = np.full_like(grid, np.nan), np.full_like(grid, np.nan)
-    if len(law.replicates):
-        scatter = np.concatenate(list(law.residuals.values()))
-        scatter = scatter[np.isfinite(scatter)]
-        # A frontier's residuals move together, so each copy is shifted as a whole by one of them.
-        shifts = np.random.default_rng([seed & 0xFFFFFFFF, 3]).choice(scatter, len(law.replicates))
-        copies = np.array([evaluate_law(model, row, size, grid) for row in law.replicates]) + shifts[:, None]
-        low, high = interval(copies)
+    predicted, low, high = foretell(law, size, grid, seed)
     known = np.isfinite(held_out.elo)
     errors = (predicted - held_out.elo)[known]
     baseline = frontier.board(smaller[-1])
@@ -274,6 +266,22 @@ def predict_board(
         if len(smaller) == 2
         else "",
     )
+
+
+def foretell(law: Law, size: int, log10_flops: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a law's Elo on a board that it was not fitted on, and its 95 % interval there: three arrays of the shape of `log10_flops`.
+
+    The interval holds the spread of the law over bootstrap copies and of its residuals; it is nan without copies.
+    """
+    predicted = law.predict(size, log10_flops)
+    if not len(law.replicates):
+        return predicted, np.full_like(predicted, np.nan), np.full_like(predicted, np.nan)
+    scatter = np.concatenate(list(law.residuals.values()))
+    scatter = scatter[np.isfinite(scatter)]
+    # A frontier's residuals move together, so each copy is shifted as a whole by one of them.
+    shifts = np.random.default_rng([seed & 0xFFFFFFFF, 3]).choice(scatter, len(law.replicates))
+    low, high = interval(np.array([evaluate_law(law.model, row, size, log10_flops) for row in law.replicates]) + shifts[:, None])
+    return predicted, low, high
 
 
 def _check_enough(frontier: Frontier) -> None:
