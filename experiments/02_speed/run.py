@@ -283,6 +283,7 @@ def race(size: int, results: Results, cores: list[int], quick: bool, seeds: int,
                 "unit": unit,
                 "cores": len(cores),
                 "reached": {side: f"{number} of {seeds}" for side, number in reached.items()},
+                "limit": limit,
             }
         )
     return rows
@@ -368,7 +369,7 @@ def main(arguments: list[str] | None = None) -> None:
     seconds, rounds = asked.seconds or (0.3 if asked.quick else 3.0), asked.rounds or (2 if asked.quick else 7)
     seeds, limit = asked.seeds or (1 if asked.quick else 3), asked.limit or (2.0 if asked.quick else 10.0)
     protocol = {"cores": asked.cores, "seconds": seconds, "rounds": rounds, "recipe": asked.recipe, "quick": asked.quick}
-    protocol |= {"pinned": hasattr(os, "sched_setaffinity"), "strength": {"seeds": seeds, "limit": limit}}
+    protocol["pinned"] = hasattr(os, "sched_setaffinity")
     results = Results(asked.out, protocol)
     wanted = asked.only or MEASURES[:-1]
 
