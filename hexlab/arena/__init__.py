@@ -1,5 +1,6 @@
-"""The arena: players, matches, tournaments and ratings. It knows agents as `hexlab.protocols.Player`s alone."""
+"""The arena: players, matches, tournaments and ratings. It knows an agent by the protocol `hexlab.protocols.Player` alone."""
 
+from hexlab.arena.checks import Agreement, Cycle, Cycles, Goodness, OpeningCheck, RatingCheck, check_openings, check_ratings
 from hexlab.arena.contests import Contest, ContestGame, ContestMatch, Entry, Rules, play_contest, read_contest
 from hexlab.arena.external import GtpPlayer
 from hexlab.arena.matches import (
@@ -30,20 +31,26 @@ from hexlab.arena.submissions import Finding, SubmissionPlayer, check_submission
 from hexlab.arena.tournaments import Progress, Table, draw_openings, play_ladder, play_to_interval, round_robin
 
 __all__ = [
+    "Agreement",
     "Belief",
     "Contest",
     "ContestGame",
     "ContestMatch",
+    "Cycle",
+    "Cycles",
     "Entry",
     "Finding",
     "Forfeited",
     "Game",
+    "Goodness",
     "GtpPlayer",
     "HumanPlayer",
     "Match",
+    "OpeningCheck",
     "Openings",
     "Progress",
     "RandomPlayer",
+    "RatingCheck",
     "Ratings",
     "Resigned",
     "Rules",
@@ -55,7 +62,9 @@ __all__ = [
     "all_openings",
     "believe",
     "bootstrap_ratings",
+    "check_openings",
     "check_player",
+    "check_ratings",
     "check_submission",
     "choose_move",
     "draw_openings",

@@ -1,0 +1,464 @@
+"""How well the games of a pool bear its ratings out: goodness of fit, cycles, halves of the openings, colors, single openings.
+
+One number an agent is a model, and these are its tests. Each sets what was seen beside what the model of `hexlab.arena.ratings` expects:
+one strength an agent, an effect of every pair, and games that come as openings played with both colors.
+
+- Goodness of fit. The score of every pair, predicted and observed. The surplus is measured in its expected scatter, less what the fit
+  itself takes up (the leverage): surpluses of a sound model have a spread of 1, and 95 % of them are within 1.96 of 0.
+- Cycles. A beats B, B beats C and C beats A. A cycle is as sure as the least sure of its three scores. Pools drawn again from the fitted
+  model have cycles too, the more the further pairs stray from one number an agent: what counts is whether the real one has more, or a
+  surer one, than those have.
+- Halves. Ratings by either half of the openings alone have the effects of pairs in common and differ by the luck of the openings.
+- Colors. Every agent may be stronger with one color, beyond what that color is worth to all. Ratings hold both in equal parts; this tells
+  how far one number describes both.
+- Single openings. How far every rating moves when one opening is left out, to first order: an opening carries a rating that moves beyond
+  its interval.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import scipy.sparse
+from scipy.special import expit
+
+from hexlab.arena.bradley_terry import (
+    ELO_PER_NAT,
+    PRIOR,
+    WINS,
+    Pool,
+    Z,
+    fit_pool,
+    gap_variances,
+    gather_pool,
+    pair_variances,
+    precision_of,
+    sandwich_variances,
+)
+from hexlab.errors import ConfigError
+from hexlab.records import Opening, Pairing
+from hexlab.rules.cells import cell_index, cell_name, rotation
+from hexlab.store import count_pairings
+
+__all__ = ["Agreement", "Cycle", "Cycles", "Goodness", "OpeningCheck", "RatingCheck", "check_openings", "check_ratings"]
+
+_NO_FREEDOM = 1e-6  # share of its variance that the fit leaves a pair, below which its surplus is rounding
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Goodness:
+    """Predicted and observed scores of the P pairs of a pool.
+
+    Attributes:
+        first: P names; each pair is seen from its favorite, so that no prediction is below one half.
+        second: P names.
+        games: int64[P].
+        predicted: float64[P], share of the games that `first` should win by the ratings.
+        observed: float64[P], share that it won.
+        scatter: float64[P], expected standard deviation of observed less predicted; nan where the fit follows a pair exactly.
+        chance: float64[P], the part of it that is luck of the openings, without the effects of pairs.
+        misfit: standard deviation of the effects of pairs, Elo.
+    """
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    games: np.ndarray
+    predicted: np.ndarray
+    observed: np.ndarray
+    scatter: np.ndarray
+    chance: np.ndarray
+    misfit: float
+
+    @property
+    def surpluses(self) -> np.ndarray:
+        """float64[P], observed less predicted in units of the expected scatter; nan where there is none."""
+        return (self.observed - self.predicted) / self.scatter
+
+    @property
+    def spread(self) -> float:
+        """Root mean square of the surpluses, 1 for a sound model; nan if the fit follows every pair."""
+        return _root_mean_square(self.surpluses)
+
+    @property
+    def spread_by_chance(self) -> float:
+        """The same in units of luck alone: above 1 as far as pairs stray from one number an agent."""
+        return _root_mean_square((self.observed - self.predicted) / self.chance)
+
+    @property
+    def inside(self) -> float:
+        """Share of the surpluses within 1.96 of 0, 0.95 for a sound model."""
+        return _share_inside(self.surpluses)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cycle:
+    """Three agents of whom each beats the next, and the last the first.
+
+    Attributes:
+        agents: their names.
+        scores: share of games that each wins against the next.
+        games: number of those games.
+        sureness: of the least sure of the three scores, its distance from one half in standard deviations of luck.
+        chance: share of pools drawn from the model that have a cycle as sure.
+    """
+
+    agents: tuple[str, str, str]
+    scores: tuple[float, float, float]
+    games: tuple[int, int, int]
+    sureness: float
+    chance: float
+
+    def __str__(self) -> str:
+        """Return the three scores in words."""
+        turned = (*self.agents[1:], self.agents[0])
+        return ", ".join(
+            f"{one} wins {100 * score:.0f} % against {other}" for one, score, other in zip(self.agents, self.scores, turned, strict=True)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Cycles:
+    """Cycles of three among the agents of a pool that all met.
+
+    Attributes:
+        triples: threes of agents that all met.
+        found: those that are cycles.
+        expected: mean number in pools drawn from the model.
+        low: lower end of the range that holds 95 % of the drawn pools.
+        high: upper end.
+        by_chance: mean number in pools in which pairs have no effects, by luck of the openings alone.
+        worst: the surest cycles, the surest first.
+    """
+
+    triples: int
+    found: int
+    expected: float
+    low: int
+    high: int
+    by_chance: float
+    worst: tuple[Cycle, ...]
+
+    @property
+    def beyond(self) -> bool:
+        """Whether there are more cycles, or a surer one, than in 95 % of the drawn pools."""
+        return self.found > self.high or bool(self.worst and self.worst[0].chance < 0.05)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Agreement:
+    """Two ratings of the same N agents, less the mean difference.
+
+    Attributes:
+        agents: N names.
+        differences: float64[N], Elo.
+        errors: float64[N], their expected standard deviations, Elo.
+    """
+
+    agents: tuple[str, ...]
+    differences: np.ndarray
+    errors: np.ndarray
+
+    @property
+    def typical(self) -> float:
+        """Root mean square of the differences, Elo."""
+        return _root_mean_square(self.differences)
+
+    @property
+    def expected(self) -> float:
+        """What that is by luck of the openings, Elo."""
+        return _root_mean_square(self.errors)
+
+    @property
+    def inside(self) -> float:
+        """Share of the differences within 1.96 of their expected standard deviations."""
+        return _share_inside(self.differences / self.errors)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RatingCheck:
+    """What the results of pairs say of a pool's ratings.
+
+    Attributes:
+        size: board size.
+        agents: number of agents.
+        goodness: predicted and observed scores.
+        cycles: threes that beat each other in turn.
+        halves: ratings by one half of the openings less those by the other; None if a half leaves agents unconnected.
+        colors: strength as Black less strength as White.
+    """
+
+    size: int
+    agents: int
+    goodness: Goodness
+    cycles: Cycles
+    halves: Agreement | None
+    colors: Agreement
+
+
+@dataclasses.dataclass(frozen=True)
+class OpeningCheck:
+    """What the single openings of a pool say of its ratings.
+
+    Attributes:
+        size: board size.
+        games: games played.
+        distinct: games that differ in a player's name, color or opening; players do not draw, so only these tell anything new.
+        distinct_turned: the same, with an opening and its half-turn counted as one.
+        openings: different openings among them.
+        agent: whose rating moves furthest, as a share of half its interval, when one opening is left out.
+        opening: that opening.
+        shift: how far it moves, Elo.
+        half_width: half of its interval, Elo.
+        carried: agents that some opening moves beyond their interval.
+    """
+
+    size: int
+    games: int
+    distinct: int
+    distinct_turned: int
+    openings: int
+    agent: str
+    opening: str
+    shift: float
+    half_width: float
+    carried: int
+
+
+def check_ratings(games: Iterable[Pairing] | Iterable[Opening], *, samples: int = 200, seed: int = 0, prior: float = PRIOR) -> RatingCheck:
+    """Set a pool's games beside what its ratings expect (see the module).
+
+    Args:
+        games: as for `hexlab.arena.rate`.
+        samples: pools drawn from the model to count cycles in.
+        seed: of the draws; equal arguments give equal checks.
+        prior: as for `hexlab.arena.rate`.
+
+    Raises:
+        ConfigError: as for `hexlab.arena.rate`, or less than one sample.
+
+    >>> from hexlab.records import Pairing
+    >>> beats = lambda one, other: Pairing(3, one, other, 0, won_both=60, won_black_only=20, won_white_only=15, lost_both=5)
+    >>> check = check_ratings([beats("paper", "rock"), beats("rock", "scissors"), beats("scissors", "paper")])
+    >>> check.cycles.found, check.goodness.observed.round(3).tolist(), check.goodness.predicted.round(3).tolist()
+    (1, [0.775, 0.225, 0.775], [0.5, 0.5, 0.5])
+    """
+    if samples < 1:
+        raise ConfigError(f"{samples!r} samples: give a whole number of at least 1, such as 200")
+    rows: list = list(games)
+    if rows and isinstance(rows[0], Opening):
+        rows = count_pairings(rows)
+    pool = gather_pool(rows)
+    theta, bread = fit_pool(pool, precision_of(prior))
+    within, misfit = pair_variances(pool, theta, bread)
+    return RatingCheck(
+        pool.size,
+        len(pool.agents),
+        _measure_goodness(pool, theta, bread, within, misfit),
+        _count_cycles(pool, theta, within, misfit, samples, seed),
+        _compare_halves(rows, prior),
+        _compare_colors(pool, theta, prior),
+    )
+
+
+def check_openings(games: Iterable[Opening], *, prior: float = PRIOR) -> OpeningCheck:
+    """Count distinct games and find the opening that weighs most in a rating (see the module).
+
+    Args:
+        games: all openings of a pool.
+        prior: as for `hexlab.arena.rate`.
+
+    Raises:
+        ConfigError: as for `hexlab.arena.rate`.
+    """
+    rows = list(games)
+    pool = gather_pool(rows)
+    theta, bread = fit_pool(pool, precision_of(prior))
+    within, misfit = pair_variances(pool, theta, bread)
+    mean = np.full(len(theta), 1 / len(theta))
+    half_widths = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, theta, bread, mean, within, misfit))
+
+    openings = sorted({row.opening for row in rows})
+    surplus = _surpluses_by_opening(pool, theta, rows, openings)
+    shifts = ELO_PER_NAT * ((bread - mean @ bread) @ (pool.differences.T @ surplus).toarray())
+    shares = np.abs(shifts) / half_widths[:, None]
+    agent, opening = np.unravel_index(np.argmax(shares), shares.shape)
+
+    distinct = {(row.first, row.second, row.opening) for row in rows}
+    turn = {opening: min(opening, _turn_around(opening, pool.size)) for opening in openings}
+    return OpeningCheck(
+        pool.size,
+        2 * len(rows),
+        2 * len(distinct),
+        2 * len({(first, second, turn[each]) for first, second, each in distinct}),
+        len(openings),
+        pool.agents[agent],
+        openings[opening],
+        float(-shifts[agent, opening]),
+        float(half_widths[agent]),
+        int((shares > 1).any(axis=1).sum()),
+    )
+
+
+def _measure_goodness(pool: Pool, theta: np.ndarray, bread: np.ndarray, within: np.ndarray, misfit: float) -> Goodness:
+    chances, games = expit(theta[pool.first] - theta[pool.second]), pool.games
+    slopes = games * chances * (1 - chances)
+    leverage = slopes * gap_variances(bread, pool)
+    differences = pool.differences
+
+    def scatter(variances: np.ndarray) -> np.ndarray:
+        # The diagonal of (I - H) V (I - H)' for the hat matrix H of the fit and independent pairs of these variances V.
+        shared = differences.T @ scipy.sparse.diags_array(variances) @ differences
+        left = variances * (1 - 2 * leverage) + slopes**2 * gap_variances(bread @ (shared @ bread), pool)
+        return np.sqrt(np.where(left > _NO_FREEDOM * variances, left, np.nan)) / games
+
+    favorite = chances >= 0.5
+    ends = [[pool.agents[at] for at in np.where(favorite, *places)] for places in ((pool.first, pool.second), (pool.second, pool.first))]
+    observed = pool.wins / games
+    return Goodness(
+        tuple(ends[0]),
+        tuple(ends[1]),
+        games.astype(np.int64),
+        np.where(favorite, chances, 1 - chances),
+        np.where(favorite, observed, 1 - observed),
+        scatter(within + misfit * slopes**2),
+        scatter(within),
+        ELO_PER_NAT * math.sqrt(misfit),
+    )
+
+
+def _count_cycles(pool: Pool, theta: np.ndarray, within: np.ndarray, misfit: float, samples: int, seed: int, shown: int = 5) -> Cycles:
+    triples = _find_triples(pool)
+    if not len(triples):
+        return Cycles(0, 0, 0.0, 0, 0, 0.0, ())
+    sureness = _sureness(pool, within, pool.wins, triples)
+    generator = np.random.Generator(np.random.PCG64(seed & 0xFFFFFFFFFFFFFFFF))
+    counts, surest = [], []
+    for _ in range(samples):
+        drawn = _sureness(pool, within, _draw_wins(pool, theta, within, misfit, generator), triples)
+        counts.append(np.count_nonzero(drawn > 0))
+        surest.append(drawn.max())
+    lucky = [
+        np.count_nonzero(_sureness(pool, within, _draw_wins(pool, theta, within, 0.0, generator), triples) > 0) for _ in range(samples)
+    ]
+    order = np.lexsort((np.arange(len(triples)), -sureness))[:shown]
+    worst = [_describe_cycle(pool, triples[at], float(sureness[at]), np.array(surest)) for at in order if sureness[at] > 0]
+    low, high = np.quantile(counts, [0.025, 0.975], method="nearest")
+    found = int(np.count_nonzero(sureness > 0))
+    return Cycles(len(triples), found, float(np.mean(counts)), int(low), int(high), float(np.mean(lucky)), tuple(worst))
+
+
+def _find_triples(pool: Pool) -> np.ndarray:
+    """int64[T, 3]: the pairs (a, b), (b, c) and (a, c) of every three agents a < b < c that all met."""
+    pair_of = np.full((len(pool.agents), len(pool.agents)), -1)
+    pair_of[pool.first, pool.second] = np.arange(len(pool.first))
+    found = [np.empty((0, 3), np.int64)]
+    for agent in range(len(pool.agents)):
+        above = np.flatnonzero(pair_of[agent] >= 0)
+        among = pair_of[np.ix_(above, above)]
+        b, c = np.nonzero(among >= 0)
+        found.append(np.stack([pair_of[agent, above[b]], among[b, c], pair_of[agent, above[c]]], axis=1))
+    return np.concatenate(found)
+
+
+def _sureness(pool: Pool, within: np.ndarray, wins: np.ndarray, triples: np.ndarray) -> np.ndarray:
+    """float64[T]: how sure the least sure score of a cycle is, in standard deviations of luck; not above 0 where there is none."""
+    lead = (wins - pool.games / 2) / np.sqrt(within)
+    ab, bc, ac = lead[triples].T
+    ca = -ac
+    return np.maximum(np.minimum(np.minimum(ab, bc), ca), -np.maximum(np.maximum(ab, bc), ca))
+
+
+def _draw_wins(pool: Pool, theta: np.ndarray, within: np.ndarray, misfit: float, generator: np.random.Generator) -> np.ndarray:
+    """float64[P]: wins in a pool drawn from the model, openings as lucky as those of the real one.
+
+    Where the openings all but decide the games, which shows in less luck than independent games have, a pair has less room to stray.
+    """
+    gaps = theta[pool.first] - theta[pool.second]
+    room = np.minimum(1, within / (pool.games * expit(gaps) * expit(-gaps)))
+    expected = pool.games * expit(gaps + math.sqrt(misfit) * room * generator.standard_normal(len(within)))
+    return np.clip(np.round(expected + np.sqrt(within) * generator.standard_normal(len(within))), 0, pool.games)
+
+
+def _describe_cycle(pool: Pool, triple: np.ndarray, sureness: float, surest: np.ndarray) -> Cycle:
+    ab, bc, ac = triple
+    scores = pool.wins[triple] / pool.games[triple]
+    names = pool.agents[pool.first[ab]], pool.agents[pool.second[ab]], pool.agents[pool.second[bc]]
+    games = [int(pool.games[pair]) for pair in (ab, bc, ac)]
+    a_b, b_c, a_c = map(float, scores)
+    chance = float((surest >= sureness).mean())
+    if a_b > 0.5:
+        return Cycle(names, (a_b, b_c, 1 - a_c), (games[0], games[1], games[2]), sureness, chance)
+    return Cycle(names[::-1], (1 - b_c, 1 - a_b, a_c), (games[1], games[0], games[2]), sureness, chance)
+
+
+def _compare_halves(rows: Sequence[Pairing], prior: float) -> Agreement | None:
+    fits = []
+    for half in (0, 1):
+        try:
+            pool = gather_pool(row for row in rows if row.half == half)
+        except ConfigError:
+            return None
+        theta, bread = fit_pool(pool, precision_of(prior))
+        within, _ = pair_variances(pool, theta, bread)
+        mean = np.full(len(theta), 1 / len(theta))
+        variances = sandwich_variances(pool, theta, bread, mean, within, 0.0)
+        fits.append({agent: (theta[at], variances[at]) for at, agent in enumerate(pool.agents)})
+    agents = sorted(fits[0].keys() & fits[1].keys())
+    one, other = (np.array([fit[agent] for agent in agents]) for fit in fits)
+    return _agree(agents, one[:, 0] - other[:, 0], one[:, 1] + other[:, 1])
+
+
+def _compare_colors(pool: Pool, theta: np.ndarray, prior: float) -> Agreement:
+    """Fit to every agent half of what it is stronger as Black than as White, to first order.
+
+    In a pair both agents' halves, and the worth of the color to all, add to the log odds of Black's games: so openings that Black won
+    twice less those that White won twice are all that tells of them.
+    """
+    chances = expit(theta[pool.first] - theta[pool.second])
+    _, by_black, by_white, _ = pool.counts.T
+    balance = (by_black - by_white).astype(float)
+    # One more opening that each color won once or twice with equal chance, so that no pair passes for certain.
+    variances = by_black + by_white - balance**2 / pool.openings + 0.5
+    sums = abs(pool.differences)
+    slopes = pool.games * chances * (1 - chances)
+    information = (sums.T @ scipy.sparse.diags_array(slopes) @ sums).toarray()
+    bread = np.linalg.inv(information + precision_of(prior) * np.eye(len(theta)))
+    contrast = bread - bread.mean(axis=0)
+    filling = sums.T @ scipy.sparse.diags_array(variances) @ sums
+    return _agree(pool.agents, 2 * bread @ (sums.T @ balance), 4 * np.einsum("ij,ij->i", contrast, (filling @ contrast.T).T))
+
+
+def _agree(agents: Sequence[str], differences: np.ndarray, variances: np.ndarray) -> Agreement:
+    return Agreement(tuple(agents), ELO_PER_NAT * (differences - differences.mean()), ELO_PER_NAT * np.sqrt(variances))
+
+
+def _surpluses_by_opening(pool: Pool, theta: np.ndarray, rows: Sequence[Opening], openings: Sequence[str]) -> scipy.sparse.csr_matrix:
+    """float64[P, O]: wins of the first of each pair in each opening, less those that the ratings expect."""
+    place = {agent: at for at, agent in enumerate(pool.agents)}
+    pair_of = {pair: at for at, pair in enumerate(zip(pool.first.tolist(), pool.second.tolist(), strict=True))}
+    column = {opening: at for at, opening in enumerate(openings)}
+    expected = WINS[0] * expit(theta[pool.first] - theta[pool.second])
+    pairs, wins = [], []
+    for row in rows:
+        first, second, won = place[row.first], place[row.second], row.first_won_as_black + row.first_won_as_white
+        pairs.append(pair_of[min(first, second), max(first, second)])
+        wins.append(won if first < second else 2 - won)
+    surplus = np.array(wins) - expected[pairs]
+    shape = len(pool.first), len(openings)
+    return scipy.sparse.csr_matrix((surplus, (pairs, [column[row.opening] for row in rows])), shape=shape)
+
+
+def _turn_around(opening: str, size: int) -> str:
+    turn = rotation(size)
+    return " ".join(cell_name(turn[cell_index(name, size)], size) for name in opening.split())
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.sqrt((known**2).mean())) if len(known) else math.nan
+
+
+def _share_inside(surpluses: np.ndarray) -> float:
+    known = surpluses[np.isfinite(surpluses)]
+    return float((np.abs(known) <= Z).mean()) if len(known) else math.nan
