@@ -18,11 +18,13 @@ from hexlab.scaling.figures import (
 from hexlab.scaling.frontiers import Frontier, compute_frontier, paper_frontier, resample_frontier
 from hexlab.scaling.laws import Law, Prediction, fit_law, predict_board
 from hexlab.scaling.report import write_report
+from hexlab.scaling.saturation import CeilingCurve, TestCurve, fit_ceilings, fit_test_curves
 from hexlab.scaling.tables import NotEnoughDataError, Tables, paper_curves, read
-from hexlab.scaling.tradeoffs import SizeLaw, TestCurve, Tradeoff, fit_network_size, fit_test_curves, fit_tradeoff
+from hexlab.scaling.tradeoffs import SizeLaw, Tradeoff, fit_network_size, fit_tradeoff
 
 __all__ = [
     "Analysis",
+    "CeilingCurve",
     "Claim",
     "Crossing",
     "Frontier",
@@ -40,6 +42,7 @@ __all__ = [
     "compute_frontier",
     "crossing",
     "find_reaches",
+    "fit_ceilings",
     "fit_growth",
     "fit_law",
     "fit_network_size",

@@ -20,8 +20,9 @@ from hexlab.scaling.frontiers import (
     resample_frontier,
 )
 from hexlab.scaling.laws import MODELS, Law, Prediction, fit_law, interval, predict_board
+from hexlab.scaling.saturation import CeilingCurve, TestCurve, fit_ceilings, fit_test_curves
 from hexlab.scaling.tables import NotEnoughDataError, Tables
-from hexlab.scaling.tradeoffs import SizeLaw, TestCurve, Tradeoff, fit_network_size, fit_test_curves, fit_tradeoff
+from hexlab.scaling.tradeoffs import SizeLaw, Tradeoff, fit_network_size, fit_tradeoff
 
 __all__ = ["Analysis", "Claim", "analyze", "make_claims"]
 
@@ -89,10 +90,11 @@ class Analysis:
         laws: by model.
         predictions: by model, of the largest board.
         test_curves: by board size.
+        ceilings: by board size.
         tradeoffs: by board size.
         network_size: size of the nets on the frontiers; None if not to be had.
         sources: by source of the bootstrap alone, the 95 % interval of the change-point law's m_flops.
-        missing: reasons, by "frontier", "law", "prediction", "tradeoff 5", "test curves 5", "network size".
+        missing: reasons, by "frontier", "law", "prediction", "tradeoff 5", "test curves 5", "ceilings 5", "network size".
     """
 
     tables: Tables
@@ -107,6 +109,7 @@ class Analysis:
     laws: Mapping[str, Law]
     predictions: Mapping[str, Prediction]
     test_curves: Mapping[int, tuple[TestCurve, ...]]
+    ceilings: Mapping[int, CeilingCurve]
     tradeoffs: Mapping[int, Tradeoff]
     network_size: SizeLaw | None
     sources: Mapping[str, tuple[float, float]]
@@ -162,10 +165,11 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
                 alone = resample_frontier(front, min(bootstrap, 100), seed, sources=(source,))
                 sources[source] = fit_law(front, bootstrap=alone, seed=seed).intervals["m_flops"]
         network_size = attempt("network size", partial(fit_network_size, front, bootstrap=bootstrap, seed=seed))
-    test_curves = {size: attempt(f"test curves {size}", partial(fit_test_curves, tables, size)) for size in tables.sizes}
-    tradeoffs = {
-        size: attempt(f"tradeoff {size}", partial(fit_tradeoff, tables, size, bootstrap=bootstrap, seed=seed)) for size in tables.sizes
-    }
+
+    def attempt_boards(name: str, fit: Callable[..., Any]) -> dict[int, Any]:
+        fits = {size: attempt(f"{name} {size}", partial(fit, tables, size, bootstrap=bootstrap, seed=seed)) for size in tables.sizes}
+        return {size: fitted for size, fitted in fits.items() if fitted}
+
     return Analysis(
         tables,
         bootstrap,
@@ -178,8 +182,9 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
         reaches,
         laws,
         predictions,
-        {size: curves for size, curves in test_curves.items() if curves},
-        {size: tradeoff for size, tradeoff in tradeoffs.items() if tradeoff},
+        attempt_boards("test curves", fit_test_curves),
+        attempt_boards("ceilings", fit_ceilings),
+        attempt_boards("tradeoff", fit_tradeoff),
         network_size,
         sources,
         missing,

@@ -1,74 +1,18 @@
-"""What search at play buys: Elo against test-time compute, its exchange rate with training, and the size of net to train."""
+"""The exchange rate between search at play and training, and the size of net to train."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from hexlab.errors import ConfigError
 from hexlab.scaling import pools
-from hexlab.scaling.frontiers import COSTS, SOURCES, Frontier, draw_runs, locate, resample_cells
+from hexlab.scaling.frontiers import COSTS, SOURCES, Frontier, draw_runs, resample_cells
 from hexlab.scaling.laws import interval
+from hexlab.scaling.surfaces import Surface
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
-__all__ = [
-    "SizeLaw",
-    "TestCurve",
-    "Tradeoff",
-    "evaluate_test_curve",
-    "fit_network_size",
-    "fit_test_curves",
-    "fit_tradeoff",
-]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class TestCurve:
-    """One snapshot's Elo against the compute it spends on a move.
-
-    The fitted curve is ``Elo = -deficit / (1 + (simulations / half) ** steepness)``: logistic in log compute, as the paper finds,
-    with perfect play as its upper end, because a search that visits everything is perfect.
-
-    Attributes:
-        run: run key.
-        snapshot: number of the snapshot in its run.
-        size: board size.
-        width: units a layer.
-        depth: residual layers.
-        train_flops: what the snapshot had cost to train.
-        simulations: int64[T], simulations a move, increasing.
-        test_flops: float64[T], compute a move.
-        elo: float64[T].
-        low: float64[T], lower end of the rating's 95 % interval.
-        high: float64[T], upper end.
-        deficit: Elo missing to perfect play without any search, where the curve levels off; nan if it was not fitted.
-        half: simulations that halve the deficit; nan if not fitted.
-        steepness: exponent; nan if not fitted.
-        rmse: root mean squared residual in Elo; nan if not fitted.
-    """
-
-    __test__ = False  # not a test case, whatever pytest makes of the name
-
-    run: str
-    snapshot: int
-    size: int
-    width: int
-    depth: int
-    train_flops: float
-    simulations: np.ndarray
-    test_flops: np.ndarray
-    elo: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    deficit: float
-    half: float
-    steepness: float
-    rmse: float
-
-    def predict(self, simulations) -> np.ndarray:
-        """Return the fitted Elo at a number of simulations a move."""
-        return evaluate_test_curve(self.deficit, self.half, self.steepness, simulations)
+__all__ = ["SizeLaw", "Tradeoff", "fit_network_size", "fit_tradeoff"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -118,6 +62,7 @@ class SizeLaw:
         low: lower end of the exponent's 95 % bootstrap interval; nan without bootstrap.
         high: upper end.
         r2: share of the variance explained.
+        replicates: float64[R, 2], exponent and intercept of each bootstrap copy that allows a fit; R is 0 without bootstrap.
     """
 
     x: str
@@ -129,59 +74,7 @@ class SizeLaw:
     low: float
     high: float
     r2: float
-
-
-def evaluate_test_curve(deficit: float, half: float, steepness: float, simulations) -> np.ndarray:
-    """Return the Elo of a fitted test curve at a number of simulations a move.
-
-    >>> float(evaluate_test_curve(400, 16, 1, 16))
-    -200.0
-    """
-    return -deficit / (1 + (np.asarray(simulations, float) / half) ** steepness)
-
-
-def fit_test_curves(tables: Tables, size: int) -> tuple[TestCurve, ...]:
-    """Fit Elo against test-time compute for every snapshot of a board's grid that was rated at two budgets or more.
-
-    A curve has three parameters and is fitted from four budgets on. With fewer its parameters are nan, as they are where search
-    changes Elo by less than 20 or the budgets do not reach far enough to tell. Untrained snapshots are included.
-
-    Raises:
-        NotEnoughDataError: no snapshot was rated at two budgets.
-    """
-    tables = tables.select(size)
-    agents: dict[tuple[str, int], list] = {}
-    for agent in tables.grid_agents:
-        if agent.agent in tables.rating_by_agent:
-            agents.setdefault((agent.run, agent.snapshot), []).append(agent)
-    curves = []
-    for (run, snapshot), members in sorted(agents.items()):
-        if len({member.test_simulations for member in members}) < 2:
-            continue
-        members.sort(key=lambda member: member.test_simulations)
-        ratings = [tables.rating_by_agent[member.agent] for member in members]
-        simulations = np.array([member.test_simulations for member in members])
-        elo = np.array([rating.elo for rating in ratings])
-        network = tables.run_by_key[run]
-        curves.append(
-            TestCurve(
-                run,
-                snapshot,
-                size,
-                network.width,
-                network.depth,
-                tables.snapshot_by_key[run, snapshot].train_flops,
-                simulations,
-                np.array([member.test_flops for member in members]),
-                elo,
-                np.array([rating.low for rating in ratings]),
-                np.array([rating.high for rating in ratings]),
-                *_fit_test_curve(simulations, elo),
-            )
-        )
-    if not curves:
-        raise NotEnoughDataError(f"not enough data: needs a snapshot on {size}x{size} rated at two test budgets or more")
-    return tuple(curves)
+    replicates: np.ndarray
 
 
 def fit_tradeoff(
@@ -216,7 +109,7 @@ def fit_tradeoff(
     if x not in COSTS:
         raise ConfigError(f"unknown cost {x!r}: expected one of {', '.join(COSTS)}")
     tables = tables.select(size)
-    surface = _Surface.of(tables, size, x)
+    surface = Surface.of(tables, size, x)
     elo: np.ndarray = np.array([tables.rating_by_agent[agent].elo for agent in surface.agents])
     default = np.linspace(min(0.8 * elo.min(), -75.0), -50.0, 6).round()
     height = np.asarray(default if levels is None else levels, float)
@@ -285,15 +178,16 @@ def fit_network_size(frontier: Frontier, *, bootstrap: int = 0, seed: int = 0) -
     exponent, intercept = np.polyfit(cost, size, 1)
     errors = size - (exponent * cost + intercept)
     low = high = float("nan")
+    copies = []
     if bootstrap:
         picked = resample_cells(frontier, bootstrap, seed)
-        copies = []
         for copy in range(bootstrap):
             chosen = [picked[board.size][copy, span] for board, (span, _) in zip(frontier.boards, spans, strict=True)]
             values = np.concatenate([np.where(pick >= 0, sizes[pick], np.nan) for pick, (_, sizes) in zip(chosen, spans, strict=True)])
             known = np.isfinite(values)
-            copies.append(np.polyfit(cost[known], values[known], 1)[0] if known.sum() > 2 else np.nan)
-        low, high = map(float, interval(np.array(copies)))
+            if known.sum() > 2:
+                copies.append(np.polyfit(cost[known], values[known], 1))
+        low, high = map(float, interval(np.array(copies)[:, 0]))
     return SizeLaw(
         frontier.x,
         np.concatenate(boards),
@@ -304,124 +198,8 @@ def fit_network_size(frontier: Frontier, *, bootstrap: int = 0, seed: int = 0) -
         low,
         high,
         1 - float((errors**2).sum() / ((size - size.mean()) ** 2).sum()),
+        np.array(copies).reshape(-1, 2),
     )
-
-
-def _fit_test_curve(simulations: np.ndarray, elo: np.ndarray) -> tuple[float, float, float, float]:
-    if len(simulations) < 4:
-        return (float("nan"),) * 4
-    deepest = max(-float(elo.min()), 10.0)
-    logs = np.log(simulations)
-
-    def residuals(row):
-        return -row[0] * deepest / (1 + np.exp(row[2] * (logs - row[1]))) - elo
-
-    def jacobian(row):
-        grown = np.exp(row[2] * (logs - row[1]))
-        by_grown = row[0] * deepest * grown / (1 + grown) ** 2
-        return np.stack([-deepest / (1 + grown), -row[2] * by_grown, (logs - row[1]) * by_grown], axis=1)
-
-    bounds = np.array([[0.5, logs[0] - 3.0, 0.05], [3.0, logs[-1] + 3.0, 4.0]])
-    # The deficit enters linearly: for each half and steepness of a grid its best value is known, and the best of all is the start.
-    halves, exponents = np.linspace(logs[0] - 2.5, logs[-1] + 2.5, 24), np.geomspace(0.1, 3.0, 14)
-    half, steepness = np.meshgrid(halves, exponents)
-    shape = -deepest / (1 + np.exp(steepness[..., None] * (logs - half[..., None])))
-    scale = np.clip((shape * elo).sum(axis=-1) / (shape**2).sum(axis=-1), *(bounds[:, 0] + [0.01, -0.01]))
-    at = np.unravel_index(np.argmin(((scale[..., None] * shape - elo) ** 2).sum(axis=-1)), half.shape)
-    best = least_squares(residuals, [scale[at], half[at], steepness[at]], jacobian, bounds=tuple(bounds))
-    if np.any(best.active_mask) or float(np.ptp(elo)) < 20:
-        return (float("nan"),) * 4
-    rmse = float(np.sqrt((residuals(best.x) ** 2).mean()))
-    return float(best.x[0] * deepest), float(np.exp(best.x[1])), float(best.x[2]), rmse
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Surface:
-    """Elo of every run over training compute (G grid points) and test budgets (T).
-
-    `left`, `right` and `share` [K, T, G] interpolate agents' Elo, `known` bool[K, T, G] says where, `log10_test` float64[K, T] is
-    the compute a move.
-    """
-
-    grid: np.ndarray
-    cells: tuple[tuple[int, int], ...]
-    agents: tuple[str, ...]
-    left: np.ndarray
-    right: np.ndarray
-    share: np.ndarray
-    known: np.ndarray
-    log10_test: np.ndarray
-
-    @classmethod
-    def of(cls, tables: Tables, size: int, x: str) -> "_Surface":
-        lines: dict[str, dict[int, list[tuple[float, str, float]]]] = {}
-        for agent in tables.grid_agents:
-            if agent.agent in tables.rating_by_agent:
-                flops = getattr(tables.snapshot_by_key[agent.run, agent.snapshot], x)
-                if flops > 0 and agent.test_flops > 0:
-                    line = lines.setdefault(agent.run, {}).setdefault(agent.test_simulations, [])
-                    line.append((float(np.log10(flops)), agent.agent, float(np.log10(agent.test_flops))))
-        budgets = sorted({budget for line in lines.values() for budget in line})
-        if len(budgets) < 2:
-            raise NotEnoughDataError(f"not enough data: needs agents at two test budgets on {size}x{size}; has {len(budgets)}")
-        runs = sorted(lines)
-        agents = [agent for run in runs for line in lines[run].values() for _, agent, _ in line]
-        place = {agent: position for position, agent in enumerate(agents)}
-        costs = [cost for run in runs for line in lines[run].values() for cost, _, _ in line]
-        first, last = np.ceil(min(costs) * 10 - 1e-9), np.floor(max(costs) * 10 + 1e-9)
-        grid = np.arange(first, max(last, first) + 1) / 10
-        left = np.zeros((len(runs), len(budgets), len(grid)), np.int64)
-        right, share, known = left.copy(), left.astype(float), left.astype(bool)
-        log10_test = np.full(left.shape[:2], np.nan)
-        for number, run in enumerate(runs):
-            for at, budget in enumerate(budgets):
-                line = sorted(lines[run].get(budget, ()))
-                if line:
-                    cost = np.array([each for each, _, _ in line])
-                    known[number, at] = grid >= cost[0] - 1e-9
-                    log10_test[number, at] = line[0][2]
-                    columns = np.array([place[agent] for _, agent, _ in line])
-                    left[number, at], right[number, at], share[number, at] = locate(grid, cost, columns)
-        cells = tuple((tables.run_by_key[run].width, tables.run_by_key[run].depth) for run in runs)
-        return cls(grid, cells, tuple(agents), left, right, share, known, log10_test)
-
-    def needed(self, picking: np.ndarray, rating: np.ndarray, drawn: np.ndarray, levels: np.ndarray) -> np.ndarray:
-        """Return log10 of the test compute that reaches each level: float64[R, L, G], nan where there is no point.
-
-        Runs are picked by one Elo, float64[R, A], and rated by another.
-        """
-        heights = [elo[:, self.left] * (1 - self.share) + elo[:, self.right] * self.share for elo in (picking, rating)]
-        heights = [np.where(self.known & drawn[:, :, None, None] & np.isfinite(height), height, -np.inf) for height in heights]
-        answer = np.full((len(picking), len(levels), len(self.grid)), np.nan)
-        for at, level in enumerate(levels):
-            (cost, inner), (rated, seen) = (self._reach(height, level) for height in heights)
-            best = np.argmin(cost, axis=1)[:, None]
-            least, picked_inner, value, picked_seen = (np.take_along_axis(each, best, axis=1)[:, 0] for each in (cost, inner, rated, seen))
-            running = np.minimum.accumulate(least, axis=1)
-            # A point at the floor, or cheaper ones after it, only say that no search was needed.
-            floored = np.minimum.accumulate(np.where(picked_inner, np.inf, least), axis=1)
-            earlier = np.concatenate([np.full((len(least), 1), np.inf), running[:, :-1]], axis=1)
-            fresh = np.isfinite(running) & (running < floored) & (running < earlier)
-            answer[:, at] = np.where(fresh & picked_seen, value, np.nan)
-        return answer
-
-    def _reach(self, height: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return log10 of the test compute at which each run reaches a level, float64[R, K, G], inf where it does not.
-
-        With it bool[R, K, G]: whether it lies between two budgets.
-        """
-        test = np.where(np.isnan(self.log10_test), np.inf, self.log10_test)
-        test = np.broadcast_to(test[None, :, :, None], height.shape)
-        reached = height >= level
-        first = np.argmax(reached, axis=2)[:, :, None]  # lowest budget that reaches the level
-        some = reached.any(axis=2)
-        before = np.maximum(first - 1, 0)
-        up, down = (np.take_along_axis(height, index, axis=2)[:, :, 0] for index in (first, before))
-        right, left = (np.take_along_axis(test, index, axis=2)[:, :, 0] for index in (first, before))
-        inner = some & (first[:, :, 0] > 0) & np.isfinite(down)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            between = left + (level - down) / np.where(up > down, up - down, 1.0) * (right - left)
-        return np.where(inner, between, np.where(some, right, np.inf)), inner
 
 
 def _fit_plane(levels: np.ndarray, grid: np.ndarray, needed: np.ndarray) -> np.ndarray:

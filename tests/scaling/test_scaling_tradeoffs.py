@@ -1,4 +1,4 @@
-"""Search at play: planted exchange rates and planted curves come back."""
+"""Search traded for training: planted exchange rates come back."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import pytest
 from planted_tables import PLANTED, plant, small, tiny
 
 from hexlab.scaling import NotEnoughDataError, compute_frontier, fit_network_size, fit_test_curves, fit_tradeoff
-from hexlab.scaling.tradeoffs import _fit_test_curve, _Surface, evaluate_test_curve
+from hexlab.scaling.surfaces import Surface
 
 
 def test_a_planted_exchange_of_training_for_search_is_recovered():
@@ -28,9 +28,11 @@ def test_needed_compute_is_picked_by_one_half_and_read_from_the_other():
     # Two runs of one net on a grid of two costs and two budgets, 10 and 100 FLOPs a move; four agents each.
     shape = (2, 2, 2)
     places = np.arange(8).reshape(shape)  # run, budget, cost
-    surface = _Surface(
+    surface = Surface(
         np.array([9.0, 9.1]),
+        ("one", "other"),
         ((8, 2), (8, 2)),
+        np.array([1, 10]),
         tuple("abcdefgh"),
         places,
         places,
@@ -68,24 +70,6 @@ def test_without_two_budgets_there_is_no_exchange():
         fit_tradeoff(single, 3)
     with pytest.raises(NotEnoughDataError, match="rated at two test budgets or more"):
         fit_test_curves(single, 3)
-
-
-def test_a_planted_test_curve_is_recovered():
-    simulations = np.array([1, 4, 16, 64, 256])
-    elo = evaluate_test_curve(520.0, 20.0, 1.1, simulations)
-    np.testing.assert_allclose(_fit_test_curve(simulations, elo), [520.0, 20.0, 1.1, 0.0], atol=1e-3)
-
-
-def test_test_curves_rise_where_search_helps_and_stay_unfitted_where_it_does_not():
-    curves = fit_test_curves(small()[0], 5)
-    assert len(curves) == 4 * 8
-    strong = max(curves, key=lambda curve: curve.elo[-1] - curve.elo[0])
-    assert strong.rmse < 60
-    assert strong.predict(64) > strong.predict(4)
-    untrained = [curve for curve in curves if curve.train_flops == 0]
-    assert len(untrained) == 4
-    assert np.isnan([_fit_test_curve(np.array([1, 8, 64]), np.array([-300.0, -200.0, -100.0]))]).all()
-    assert np.isnan(_fit_test_curve(np.array([1, 4, 16, 64]), np.array([-300.0, -302.0, -299.0, -301.0]))).all()
 
 
 def test_size_of_net_grows_with_compute():

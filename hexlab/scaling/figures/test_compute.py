@@ -20,8 +20,8 @@ from hexlab.scaling.figures.style import (
     panel_size,
     perfect_line,
 )
+from hexlab.scaling.saturation import TestCurve, evaluate_test_curve
 from hexlab.scaling.tables import NotEnoughDataError
-from hexlab.scaling.tradeoffs import TestCurve, evaluate_test_curve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,10 @@ def _numbers(curves: Mapping[int, Sequence[TestCurve]]) -> Numbers:
                 "elo": curve.elo,
                 "low": curve.low,
                 "high": curve.high,
-                "deficit": curve.deficit,
+                "ceiling": curve.ceiling,
+                "ceiling_interval": list(curve.intervals["ceiling"]),
+                "verdict": curve.verdict,
+                "gain": curve.gain,
                 "half": curve.half,
                 "steepness": curve.steepness,
                 "rmse": curve.rmse,
@@ -89,9 +92,9 @@ def _draw(numbers: Numbers) -> "Figure":
                 axes.errorbar(
                     x, elo, ends, ls="none", marker=marker, ms=4.8, color=shade, elinewidth=1, capsize=2, label=label, mec="white", mew=0.4
                 )
-                if curve["deficit"] is not None:
+                if curve["ceiling"] is not None:
                     steps = np.geomspace(curve["simulations"][0], 2 * curve["simulations"][-1], 60)
-                    fitted = evaluate_test_curve(curve["deficit"], curve["half"], curve["steepness"], steps)
+                    fitted = evaluate_test_curve(curve["ceiling"], curve["gain"], curve["half"], curve["steepness"], steps)
                     axes.plot(steps * x[0] / curve["simulations"][0], fitted, color=shade, lw=1.4)
                 else:
                     axes.plot(x, elo, color=shade, lw=0.9, ls=":")
@@ -108,7 +111,7 @@ def _draw(numbers: Numbers) -> "Figure":
 FIGURE = Kind(
     "Strength against search at play",
     "Elo of single snapshots at several numbers of simulations a move, with 95 % intervals, labeled by the compute of their "
-    "training. Lines are logistic curves in log compute that end at perfect play; dotted where the data do not determine one.",
+    "training. Lines are logistic curves in log compute up to a ceiling of their own; dotted where there are too few budgets for one.",
     lambda analysis: _numbers(analysis.test_curves),
     _draw,
 )
