@@ -1,4 +1,4 @@
-"""Agents by the words that name them on the command line.
+"""Agents by the words that name them on the command line: the one place where words become players.
 
 | words | agent |
 |---|---|
@@ -7,14 +7,16 @@
 | ``rollouts`` | search with random games instead of a network, on any size |
 | ``pretrained`` | the agents that ship, each on its own size; ``pretrained:5`` is that of 5x5 |
 | a path | the folder of a run, or a file of parameters |
+| ``PLAYER.py`` | a player's file (`hexlab.arena.SubmissionPlayer`), on any size |
 | ``gtp:COMMAND`` | any program that speaks GTP, on the sizes that it accepts |
 
-A search may say its simulations a move behind ``@``, as in ``pretrained:5@64``.
+A search may say its simulations a move behind ``@``, as in ``pretrained:5@64``. The last two play in processes of their own.
 """
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hexlab import arena, mcts
@@ -26,6 +28,7 @@ from hexlab.rules.cells import MAX_SIZE
 __all__ = ["Agent", "find_agent"]
 
 _PROGRAM = "gtp:"
+_FILE = ".py"
 _BATCH = 64  # the least that is pinned, as one position at a time is asked about
 
 
@@ -58,6 +61,17 @@ class Agent:
             raise ConfigError(f"{self.name} plays {_list_sizes(self.sizes)}, not {size}x{size}")
         return self.make(size)
 
+    @contextlib.contextmanager
+    def open(self, size: int) -> Iterator[Player]:
+        """Lend the player of a size; a process of its own ends with the loan.
+
+        Raises:
+            ConfigError: a size that the agent does not play.
+        """
+        player = self.player(size)
+        with player if isinstance(player, contextlib.AbstractContextManager) else contextlib.nullcontext():
+            yield player
+
 
 def find_agent(words: str, simulations: int, seconds: float | None = None) -> Agent:
     """Return the agent that some words name.
@@ -65,11 +79,11 @@ def find_agent(words: str, simulations: int, seconds: float | None = None) -> Ag
     Args:
         words: see the table above.
         simulations: evaluations a move where the words do not tell.
-        seconds: time that a program may take for a move; without it programs are not accepted.
+        seconds: time that a program or a player's file may take for a move; without it they are not accepted.
 
     Raises:
         RunError: no such agent.
-        ConfigError: a size that no agent is shipped for, or no simulations.
+        ConfigError: a size that no agent is shipped for, simulations that are none or that nobody uses, or a program where none may be.
         CheckpointError: a file that holds no network.
 
     >>> find_agent("perfect", 64).sizes
@@ -78,10 +92,17 @@ def find_agent(words: str, simulations: int, seconds: float | None = None) -> Ag
     'rollouts@8'
     """
     every = tuple(range(1, MAX_SIZE + 1))
-    if seconds is not None and words.startswith(_PROGRAM):
-        return Agent(words, every, lambda size: arena.GtpPlayer(words.removeprefix(_PROGRAM), seconds))
+    if words.startswith(_PROGRAM) or words.endswith(_FILE):
+        if seconds is None:
+            raise ConfigError(f"{words!r} plays in a process of its own, which it can in `hexlab match` and `hexlab play`, but not here")
+        limit = seconds
+        if words.startswith(_PROGRAM):
+            return Agent(words, every, lambda size: arena.GtpPlayer(words.removeprefix(_PROGRAM), limit))
+        return Agent(words, every, lambda size: arena.SubmissionPlayer(words, limit))
     match = None if Path(words).exists() else re.fullmatch(r"(.+)@([0-9]{1,9})", words)
     kind, budget = (words, simulations) if match is None else (match[1], int(match[2]))
+    if match is not None and (kind in ("random", "perfect") or kind.endswith(_FILE)):
+        raise ConfigError(f"{words!r}: {kind} takes no number of simulations, leave out '@{match[2]}'")
     if budget < 1:
         raise ConfigError(f"{budget} simulations for {kind}: give a whole number from 1 up; 1 is the raw policy")
 
@@ -103,6 +124,7 @@ def find_agent(words: str, simulations: int, seconds: float | None = None) -> Ag
         return Agent(kind, sizes, search(lambda size: network.pretrained(size, batch=_BATCH), "pretrained"))
     if not Path(kind).exists():
         known = "'pretrained', 'pretrained:5', 'random', 'perfect' or 'rollouts'"
+        known = known if seconds is None else f"{known}, a player's file (.py), or 'gtp:' and a command"
         raise RunError(f"no agent at {kind!r}: name a run folder, a parameter file, {known}")
     net = network.load(kind, batch=_BATCH)
     return Agent(kind, (net.architecture.size,), search(lambda size: net, Path(kind).name))

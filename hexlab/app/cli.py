@@ -178,7 +178,8 @@ class Play:
     dials: ClassVar[str] = "lower --simulations or --size"
 
     agent: str = "pretrained"
-    """Opponent: 'pretrained', a run, a parameter file, 'random', 'perfect' (up to 6x6), 'rollouts' (no network) or 'gtp:' and a command."""
+    """Opponent: 'pretrained', a run, a parameter file, 'random', 'perfect' (up to 6x6), 'rollouts' (no network), a player's file (.py), or
+    'gtp:' and a command."""
     size: int | None = None
     """Board size. Default: the agent's, or 5."""
     simulations: int = 64
@@ -199,10 +200,10 @@ class Play:
         from hexlab.app.agents import find_agent
 
         agent = find_agent(self.agent, self.simulations, seconds=60.0)
-        size = self.size or agent.usual_size
-        person, player = arena.HumanPlayer(), agent.player(size)
-        black, white = (person, player) if self.color == "black" else (player, person)
-        with player if isinstance(player, arena.GtpPlayer) else contextlib.nullcontext():
+        size = agent.usual_size if self.size is None else self.size
+        person = arena.HumanPlayer()
+        with agent.open(size) as player:
+            black, white = (person, player) if self.color == "black" else (player, person)
             arena.play_game(black, white, size, self.opening, self.seed, self.swap)
 
 
@@ -217,7 +218,7 @@ class Gtp:
     simulations: int | None = None
     """Evaluations for a move. Default: 256 without a clock, and as many as time allows with one."""
     seconds_per_move: float | None = None
-    """Wall-clock seconds for a move. Default: no limit but the clock that the other program sets."""
+    """Wall-clock seconds for a move of a search. Default: no limit but the clock that the other program sets."""
     swap: bool = False
     """Play by the swap rule (swap-pieces)."""
     seed: int = 0
@@ -247,7 +248,8 @@ class Match:
     dials: ClassVar[str] = "lower --simulations or --size"
 
     player: UseAppendAction[tuple[str, ...]] = ()
-    """Twice: 'random', 'perfect', 'rollouts', 'pretrained', a run or a file, with '@64' for its simulations; or 'gtp:' and a command."""
+    """Twice: 'random', 'perfect', 'rollouts', 'pretrained', a run or a parameter file, the searching ones with '@64' for their
+    simulations; or a player's file (.py), or 'gtp:' and a command."""
     size: int | None = None
     """Board size. Default: the players' usual one."""
     games: int = 20
@@ -257,7 +259,7 @@ class Match:
     swap: bool = False
     """Play by the swap rule: openings have one move, and White may take it over."""
     time_limit: float = 60.0
-    """Wall-clock seconds that a GTP program may take for a move; one that takes longer loses the game."""
+    """Wall-clock seconds that a GTP program or a player's file may take for a move; one that takes longer loses the game."""
     seed: int = 0
     """Seed of the openings and of the players' draws."""
     out: Path | None = None
@@ -333,7 +335,8 @@ class Tournament:
     players: Path
     """Folder with one Python file for each player (see `hexlab check-player --template`)."""
     with_: Annotated[UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="with")] = ()
-    """Reference player that joins, such as 'random', 'perfect', 'rollouts@16' or 'pretrained@16'; give it several times for several."""
+    """Reference player that joins, such as 'random', 'perfect', 'rollouts@16', 'pretrained@16', or 'gtp:' and a command; give it several
+    times for several."""
     size: int = 7
     """Board size."""
     games: int = 4
@@ -356,14 +359,16 @@ class Tournament:
         _check_positive("--workers", self.workers)
         from hexlab import arena
         from hexlab.app import standings
+        from hexlab.app.agents import find_agent
 
         rules = arena.Rules(self.size, self.games, self.seed, self.seconds_per_move, self.memory)
-        references = []
-        for words in self.with_:
-            from hexlab.app.agents import find_agent
-
-            references.append(find_agent(words, 16).player(self.size))
-        standings.show(arena.play_contest(arena.find_submissions(self.players), self.out, rules, references, self.workers), self.out)
+        files = arena.find_submissions(self.players)
+        with contextlib.ExitStack() as stack:
+            references = [stack.enter_context(find_agent(words, 16, self.seconds_per_move).open(self.size)) for words in self.with_]
+            for words, player in zip(self.with_, references, strict=True):
+                if isinstance(player, arena.SubmissionPlayer):
+                    raise ConfigError(f"--with {words}: put the file into {self.players}, whose players all take part")
+            standings.show(arena.play_contest(files, self.out, rules, references, self.workers), self.out)
 
 
 @dataclasses.dataclass(frozen=True)

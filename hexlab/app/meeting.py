@@ -33,21 +33,24 @@ def play(
         size: board size, or None for the usual one of the player that has the fewest.
         games: how many, an even number; fewer are played where a board has no more openings.
         simulations: evaluations for a move of a player that does not say its own.
-        seconds: time that a program may take for a move.
+        seconds: time that a program or a player's file may take for a move.
         seed: of openings and draws.
         swap: whether to play by the swap rule.
-        out: file for the games, in SGF.
+        out: file for the games, in SGF; its folder is made if need be.
+
+    Raises:
+        ConfigError: a size that a player does not play or that has no openings, or a program that cannot be started.
+        RunError: no such player.
     """
     agents = [find_agent(words, simulations, seconds) for words in (first, second)]
-    size = size or min(agents, key=lambda agent: len(agent.sizes)).usual_size
+    size = min(agents, key=lambda agent: len(agent.sizes)).usual_size if size is None else size
     openings = arena.openings(size, games // 2, seed, moves=1 if swap else 2)
     if not openings:
         raise ConfigError(f"a board of size {size} has no opening to play from: give a larger one")
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        players = [agent.player(size) for agent in agents]
-        for player in players:
-            if isinstance(player, arena.GtpPlayer):
-                stack.enter_context(player)
+        players = [stack.enter_context(agent.open(size)) for agent in agents]
         if players[0].name == players[1].name:
             players[1].name += " (2)"
         records, won = [], []
@@ -65,7 +68,8 @@ def play(
 
 def _describe(number: int, game: arena.Game, black: str, white: str) -> str:
     winner, loser = (black, white) if game.winner is Color.BLACK else (white, black)
-    how = f", which {game.forfeit}" if game.forfeit else " by resignation" if game.resigned else ""
+    forfeit = game.forfeit.replace("\n", "\n    ")
+    how = f", which {forfeit}" if forfeit else " by resignation" if game.resigned else ""
     return f"{number:3} {' '.join(game.board.moves)}: {winner} ({game.winner}) beats {loser}{how}"
 
 

@@ -341,7 +341,7 @@ def play_game(black: Player, white: Player, size: int, opening: str = "", seed: 
             tell(f"{board.turn} resigns: {board.turn.other} wins.\n")
             return Game(board, board.turn.other, resigned=True)
         except Forfeited as error:
-            tell(f"{player.name} {error}: {board.turn.other} wins.\n")
+            tell(f"{player.name} {error}\n{board.turn.other} wins.\n")
             return Game(board, board.turn.other, forfeit=str(error))
     tell(f"\n{board}\n")
     return Game(board, board.winner)

@@ -4,7 +4,7 @@ import pytest
 
 from hexlab import network
 from hexlab.app.agents import find_agent
-from hexlab.arena import RandomPlayer, SolverPlayer
+from hexlab.arena import GtpPlayer, RandomPlayer, SolverPlayer, SubmissionPlayer
 from hexlab.errors import ConfigError, RunError
 
 
@@ -32,12 +32,34 @@ def test_a_file_or_a_folder_is_an_agent_whatever_its_name(tmp_path, monkeypatch)
         find_agent("net@9", 3).player(5)
 
 
+def test_files_of_players_and_programs_have_processes_that_end_with_the_loan(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ada.py").write_text("def choose_move(board, generator, seconds): return 'a1'", encoding="utf-8")
+    for words, kind, seconds in (("ada.py", SubmissionPlayer, 7.0), ("gtp:mohex --x=1", GtpPlayer, 7.0)):
+        closed = []
+        monkeypatch.setattr(kind, "close", lambda player, closed=closed: closed.append(player))
+        with find_agent(words, 64, seconds).open(9) as player:
+            assert (type(player), player.seconds, closed) == (kind, 7.0, [])
+        assert closed == [player]
+    with find_agent("random", 64).open(9) as player:
+        assert isinstance(player, RandomPlayer)
+
+
+@pytest.mark.parametrize("words", ["ada.py", "gtp:mohex"])
+def test_where_a_move_has_no_limit_there_are_no_processes_of_their_own(words):
+    with pytest.raises(ConfigError, match=f"'{words}' plays in a process of its own, which it can in `hexlab match`"):
+        find_agent(words, 64)
+
+
 @pytest.mark.parametrize(
     ("words", "size", "error", "message"),
     [
         ("nowhere", 5, RunError, "no agent at 'nowhere': name a run folder"),
         ("nowhere@8", 5, RunError, "no agent at 'nowhere'"),
-        ("random@0", 5, ConfigError, "0 simulations for random"),
+        ("rollouts@0", 5, ConfigError, "0 simulations for rollouts"),
+        ("random@5", 5, ConfigError, "'random@5': random takes no number of simulations, leave out '@5'"),
+        ("perfect@64", 5, ConfigError, "'perfect@64': perfect takes no number of simulations"),
+        ("ada.py@64", 5, ConfigError, "'ada.py@64': ada.py takes no number of simulations"),
         ("pretrained:17", 17, ConfigError, "no agent is shipped for size 17"),
         ("pretrained:3", 4, ConfigError, "pretrained:3 plays 3x3, not 4x4"),
         ("pretrained", 9, ConfigError, "pretrained plays .* and .*, not 9x9|pretrained plays .* to .*, not 9x9"),

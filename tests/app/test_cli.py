@@ -100,6 +100,7 @@ def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
         (["tournament"], "--players"),
         (["tournament", "--players", "nowhere"], "no folder 'nowhere'"),
         (["tournament", "--players", ".", "--games", "3"], "3 games per pair"),
+        (["play", "--agent", "random", "--size", "0"], "random plays 1x1 to 19x19, not 0x0"),
         (["topp", "nowhere"], "nowhere holds no run"),
         (["figures", "--tables", "nowhere"], "nowhere"),
         (["figures", "--check", "--tables", "nowhere"], "no folder 'nowhere'"),
@@ -332,3 +333,16 @@ def test_a_tournament_leaves_a_page(tmp_path, capsys, monkeypatch):
     heard = capsys.readouterr().out
     assert re.search(r"3 of 3  .*\nagent +Elo .*random is 0", heard, re.DOTALL)
     assert "ann" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_program_takes_part_in_a_tournament_and_a_single_file_does_not(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    (tmp_path / "ann.py").write_text("def choose_move(board, generator, seconds):\n    return board.legal_moves[0]")
+    fake = pathlib.Path(__file__).parents[1] / "arena" / "fake_gtp.py"
+    words = ["tournament", "--players", str(tmp_path), "--size", "3", "--games", "2", "--seconds-per-move", "20"]
+    out = tmp_path / "out"
+    assert cli.main([*words, "--with", f'gtp:"{sys.executable}" -S "{fake}" refuses to move', "--out", str(out)]) == 0
+    assert "ann 2 : 0 gtp:" in capsys.readouterr().out
+    assert "refused 'genmove" in (out / "matches.jsonl").read_text(encoding="utf-8")
+    assert cli.main([*words, "--with", str(tmp_path / "ann.py"), "--out", str(out)]) == 2
+    assert "ann.py: put the file into " in capsys.readouterr().err

@@ -56,6 +56,42 @@ def test_our_own_engine_plays_in_the_arena_as_its_agent_does(capsys):
     assert moves[2] == moves[3]
 
 
+@pytest.fixture
+def student(tmp_path, monkeypatch):
+    """The file of a player that takes the first free cell."""
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # in the player's process, which starts faster so
+    path = tmp_path / "ada.py"
+    path.write_text("def choose_move(board, generator, seconds):\n    return board.legal_moves[0]", encoding="utf-8")
+    return str(path)
+
+
+def test_a_students_file_plays_in_matches(student, capsys):
+    assert cli.main(["match", "--player", student, "--player", student, "--size", "2", "--games", "4"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.match("  1 [^:]*: ada(| \\(2\\)) \\((Black|White)\\) beats ada(| \\(2\\))$", lines[0])
+    assert " of 4 games" in lines[-1]
+
+
+def test_what_a_students_file_did_wrong_is_told_with_its_lines(student, capsys):
+    pathlib.Path(student).write_text("def choose_move(board, generator, seconds):\n    return board.nothing", encoding="utf-8")
+    assert cli.main(["match", "--player", student, "--player", "random", "--size", "2", "--games", "2"]) == 0
+    heard = capsys.readouterr().out
+    assert "beats ada, which raised AttributeError: 'Board' object has no attribute 'nothing'\n      ada.py, line 2, in choose" in heard
+    assert "ada won 0 of 2 games" in heard
+
+
+def test_a_person_plays_a_students_file(student, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("b2\nresign\n"))
+    assert cli.main(["play", "--agent", student, "--size", "3"]) == 0
+    assert "ada plays a1" in capsys.readouterr().out
+
+
+def test_the_folder_of_the_games_is_made(tmp_path):
+    path = tmp_path / "new" / "games.sgf"
+    assert cli.main(["match", "--player", "random", "--player", "random", "--size", "2", "--games", "2", "--out", str(path)]) == 0
+    assert len(sgf.load(path)) == 2
+
+
 def test_players_of_one_name_are_told_apart(capsys):
     assert cli.main(["match", "--player", "random", "--player", "random", "--size", "2", "--games", "2"]) == 0
     assert "random (2)" in capsys.readouterr().out
@@ -67,7 +103,9 @@ def test_players_of_one_name_are_told_apart(capsys):
         (["--player", "random"], "1 players: give --player twice"),
         (["--player", "random", "--player", "random", "--games", "3"], "--games 3: give an even number"),
         (["--player", "random", "--player", "random", "--size", "1"], "a board of size 1 has no opening"),
-        (["--player", "random", "--player", "nobody"], "no agent at 'nobody'"),
+        (["--player", "random", "--player", "random", "--size", "0"], "board size 0 is not supported"),
+        (["--player", "random", "--player", "nobody"], "no agent at 'nobody': name a run folder, a parameter file, 'pretrained'"),
+        (["--player", "random", "--player", "nobody.py"], "no file 'nobody.py': give a player's Python file"),
         (["--player", "random", "--player", "gtp:"], "a GTP player without a command"),
         (["--player", "random", "--player", "gtp:no-such-program"], "cannot start 'no-such-program'"),
         (["--player", "random", "--player", program("plays 11x11")], "does not play 5x5: it refuses boardsize 5"),
