@@ -105,7 +105,8 @@ class Ratings(Sequence[Rating]):
     def __str__(self) -> str:
         """Return a table to read."""
         width = max(5, *(len(row.agent) for row in self.rows))
-        lines = [f"{'agent':<{width}}  {'Elo':>7}  {'95 % interval':>17}  {'games':>6}  score against perfect play"]
+        heads = f"{'agent':<{width}}  {'Elo':>7}  {'95 % interval':>17}  {'games':>6}"
+        lines = [heads + ("  score against perfect play" if any(row.perfect_games for row in self.rows) else "")]
         for row in self.rows:
             score = (
                 ""

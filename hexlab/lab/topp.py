@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hexlab import arena, network, training
 from hexlab.errors import ConfigError, RunError
+from hexlab.records import Snapshot
 from hexlab.scaling.figures import render_svg
 from hexlab.system import write_whole
 
@@ -76,25 +77,34 @@ def play_topp(run: str | os.PathLike, count: int = 8, simulations: int = 1, game
         seed: of the openings.
 
     Raises:
-        RunError: no run, or one that has left fewer than two snapshots.
+        RunError: no run, a damaged one, or one that has left fewer than two snapshots.
         ConfigError: a number out of its range.
     """
     if isinstance(count, bool) or count < 2:
         raise ConfigError(f"{count!r} snapshots: give a number from 2 up")
     folder = pathlib.Path(run)
     size = training.read_config(folder).size
-    with (folder / "snapshots.jsonl").open(encoding="utf-8") as file:
-        kept = [json.loads(line) for line in file]
+    kept = _read_snapshots(folder / "snapshots.jsonl")
     if len(kept) < 2:
         raise RunError(f"{run} holds {len(kept)} snapshot: a tournament needs two; train longer, or with more --snapshots")
     last = min(count, len(kept)) - 1
     rows = [kept[round(place * (len(kept) - 1) / last)] for place in range(last + 1)]
-    nets = [network.load(folder, row["snapshot"]) for row in rows]
-    players = [arena.SearchPlayer(net, simulations, name=f"snapshot {row['snapshot']}") for net, row in zip(nets, rows, strict=True)]
+    nets = [network.load(folder, row.snapshot) for row in rows]
+    players = [arena.SearchPlayer(net, simulations, name=f"snapshot {row.snapshot}") for net, row in zip(nets, rows, strict=True)]
     table = arena.round_robin(players, size, games, seed)
     ratings = arena.rate(table, anchor="mean")
-    snapshots, samples = tuple(row["snapshot"] for row in rows), tuple(row["samples"] for row in rows)
+    snapshots, samples = tuple(row.snapshot for row in rows), tuple(row.samples for row in rows)
     return Topp(size, simulations, snapshots, samples, table, ratings)
+
+
+def _read_snapshots(path: pathlib.Path) -> list[Snapshot]:
+    kept = []
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        try:
+            kept.append(Snapshot(**json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise RunError(f"{path} is damaged in line {number} ({error}): restore the file, or train the run anew") from None
+    return kept
 
 
 def plot_topp(topp: Topp) -> "Figure":

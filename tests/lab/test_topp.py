@@ -36,6 +36,7 @@ def test_it_tells_how_often_the_later_one_won():
     assert topp.score("snapshot 0", "snapshot 2") == (2, 20)
     assert topp.count_later_wins() == (1, 1, 3)
     assert str(topp).endswith("the later snapshot won more games in 1 of 3 pairs, as many in 1")
+    assert "perfect play" not in str(topp)
 
 
 def test_training_makes_the_agent_stronger(run, tmp_path):
@@ -65,6 +66,12 @@ def test_mistakes_are_refused(run, tmp_path):
         play_topp(run, count=1)
     with pytest.raises(ConfigError, match="give an even number"):
         play_topp(run, count=2, games=3)
+    lines = (run / "snapshots.jsonl").read_text().splitlines(keepends=True)
+    for damaged in ("{}\n", "not JSON\n", lines[1][:30]):
+        (tmp_path / "config.json").write_text((run / "config.json").read_text())
+        (tmp_path / "snapshots.jsonl").write_text(lines[0] + damaged)
+        with pytest.raises(RunError, match="is damaged in line 2"):
+            play_topp(tmp_path)
     for name in ("config.json", "snapshots.jsonl"):
         (tmp_path / name).write_text((run / name).read_text().splitlines(keepends=True)[0] if name[0] == "s" else (run / name).read_text())
     with pytest.raises(RunError, match="holds 1 snapshot: a tournament needs two"):
