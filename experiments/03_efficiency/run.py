@@ -17,20 +17,17 @@ import time
 import tomllib
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from hexlab import arena
 from hexlab.errors import ConfigError
 from hexlab.lab.runner import make_pool
 from hexlab.protocols import Player
 from hexlab.rules import cell_index
 from hexlab.rules.batch import Boards
-from hexlab.rules.draws import derive_seeds
 from hexlab.rules.solver import MAX_SIZE, Solver
 from hexlab.system import write_whole
 from hexlab.training import Config
 
-__all__ = ["LEVEL", "Cell", "Row", "convert", "find_reached", "main", "read_cells", "run_cell"]
+__all__ = ["LEVEL", "Cell", "Row", "find_reached", "main", "read_cells", "run_cell"]
 
 LEVEL = 1 / (1 + 10 ** (50 / 400))
 """Score of an agent that is 50 Elo weaker than perfect play: 0.4285."""
@@ -205,28 +202,7 @@ def _meet_perfect_play(player: Player, openings: arena.Openings, seed: int) -> l
     boards = Boards.empty(size, len(openings))
     for moves in zip(*(name.split() for name in openings), strict=True):
         boards = boards.play([cell_index(name, size) for name in moves])
-    return convert(player, perfect, boards, Solver(size).winners(boards), seed).astype(int).tolist()
-
-
-def convert(player: Player, opponent: Player, boards: Boards, winner: np.ndarray, seed: int) -> np.ndarray:
-    """Return bool[B], which positions the player wins when it takes the side that wins by theory.
-
-    Args:
-        player: takes the color `winner` in each game.
-        opponent: takes the other one.
-        boards: B positions.
-        winner: int8[B], the color that wins with perfect play.
-        seed: of players that draw.
-    """
-    while not boards.finished.all():
-        moves = np.full(len(boards), -1)
-        seeds = derive_seeds(seed, int(boards.move_count.max()), count=len(boards))
-        for mover, asked in ((player, boards.turn == winner), (opponent, boards.turn != winner)):
-            rows = np.flatnonzero(~boards.finished & asked)
-            if len(rows):
-                moves[rows] = mover.choose_moves(boards[rows], seeds[rows])
-        boards = boards.play(moves)
-    return boards.winner == winner
+    return arena.convert_positions(player, perfect, boards, Solver(size).winners(boards), seed).astype(int).tolist()
 
 
 def _wait(pause: pathlib.Path | None) -> None:

@@ -7,60 +7,28 @@ solver covers, the same games against perfect play tell how far the stand-in can
 """
 
 import argparse
-import importlib.resources
 import json
 import math
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
-from run import LEVEL, convert, read_cells
+from run import LEVEL, read_cells
 
 from hexlab import arena, network
 from hexlab.lab.health import Share
 from hexlab.protocols import Player
 from hexlab.records import Snapshot
-from hexlab.rules import Color, cell_index
-from hexlab.rules.batch import Boards
 from hexlab.rules.draws import derive_seeds
 from hexlab.rules.solver import MAX_SIZE
 
-__all__ = ["Solved", "keep", "main", "measure", "read_solved"]
+__all__ = ["keep", "main", "measure"]
 
 SIMULATIONS, STRONG = 64, 512
 _SEED = 5
 
 
-class Solved(NamedTuple):
-    """Solved positions of one size.
-
-    Attributes:
-        boards: B positions.
-        winner: int8[B], the color that wins with perfect play.
-        winning: bool[B, A], the winning moves of the side to move; none where it loses.
-    """
-
-    boards: Boards
-    winner: np.ndarray
-    winning: np.ndarray
-
-
-def read_solved(size: int) -> Solved:
-    """Read the shipped suites of a size, 4 to 7, random and hard positions together."""
-    text = (importlib.resources.files("hexlab.data") / "solved_positions.jsonl").read_text(encoding="utf-8")
-    rows = [row for row in map(json.loads, text.splitlines()) if row["size"] == size]
-    moves = [[cell_index(name, size) for name in row["moves"].split()] for row in rows]
-    boards = Boards.empty(size, len(rows))
-    for ply in range(max(map(len, moves))):
-        boards = boards.play([line[ply] if ply < len(line) else -1 for line in moves])
-    winning = np.zeros((len(rows), size * size), bool)
-    for row, allowed in zip(rows, winning, strict=True):
-        allowed[[cell_index(name, size) for name in row["winning_moves"].split()]] = True
-    return Solved(boards, np.array([Color[row["winner"].upper()] for row in rows], np.int8), winning)
-
-
-def keep(player: Player, solved: Solved) -> Share:
+def keep(player: Player, solved: arena.Solved) -> Share:
     """Return how often the player's move keeps a position won that is won for the side to move."""
     rows = np.flatnonzero(solved.winning.any(axis=1))
     moves = player.choose_moves(solved.boards[rows], derive_seeds(_SEED, count=len(rows)))
@@ -77,7 +45,7 @@ def measure(out: pathlib.Path, arm: str, size: int) -> Iterator[str]:
     """
     yield f"| board | arm | seed | log10 true FLOPs | paper's count | kept | converted against itself at {STRONG} | against perfect play |"
     yield "|---|---|---|---|---|---|---|---|"
-    solved = read_solved(size)
+    solved = arena.read_solved(size)
     for cell in read_cells():
         folder = out / "cells" / cell.name
         if (cell.arm, cell.config.size) != (arm, size) or not (folder / "snapshots.jsonl").is_file():
@@ -101,7 +69,7 @@ def measure(out: pathlib.Path, arm: str, size: int) -> Iterator[str]:
 
 
 def _tell_conversion(player, opponent, solved):
-    won = convert(player, opponent, solved.boards, solved.winner, _SEED)
+    won = arena.convert_positions(player, opponent, solved.boards, solved.winner, _SEED)
     share = Share(int(won.sum()), len(won))
     low, high = share.interval
     mark = " *" if low >= 2 * LEVEL else ""

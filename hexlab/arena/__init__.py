@@ -28,9 +28,11 @@ from hexlab.arena.players import (
 )
 from hexlab.arena.ratings import Belief, Ratings, believe, bootstrap_ratings, rate, score_interval
 from hexlab.arena.submissions import Finding, SubmissionPlayer, check_submission, find_submissions, read_template
+from hexlab.arena.suites import SUITE_SIZES, Solved, convert_positions, read_solved
 from hexlab.arena.tournaments import Progress, Table, draw_openings, play_ladder, play_to_interval, round_robin
 
 __all__ = [
+    "SUITE_SIZES",
     "Agreement",
     "Belief",
     "Contest",
@@ -55,6 +57,7 @@ __all__ = [
     "Resigned",
     "Rules",
     "SearchPlayer",
+    "Solved",
     "SolverPlayer",
     "SubmissionPlayer",
     "Table",
@@ -67,6 +70,7 @@ __all__ = [
     "check_ratings",
     "check_submission",
     "choose_move",
+    "convert_positions",
     "draw_openings",
     "find_submissions",
     "opening_name",
@@ -80,6 +84,7 @@ __all__ = [
     "play_to_interval",
     "rate",
     "read_contest",
+    "read_solved",
     "read_template",
     "round_robin",
     "score_interval",

@@ -97,15 +97,15 @@ def test_a_cell_is_trained_rated_and_told(run, tmp_path):
 
 
 def test_perfect_play_keeps_and_converts_every_solved_position_and_random_play_does_not(run, suites):
-    solved = suites.read_solved(4)
+    solved = arena.read_solved(4)
     assert np.array_equal(Solver(4).winning_moves(solved.boards), solved.winning)
     assert np.array_equal(Solver(4).winners(solved.boards), solved.winner)
     perfect, random = arena.SolverPlayer(4), arena.RandomPlayer()
     assert suites.keep(perfect, solved).share == 1.0
     assert suites.keep(random, solved).share < 0.6
-    assert run.convert(perfect, random, solved.boards, solved.winner, seed=0).all()
-    assert run.convert(perfect, perfect, solved.boards, solved.winner, seed=0).all()
-    assert run.convert(random, perfect, solved.boards, solved.winner, seed=0).mean() < 0.6
+    assert arena.convert_positions(perfect, random, solved.boards, solved.winner, seed=0).all()
+    assert arena.convert_positions(perfect, perfect, solved.boards, solved.winner, seed=0).all()
+    assert arena.convert_positions(random, perfect, solved.boards, solved.winner, seed=0).mean() < 0.6
 
 
 def test_games_that_theory_gives_to_perfect_play_are_lost_without_playing_them(run, monkeypatch):
