@@ -46,7 +46,8 @@ class Reproduce:
     dials: ClassVar[str] = "use fewer workers (--workers) or a smaller scale (--scale)"
 
     scale: str = "laptop"
-    """What to run: 'tiny' (3x3, about a minute on 2 cores) or 'laptop' (3x3 to 5x5, at most 15 minutes on 4 cores)."""
+    """What to run: 'tiny' (3x3, about a minute on 2 cores), 'laptop' (3x3 to 5x5, at most 15 minutes on 4 cores), 'workstation' (hours)
+    or 'paper' (all of the original, about 500 hours of a GPU)."""
     out: Path = Path("runs/reproduce")
     """Folder for the networks, tables, figures and the report."""
     workers: int | None = None
@@ -531,6 +532,49 @@ class Figures:
         return 1 if drifts else 0
 
 
+@dataclasses.dataclass(frozen=True)
+class Predict:
+    """Foretell a board from the smaller ones of an experiment, or score a forecast once the board is measured."""
+
+    dials: ClassVar[str] = "lower --bootstrap"
+
+    size: Positional[int]
+    """Board to foretell: from two smaller ones up."""
+    tables: Path = Path("experiments/01_frontier/tables")
+    """Folder of the tables."""
+    out: Path | None = None
+    """File of the forecast, JSON; one that is there is not written over."""
+    score: Path | None = None
+    """A forecast to score by the tables, in place of making one."""
+    bootstrap: int = 400
+    """Bootstrap copies behind each interval."""
+    seed: int = 0
+    """Seed of the copies."""
+
+    def run(self) -> None:
+        """Foretell or score."""
+        _check_positive("--bootstrap", self.bootstrap)
+        from hexlab import scaling
+        from hexlab.system import write_whole
+
+        tables = scaling.read(self.tables)
+        if self.score is not None:
+            forecast = scaling.Forecast.from_json(self.score.read_text(encoding="utf-8"))
+            if forecast.size != self.size:
+                of = f"{forecast.size}x{forecast.size}"
+                raise ConfigError(f"{self.score} foretells {of}, not {self.size}x{self.size}: name the size that it is of")
+            print("\n".join(map(str, scaling.score_forecast(forecast, tables))))
+            return
+        if self.out is not None and self.out.exists():
+            raise ConfigError(f"{self.out} is there already: a forecast is not changed afterwards, choose another file")
+        forecast = scaling.forecast_board(tables, self.size, bootstrap=self.bootstrap, seed=self.seed)
+        print(forecast)
+        if self.out is not None:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self.out, forecast.to_json())
+            print(self.out)
+
+
 COMMANDS: dict[str, type] = {
     "reproduce": Reproduce,
     "status": Status,
@@ -547,6 +591,7 @@ COMMANDS: dict[str, type] = {
     "solve": Solve,
     "bench": Bench,
     "figures": Figures,
+    "predict": Predict,
 }
 
 

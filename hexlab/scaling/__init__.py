@@ -15,6 +15,7 @@ from hexlab.scaling.figures import (
     plot_training_curves,
     write_figures,
 )
+from hexlab.scaling.forecasts import BandScore, Estimate, Forecast, Score, forecast_board, score_forecast
 from hexlab.scaling.frontiers import Frontier, compute_frontier, paper_frontier, resample_frontier
 from hexlab.scaling.laws import Law, Prediction, fit_law, predict_board
 from hexlab.scaling.report import write_report
@@ -24,15 +25,19 @@ from hexlab.scaling.tradeoffs import SizeLaw, Tradeoff, fit_network_size, fit_tr
 
 __all__ = [
     "Analysis",
+    "BandScore",
     "CeilingCurve",
     "Claim",
     "Crossing",
+    "Estimate",
+    "Forecast",
     "Frontier",
     "Growth",
     "Law",
     "NotEnoughDataError",
     "Prediction",
     "Reach",
+    "Score",
     "SizeLaw",
     "Tables",
     "TestCurve",
@@ -48,6 +53,7 @@ __all__ = [
     "fit_network_size",
     "fit_test_curves",
     "fit_tradeoff",
+    "forecast_board",
     "make_claims",
     "paper_curves",
     "paper_frontier",
@@ -63,6 +69,7 @@ __all__ = [
     "predict_board",
     "read",
     "resample_frontier",
+    "score_forecast",
     "write_figures",
     "write_report",
 ]

@@ -1,0 +1,274 @@
+"""A board foretold from smaller ones before it is trained, and the score of what was foretold once it is.
+
+Three things are foretold: the frontier, by each law of `hexlab.scaling.laws`; what -50 Elo costs, by the laws and by a line through
+the crossings of the smaller boards; and the network that is best at that cost, by the size law. Every interval comes from the same
+bootstrap copies, so that a forecast is a function of tables, a number of copies and a seed.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from hexlab.errors import StoreError
+from hexlab.scaling.crossings import ELO, bound_interval, crossing, extend_crossings, find_reaches, fit_growth, format_estimate
+from hexlab.scaling.frontiers import compute_frontier
+from hexlab.scaling.laws import MODELS, Law, fit_law, foretell
+from hexlab.scaling.tables import NotEnoughDataError, Tables
+from hexlab.scaling.tradeoffs import fit_network_size
+
+__all__ = ["BandScore", "Estimate", "Forecast", "Score", "forecast_board", "score_forecast"]
+
+_STEP = 0.05  # decades between points of a foretold frontier
+_BEYOND = 0.5  # decades beyond the dearest crossing foretold
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval, whose ends may be open (infinite).
+
+    >>> print(Estimate(9.7, 9.62, 9.91))
+    9.70 [9.62, 9.91]
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Return the number with its interval in words."""
+        return format_estimate(self.value, self.low, self.high)
+
+    def holds(self, measured: float) -> bool:
+        """Tell whether the interval holds a number."""
+        return self.low <= measured <= self.high
+
+
+@dataclasses.dataclass(frozen=True)
+class Forecast:
+    """What the smaller boards say of a board.
+
+    Attributes:
+        size: the board foretold.
+        trained_on: the boards it is foretold from.
+        x: unit of compute: "train_flops" or "paper_flops".
+        test_simulations: simulations a move of the agents.
+        bootstrap: number of copies behind the intervals.
+        seed: of the copies.
+        log10_flops: G points of compute.
+        frontier: by model G estimates of Elo; None at points where the law has none.
+        cost: log10 of the compute of -50 Elo, by model, and by "line" through the crossings of the smaller boards.
+        network: log10 of width**2 * depth of the network that is best at the cost by "line", or by the change-point law where there is
+            no line; None where the size law could not be fitted.
+        caveats: what a reader must know.
+    """
+
+    size: int
+    trained_on: tuple[int, ...]
+    x: str
+    test_simulations: int
+    bootstrap: int
+    seed: int
+    log10_flops: tuple[float, ...]
+    frontier: Mapping[str, tuple[Estimate, ...]]
+    cost: Mapping[str, Estimate]
+    network: Estimate | None
+    caveats: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the forecast in words."""
+        boards = ", ".join(f"{size}x{size}" for size in self.trained_on)
+        lines = [f"{self.size}x{self.size} foretold from {boards}, {self.test_simulations} simulations a move, compute as {self.x}"]
+        lines += [f"log10 FLOPs of {ELO:g} Elo, by {way}: {estimate}" for way, estimate in self.cost.items()]
+        if self.network is not None:
+            lines.append(f"log10 width**2 * depth of the best network there: {self.network}")
+        return "\n".join(lines + [f"note: {caveat}" for caveat in self.caveats])
+
+    def to_json(self) -> str:
+        """Return the forecast as JSON with sorted keys, numbers to six digits; infinite ends of intervals are null."""
+        return json.dumps(_plain(dataclasses.asdict(self)), sort_keys=True, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Forecast":
+        """Read a forecast that `to_json` wrote; what is not one raises `StoreError`."""
+        try:
+            values = json.loads(text)
+            return cls(
+                **{
+                    **values,
+                    "trained_on": tuple(values["trained_on"]),
+                    "log10_flops": tuple(values["log10_flops"]),
+                    "frontier": {name: tuple(map(_estimate, rows)) for name, rows in values["frontier"].items()},
+                    "cost": {name: _estimate(row) for name, row in values["cost"].items()},
+                    "network": None if values["network"] is None else _estimate(values["network"]),
+                    "caveats": tuple(values["caveats"]),
+                }
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StoreError(f"not a forecast ({type(error).__name__}: {error}): write it anew with `hexlab predict`") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """One foretold number beside the measured one.
+
+    Attributes:
+        quantity: what it is, with its unit.
+        foretold: the estimate.
+        measured: the number; of a crossing that is not seen the bound that is known.
+        bound: "below" or "above" where `measured` is a bound alone.
+    """
+
+    quantity: str
+    foretold: Estimate
+    measured: float
+    bound: str = ""
+
+    def __str__(self) -> str:
+        """Return the score in words."""
+        return f"{self.quantity}: foretold {self.foretold}, measured {self.bound} {self.measured:.4g}: {self.verdict}".replace("  ", " ")
+
+    @property
+    def verdict(self) -> str:
+        """Say "right" if the interval holds the number, else "wrong"; "undecided" if it reaches beyond a bound, where that is all."""
+        if not self.bound:
+            return "right" if self.foretold.holds(self.measured) else "wrong"
+        beyond = self.foretold.high > self.measured if self.bound == "above" else self.foretold.low < self.measured
+        return "undecided" if beyond else "wrong"
+
+
+@dataclasses.dataclass(frozen=True)
+class BandScore:
+    """A foretold frontier beside the measured one.
+
+    Attributes:
+        model: the law.
+        rmse: root mean squared error, in Elo.
+        bias: mean of foretold minus measured, in Elo.
+        inside: share of the measured points inside the interval of 95 %. They move together, so that even a right interval may hold
+            far fewer or all of them.
+    """
+
+    model: str
+    rmse: float
+    bias: float
+    inside: float
+
+    def __str__(self) -> str:
+        """Return the score in words."""
+        off = f"off by {self.rmse:.0f} Elo (mean {self.bias:+.0f})"
+        return f"frontier by the {self.model} law: {off}, {self.inside:.0%} inside its interval"
+
+
+def forecast_board(
+    tables: Tables, size: int, *, bootstrap: int = 400, seed: int = 0, x: str = "train_flops", test_simulations: int = 64
+) -> Forecast:
+    """Foretell a board from all smaller ones that the tables hold, and from nothing else.
+
+    Args:
+        tables: an experiment; boards from `size` up are not looked at.
+        size: the board to foretell.
+        bootstrap: number of copies behind the intervals.
+        seed: of the copies.
+        x: unit of compute.
+        test_simulations: simulations a move of the agents.
+
+    Raises:
+        NotEnoughDataError: fewer than two smaller boards, or too few snapshots on them.
+    """
+    smaller = [each for each in tables.sizes if each < size]
+    if len(smaller) < 2:
+        raise NotEnoughDataError(f"not enough data: needs two smaller boards to foretell {size}x{size} from; there are {len(smaller)}")
+    frontier = compute_frontier(tables, x=x, test_simulations=test_simulations).select(smaller)
+    laws = {model: fit_law(frontier, model=model, bootstrap=bootstrap, seed=seed) for model in MODELS}
+    cost = {model: _cross(law, size) for model, law in laws.items()}
+    caveats = []
+    reaches = [reach for reach in find_reaches(frontier, bootstrap=bootstrap, seed=seed) if reach.scale == "elo"]
+    try:
+        growth = fit_growth(reaches)
+    except NotEnoughDataError as error:
+        caveats.append(str(error))
+    else:
+        cost["line"] = Estimate(*extend_crossings(reaches, size))
+        caveats += [f"the line leaves out {board}x{board}: {reason}" for board, reason in growth.left_out.items()]
+    if len(smaller) == 2:
+        caveats.append("two boards fix a line exactly: its interval does not know that growth might not be even")
+    best = cost.get("line", cost["change_point"])
+    network = None
+    try:
+        size_law = fit_network_size(frontier, bootstrap=bootstrap, seed=seed)
+    except NotEnoughDataError as error:
+        caveats.append(str(error))
+    else:
+        copies = size_law.replicates @ [best.value, 1.0]
+        network = Estimate(size_law.exponent * best.value + size_law.intercept, *bound_interval(copies, copies))
+    seen = [value for estimate in cost.values() for value in (estimate.value,) if math.isfinite(value)]
+    start = min(float(board.log10_flops[0]) for board in frontier.boards)
+    grid = np.arange(start, max(seen, default=start + 3) + _BEYOND, _STEP).round(6)
+    foretold = {}
+    for model, law in laws.items():
+        foretold[model] = tuple(Estimate(*row) for row in zip(*(part.tolist() for part in foretell(law, size, grid, seed)), strict=True))
+    points = tuple(grid.tolist())
+    return Forecast(size, tuple(smaller), x, test_simulations, bootstrap, seed, points, foretold, cost, network, tuple(caveats))
+
+
+def score_forecast(forecast: Forecast, tables: Tables) -> tuple[Score | BandScore, ...]:
+    """Set a forecast beside what was measured on its board: the cost of -50 Elo, the best network there, and the frontier.
+
+    Raises:
+        NotEnoughDataError: the tables hold no run of the board.
+    """
+    if forecast.size not in tables.sizes:
+        raise NotEnoughDataError(f"not enough data: no run on {forecast.size}x{forecast.size} to score its forecast with")
+    board = compute_frontier(tables, forecast.size, x=forecast.x, test_simulations=forecast.test_simulations).boards[0]
+    found = crossing(board.log10_flops, board.kept_elo, ELO)
+    bound = "" if found.seen else "below" if math.isinf(found.low) else "above"
+    measured = found.high if bound == "below" else found.low
+    scores: list[Score | BandScore] = [
+        Score(f"log10 FLOPs of {ELO:g} Elo, by {way}", estimate, measured, bound) for way, estimate in forecast.cost.items()
+    ]
+    if forecast.network is not None and not bound:
+        run = tables.run_by_key[board.run[int(np.searchsorted(board.log10_flops, measured))]]
+        scores.append(Score("log10 width**2 * depth of the best network there", forecast.network, math.log10(run.width**2 * run.depth)))
+    known = np.isfinite(board.elo) & (board.log10_flops >= forecast.log10_flops[0]) & (board.log10_flops <= forecast.log10_flops[-1])
+    if known.any():
+        elo, cost = board.elo[known], board.log10_flops[known]
+        for model, rows in forecast.frontier.items():
+            columns = zip(*map(dataclasses.astuple, rows), strict=True)
+            value, low, high = (np.interp(cost, forecast.log10_flops, column) for column in columns)
+            errors = value - elo
+            inside = float(((elo >= low) & (elo <= high)).mean())
+            scores.append(BandScore(model, float(np.sqrt((errors**2).mean())), float(errors.mean()), inside))
+    return tuple(scores)
+
+
+def _cross(law: Law, size: int) -> Estimate:
+    """Return log10 of the compute at which a law reaches -50 Elo."""
+    rows = np.vstack([law.vector, law.replicates])
+    m_plateau, c_plateau, m_flops, m_board, c_incline = rows.T
+    incline = np.full(len(rows), ELO)
+    if law.model == "smooth":
+        # -50 = depth / (1 + exp(4 (depth / 2 - incline) / depth)), solved for the incline; a plateau above -50 is below it nowhere.
+        depth = np.minimum(m_plateau * size + c_plateau, ELO - 1e-6)
+        incline = depth / 2 - depth / 4 * np.log(depth / ELO - 1)
+    found = (incline - m_board * size - c_incline) / m_flops
+    low, high = bound_interval(found[1:], found[1:])
+    return Estimate(float(found[0]), low, high)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
+
+
+def _estimate(row: Mapping[str, Any]) -> Estimate:
+    low, high = row["low"], row["high"]
+    return Estimate(row["value"], -math.inf if low is None else low, math.inf if high is None else high)

@@ -1,0 +1,106 @@
+"""Boards foretold from planted ones, whose law is known."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from planted_tables import PLANTED, plant
+
+from hexlab import scaling
+from hexlab.app.cli import main
+from hexlab.errors import StoreError
+from hexlab.scaling.forecasts import Estimate, Forecast, Score
+from hexlab.scaling.laws import evaluate_law
+from hexlab.scaling.tables import NotEnoughDataError
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return plant(sizes=(3, 4, 5), seeds=(0, 1), greed=0.0, seed_sd=5.0)[0]
+
+
+@pytest.fixture(scope="module")
+def forecast(tables):
+    return scaling.forecast_board(tables, 6, bootstrap=60)
+
+
+def planted_cost(size):
+    m_flops, m_board, c_incline = PLANTED[2:]
+    return (-50 - m_board * size - c_incline) / m_flops
+
+
+def test_a_planted_law_foretells_its_next_board(forecast):
+    assert forecast.trained_on == (3, 4, 5)
+    assert forecast.cost["change_point"].value == pytest.approx(planted_cost(6), abs=0.3)
+    assert forecast.cost["line"].value == pytest.approx(planted_cost(6), abs=0.4)
+    for estimate in forecast.cost.values():
+        assert estimate.low <= estimate.value <= estimate.high
+    middle = np.array([row.value for row in forecast.frontier["change_point"]])
+    wanted = evaluate_law("change_point", PLANTED, 6, np.array(forecast.log10_flops))
+    assert np.abs(middle - wanted).mean() < 60
+
+
+def test_the_board_itself_is_not_looked_at(tables):
+    with_it = scaling.forecast_board(tables, 5, bootstrap=10)
+    assert with_it.trained_on == (3, 4)
+    spoiled = dataclasses.replace(
+        tables, ratings=tuple(dataclasses.replace(row, elo=row.elo / 3) if row.size == 5 else row for row in tables.ratings)
+    )
+    assert scaling.forecast_board(spoiled, 5, bootstrap=10).to_json() == with_it.to_json()
+    assert any("two boards" in caveat for caveat in with_it.caveats)
+    with pytest.raises(NotEnoughDataError, match="needs two smaller boards to foretell 4x4"):
+        scaling.forecast_board(tables, 4)
+
+
+def test_a_forecast_survives_its_file(forecast):
+    again = Forecast.from_json(forecast.to_json())
+    assert again.to_json() == forecast.to_json()
+    assert (again.size, again.trained_on) == (6, (3, 4, 5))
+    assert again.cost["line"].value == pytest.approx(forecast.cost["line"].value, rel=1e-5)
+    with pytest.raises(StoreError, match="not a forecast"):
+        Forecast.from_json("[1]")
+
+
+def test_a_right_forecast_scores_well_and_a_wrong_one_badly(tables):
+    forecast = scaling.forecast_board(tables, 5, bootstrap=60)
+    scores = scaling.score_forecast(forecast, tables)
+    bands = {score.model: score for score in scores if isinstance(score, scaling.BandScore)}
+    assert bands["change_point"].rmse < 80
+    costs = [score for score in scores if "FLOPs" in getattr(score, "quantity", "")]
+    assert len(costs) == 3
+    assert all(score.measured == pytest.approx(planted_cost(5), abs=0.3) for score in costs)
+    moved = dataclasses.replace(forecast, cost={"line": Estimate(20.0, 19.0, 21.0)}, log10_flops=tuple(x + 3 for x in forecast.log10_flops))
+    wrong = scaling.score_forecast(moved, tables)
+    assert wrong[0].verdict == "wrong"
+    assert all(score.rmse > 200 for score in wrong if isinstance(score, scaling.BandScore))
+
+
+@pytest.mark.parametrize(
+    ("foretold", "measured", "bound", "verdict"),
+    [
+        (Estimate(11, 10, 12), 11.5, "", "right"),
+        (Estimate(11, 10, 12), 12.5, "", "wrong"),
+        (Estimate(11, 10, 12), 11.5, "above", "undecided"),
+        (Estimate(11, 10, 12), 12.5, "above", "wrong"),
+        (Estimate(11, 10, math.inf), 12.5, "above", "undecided"),
+        (Estimate(11, 10, 12), 9.5, "below", "wrong"),
+        (Estimate(11, -math.inf, 12), 9.5, "below", "undecided"),
+    ],
+)
+def test_a_bound_that_the_interval_reaches_beyond_decides_nothing(foretold, measured, bound, verdict):
+    assert Score("cost", foretold, measured, bound).verdict == verdict
+
+
+def test_the_command_writes_a_forecast_once_and_scores_it(tables, tmp_path, capsys):
+    tables.to_csv(tmp_path / "tables")
+    out = tmp_path / "predictions" / "5.json"
+    words = ["predict", "5", "--tables", str(tmp_path / "tables"), "--bootstrap", "10"]
+    assert main([*words, "--out", str(out)]) == 0
+    assert "5x5 foretold from 3x3, 4x4" in capsys.readouterr().out
+    assert main([*words, "--out", str(out)]) == 2
+    assert "a forecast is not changed afterwards" in capsys.readouterr().err
+    assert main([*words, "--score", str(out)]) == 0
+    assert "frontier by the change_point law: off by" in capsys.readouterr().out
+    assert main([words[0], "4", *words[2:], "--score", str(out)]) == 2
+    assert "foretells 5x5, not 4x4" in capsys.readouterr().err
