@@ -28,8 +28,9 @@ __all__ = ["PROTOCOLS", "Cell", "Direct", "Meeting", "Protocol", "SamplingPlayer
 
 _HERE = pathlib.Path(__file__).parent
 _SIMULATIONS = 64
-_RATED = 1.2  # decades below the last snapshot from which snapshots meet perfect play
-_OPENINGS = 48  # of a match in a pool
+_RATED = 0.8  # decades below the last snapshot from which snapshots meet perfect play
+_OPENINGS = 32  # of a match in a pool
+_PERFECT_OPENINGS = 120  # of a match with perfect play alone
 _STEPS = (1, 2)  # an agent of a pool meets those so far from it in a shuffled circle
 _BATCH = 12  # agents whose matches make one task
 _DIRECT_SEED, _SHUFFLE_SEED, _OPENINGS_SEED, _GAMES_SEED = 40, 41, 42, 43
@@ -103,8 +104,8 @@ class Protocol:
 PROTOCOLS = {
     "lab": Protocol(own_search=False, sampled=False, openings=True),
     "best": Protocol(own_search=True, sampled=False, openings=True),
-    "sampled": Protocol(own_search=True, sampled=True, openings=True),
     "published": Protocol(own_search=True, sampled=True, openings=False),
+    "sampled": Protocol(own_search=True, sampled=True, openings=True),
 }
 
 
@@ -160,7 +161,7 @@ def train_cell(cell: Cell, out: pathlib.Path) -> None:
         pass
     snapshots = _read_snapshots(folder)
     perfect = arena.SolverPlayer(cell.config.size)
-    openings = arena.openings(cell.config.size, 10_000, seed=_DIRECT_SEED)
+    openings = arena.openings(cell.config.size, _PERFECT_OPENINGS, seed=_DIRECT_SEED)
     rows = []
     for snapshot in snapshots:
         if snapshot.train_flops >= snapshots[-1].train_flops / 10**_RATED:
@@ -253,10 +254,10 @@ def play(matches: Sequence[tuple[Player, Player]], numbers: Sequence[int], size:
 
 
 def _plan_batches(cells: Sequence[Cell], out: pathlib.Path) -> Iterator[tuple[list[Cell], str, int]]:
-    for size in sorted({cell.config.size for cell in cells}):
+    for name, size in itertools.product(PROTOCOLS, sorted({cell.config.size for cell in cells})):
         pool = [cell for cell in cells if cell.pool and cell.config.size == size]
         agents = sum(len(_read_snapshots(out / "cells" / cell.name)) - 1 for cell in pool)
-        for name, number in itertools.product(PROTOCOLS, range(-(-agents // _BATCH))):
+        for number in range(-(-agents // _BATCH)):
             if not (out / "meetings" / f"{name}-{size}-{number:03d}.csv").exists():
                 yield pool, name, number
 
@@ -268,10 +269,8 @@ def gather(cells: Sequence[Cell], out: pathlib.Path, tables: pathlib.Path) -> No
     runs, snapshots, trained = [], [], []
     for cell in cells:
         config, key = cell.config, training.run_key(cell.config)
-        net = config.architecture
-        runs.append(
-            records.Run(key, net.size, net.width, net.depth, config.seed, net.parameters, config.simulations, json.dumps(json.loads(config.to_json())))
-        )
+        net, settings = config.architecture, json.dumps(json.loads(config.to_json()), sort_keys=True)
+        runs.append(records.Run(key, net.size, net.width, net.depth, config.seed, net.parameters, config.simulations, settings))
         snapshots += _read_snapshots(out / "cells" / cell.name)
         trained.append(Trained(key, cell.arm, int(cell.pool)))
     store.write_table(tables / "runs.csv", runs, records.Run)

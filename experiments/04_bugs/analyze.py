@@ -1,0 +1,533 @@
+"""What the bugs change, from the committed tables and the paper's published curves: the tables of the README, and its figure."""
+
+import argparse
+import collections
+import csv
+import dataclasses
+import importlib.resources
+import io
+import math
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.optimize
+import scipy.stats
+from run import PROTOCOLS, Direct, Meeting, Trained
+
+from hexlab import arena, network, records, scaling, store
+from hexlab.network import flops
+from hexlab.scaling import pools
+from hexlab.scaling.crossings import ELO, SCORE, Crossing, bound_interval, crossing, format_estimate
+from hexlab.scaling.frontiers import incline_slope, resample_frontier, resample_kept
+from hexlab.scaling.laws import evaluate_law, interval
+
+__all__ = ["COUNTS", "Data", "Measure", "draw", "find_best_rate", "measure_pool", "read", "read_published", "write_report"]
+
+_HERE = pathlib.Path(__file__).parent
+_SAMPLES, _SEED = 400, 4  # of the bootstrap
+_ARMS = ("published", "mended")
+
+
+class Data(NamedTuple):
+    """The tables.
+
+    Attributes:
+        runs: by key.
+        snapshots: of each run, in order of cost, the untrained net first.
+        arms: the arm of each run.
+        pooled: keys of the runs whose snapshots play in pools.
+        direct: games against perfect play by run, in order of cost.
+        meetings: pairings by protocol and board size.
+    """
+
+    runs: dict[str, records.Run]
+    snapshots: dict[str, list[records.Snapshot]]
+    arms: dict[str, str]
+    pooled: set[str]
+    direct: dict[str, list[Direct]]
+    meetings: dict[tuple[str, int], list[records.Pairing]]
+
+
+def read(folder: pathlib.Path = _HERE / "tables") -> Data:
+    """Read the tables."""
+    snapshots, direct, meetings = (collections.defaultdict(list) for _ in range(3))
+    for row in sorted(store.read_table(folder / "snapshots.csv", records.Snapshot), key=lambda row: row.snapshot):
+        snapshots[row.run].append(row)
+    for row in sorted(store.read_table(folder / "direct.csv", Direct), key=lambda row: row.snapshot):
+        direct[row.run].append(row)
+    for row in store.read_table(folder / "meetings.csv", Meeting):
+        fields = dataclasses.asdict(row)
+        meetings[fields.pop("protocol"), row.size].append(records.Pairing(**fields))
+    trained = store.read_table(folder / "arms.csv", Trained)
+    runs = {row.run: row for row in store.read_table(folder / "runs.csv", records.Run)}
+    arms = {row.run: row.arm for row in trained}
+    return Data(runs, dict(snapshots), arms, {row.run for row in trained if row.pool}, dict(direct), dict(meetings))
+
+
+# Frontiers of the pools ------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measure:
+    """A frontier in a few numbers, each with R bootstrap copies.
+
+    Attributes:
+        frontier: it.
+        slope: Elo a decade of its steep part.
+        slopes: float64[R].
+        reach: log10 of the compute at which it crosses -50 Elo, perfect play being 0.
+        reaches: float64[R, 2], bounds.
+        own_reach: the same, its own dearest agent being 0.
+        own_reaches: float64[R, 2].
+        span: Elo of its dearest agent above random play.
+        spans: float64[R].
+        best: Elo of its dearest agent.
+        bests: float64[R].
+    """
+
+    frontier: scaling.Frontier
+    slope: float
+    slopes: np.ndarray
+    reach: Crossing
+    reaches: np.ndarray
+    own_reach: Crossing
+    own_reaches: np.ndarray
+    span: float
+    spans: np.ndarray
+    best: float
+    bests: np.ndarray
+
+
+def make_tables(data: Data, size: int, protocol: str, arm: str, count: Callable[..., float] | None = None) -> scaling.Tables:
+    """Return a pool as the tables that `hexlab.scaling` reads; runs of other arms stand in it as a preset's, beside the frontier.
+
+    Args:
+        data: the tables.
+        size: board.
+        protocol: one of `PROTOCOLS`.
+        arm: whose frontier is asked for.
+        count: cost of a snapshot, of (run, snapshot), in place of the paper's count; None keeps that.
+    """
+    keys = [key for key in sorted(data.pooled) if data.runs[key].size == size]
+    runs = [dataclasses.replace(data.runs[key], preset="" if data.arms[key] == arm else data.arms[key]) for key in keys]
+    snapshots = [snapshot for key in keys for snapshot in data.snapshots[key]]
+    if count is not None:
+        snapshots = [dataclasses.replace(row, paper_flops=count(data.runs[row.run], row)) for row in snapshots]
+    agents = [records.Agent(kind, size, kind, "", -1, 0, 0.0) for kind in ("perfect", "random")]
+    agents += [records.Agent(f"{row.run}/{row.snapshot}", size, "snapshot", row.run, row.snapshot, 64, 0.0) for row in snapshots]
+    pairings = data.meetings[protocol, size]
+    return scaling.Tables(runs, snapshots, agents, pairings, arena.rate(pairings))
+
+
+def measure_pool(
+    data: Data, size: int, protocol: str, arm: str, *, x: str = "paper_flops", count: Callable[..., float] | None = None
+) -> Measure:
+    """Measure one arm's frontier on one board under one protocol. Equal seeds draw the same nets and seeds for every one."""
+    frontier = scaling.compute_frontier(make_tables(data, size, protocol, arm, count), size, x=x, test_simulations=64)
+    (board,) = frontier.boards
+    copies, kept = resample_frontier(frontier, _SAMPLES, _SEED)[size], resample_kept(frontier, _SAMPLES, _SEED)[size][0]
+    half, drawn = board.curves.halves[1], 2 * (_SEED + 7919 * size) + 1  # the seed by which the rating half is drawn for the copies
+    (lowest,) = pools.rate_pool(half).column(["random"])
+    lowests = pools.bootstrap_pool(half, _SAMPLES, drawn).column(["random"])[:, 0]
+    cost, best, bests = board.log10_flops, float(board.kept_elo[-1]), kept[:, -1]
+    return Measure(
+        frontier,
+        incline_slope(cost, board.elo),
+        np.array([incline_slope(cost, row) for row in copies]),
+        crossing(cost, board.kept_elo, ELO),
+        np.array([crossing(cost, row, ELO) for row in kept]),
+        crossing(cost, board.kept_elo, best + ELO),
+        np.array([crossing(cost, row, top + ELO) for row, top in zip(kept, bests, strict=True)]),
+        best - float(lowest),
+        bests - lowests,
+        best,
+        bests,
+    )
+
+
+def tell(value: float, copies: np.ndarray) -> str:
+    """Return an estimate with its 95 % interval."""
+    return format_estimate(value, *(float(end) for end in interval(copies[np.isfinite(copies)])))
+
+
+def tell_crossing(found: Crossing, copies: np.ndarray) -> str:
+    """Return a crossing with its 95 % interval, either of which may be a bound."""
+    value = found.high if math.isinf(found.low) else found.low
+    bound = "" if found.seen else "below" if math.isinf(found.low) else "above"
+    return format_estimate(value, *bound_interval(*copies.T), bound)
+
+
+def tell_shift(one: Crossing, ones: np.ndarray, other: Crossing, others: np.ndarray) -> str:
+    """Return by how much the first crossing lies above the second."""
+    low, high = one.low - other.high, one.high - other.low
+    shift = Crossing(low, high) if low < high else Crossing(low, low)
+    if math.isinf(shift.low) and math.isinf(shift.high):
+        return "neither is seen"
+    return tell_crossing(shift, np.stack([ones[:, 0] - others[:, 1], ones[:, 1] - others[:, 0]], axis=1))
+
+
+def write_lambda(data: Data) -> Iterator[str]:
+    """Yield the table of the two lambdas: slope, crossings and distance from random play, and their differences."""
+    yield "| board | protocol | quantity | the paper's lambda, c = 1/16 | the right lambda, c = 1/2 | difference |"
+    yield "|---|---|---|---|---|---|"
+    for size in (3, 4):
+        for protocol in PROTOCOLS:
+            theirs, right = (measure_pool(data, size, protocol, arm) for arm in _ARMS)
+            yield from (f"| {size}x{size} | {protocol} | {row} |" for row in _compare(theirs, right))
+
+
+def _compare(one, other):
+    yield f"slope | {_tell_both(one.slope, one.slopes, other.slope, other.slopes)}"
+    for name, reach in (("-50, zero perfect play", "reach"), ("-50, zero its best", "own_reach")):
+        ends = [getattr(each, at) for each in (other, one) for at in (reach, reach + "es")]
+        yield f"{name} | {tell_crossing(*ends[2:])} | {tell_crossing(*ends[:2])} | {tell_shift(*ends)}"
+    yield f"best above random | {_tell_both(one.span, one.spans, other.span, other.spans)}"
+
+
+def _tell_both(one, ones, other, others):
+    return f"{tell(one, ones)} | {tell(other, others)} | {tell(other - one, others - ones)}"
+
+
+def write_protocols(data: Data) -> Iterator[str]:
+    """Yield the table of the protocols: what each makes of the snapshots of the published arm; ratios and shifts are against `best`."""
+    heads = "best agent | best above random | ratio | slope | ratio | -50, zero perfect play | -50, zero its best | shift"
+    yield f"| board | protocol | {heads} |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for size in (3, 4):
+        base = measure_pool(data, size, "best", "published")
+        for protocol in PROTOCOLS:
+            row = measure_pool(data, size, protocol, "published")
+            cells = [
+                tell(row.best, row.bests),
+                tell(row.span, row.spans),
+                tell(row.span / base.span, row.spans / base.spans),
+                tell(row.slope, row.slopes),
+                tell(row.slope / base.slope, row.slopes / base.slopes),
+                tell_crossing(row.reach, row.reaches),
+                tell_crossing(row.own_reach, row.own_reaches),
+                tell_shift(row.own_reach, row.own_reaches, base.own_reach, base.own_reaches),
+            ]
+            yield f"| {size}x{size} | {protocol} | {' | '.join(cells)} |"
+
+
+# Counts of compute -----------------------------------------------------------------------------------------------------------------
+
+_PAPER_BOARDS, _OUR_BOARDS, _BUFFER_STEPS = 32_768, 128, 64
+
+
+def count_late(run: records.Run, snapshot: records.Snapshot) -> float:
+    """Return a snapshot's cost as the paper's code would count it, that leaves out the 64 steps that fill its buffer; 0 before."""
+    counted = snapshot.samples - _BUFFER_STEPS * _OUR_BOARDS
+    return max(0.0, flops.count_paper_training(network.Architecture(run.size, run.width, run.depth), counted * run.train_simulations))
+
+
+class Point(NamedTuple):
+    """A snapshot of the paper: what its search and its learner had done."""
+
+    net: network.Architecture
+    samples: int  # counted: after the buffer was full
+    elo: float
+
+
+def read_published() -> dict[int, dict[tuple[int, int], list[Point]]]:
+    """Read the paper's curves: by board and net the snapshots in order of cost."""
+    text = importlib.resources.files("hexlab").joinpath("data", "jones2021_curves.csv").read_text(encoding="utf-8")
+    boards: dict[int, dict[tuple[int, int], list[Point]]] = {}
+    for row in csv.DictReader(io.StringIO(text)):
+        size, width, depth = (int(row[name]) for name in ("boardsize", "width", "depth"))
+        point = Point(network.Architecture(size, width, depth), int(row["samples"]), float(row["elo"]))
+        boards.setdefault(size, {}).setdefault((width, depth), []).append(point)
+    return boards
+
+
+def _simulate(point, buffer):
+    return 64 * (point.samples + (_BUFFER_STEPS * _PAPER_BOARDS if buffer else 0))
+
+
+COUNTS: dict[str, Callable[[Point], float]] = {
+    "the paper's": lambda point: flops.count_paper_training(point.net, _simulate(point, False)),
+    "and the buffer": lambda point: flops.count_paper_training(point.net, _simulate(point, True)),
+    "and two for a multiply-add": lambda point: flops.count_selfplay(point.net, _simulate(point, True)),
+    "and the learner": lambda point: (
+        flops.count_selfplay(point.net, _simulate(point, True)) + flops.count_learning(point.net, point.samples, _PAPER_BOARDS)
+    ),
+}
+"""Cost of a snapshot of the paper, each count with what the one before it left out."""
+
+
+class Board(NamedTuple):
+    """The paper's curves of a board, K runs, on a grid of G points."""
+
+    size: int
+    log10_flops: np.ndarray
+    elo: np.ndarray  # float64[K, G], nan before a run's first snapshot
+
+
+def lay_out(curves: dict[int, dict[tuple[int, int], list[Point]]], count: Callable[[Point], float]) -> list[Board]:
+    """Interpolate the paper's runs on 101 points a board, as the paper did."""
+    boards = []
+    for size, runs in curves.items():
+        costs = [np.log10([count(point) for point in run]) for run in runs.values()]
+        grid = np.linspace(min(cost[0] for cost in costs), max(cost[-1] for cost in costs), 101)
+        lines = [np.interp(grid, cost, [point.elo for point in run], left=np.nan) for cost, run in zip(costs, runs.values(), strict=True)]
+        boards.append(Board(size, grid, np.array(lines)))
+    return boards
+
+
+def measure_published(boards: Sequence[Board], chosen: Sequence[np.ndarray]) -> dict[str, float]:
+    """Measure the frontiers of the chosen runs: slope and crossing by board, growth of the crossing a board, and the fitted law.
+
+    Args:
+        boards: what `lay_out` returned.
+        chosen: indices of runs, by board.
+    """
+    found, crossings, points = {}, [], []
+    for board, runs in zip(boards, chosen, strict=True):
+        values = board.elo[runs]
+        elo = np.where(np.isfinite(values).any(axis=0), np.nanmax(np.where(np.isfinite(values), values, -np.inf), axis=0), np.nan)
+        at = crossing(board.log10_flops, elo, ELO)
+        crossings.append(at.low if at.seen else np.nan)
+        found |= {f"slope {board.size}": incline_slope(board.log10_flops, elo), f"crossing {board.size}": crossings[-1]}
+        known = np.isfinite(elo)
+        points.append(np.stack([np.full(known.sum(), float(board.size)), board.log10_flops[known], elo[known]]))
+    seen = np.isfinite(crossings)
+    sizes = np.array([board.size for board in boards], float)
+    found["growth"] = 10 ** np.polyfit(sizes[seen], np.array(crossings)[seen], 1)[0]
+    size, cost, elo = np.concatenate(points, axis=1)
+    start = np.array([-270.0, 570.0, 510.0, -430.0, -4400.0])  # the paper's table III
+    law = scipy.optimize.least_squares(lambda row: evaluate_law("change_point", row, size, cost) - elo, start, x_scale=np.abs(start)).x
+    return found | {"law slope": law[2], "law board": law[3], "law intercept": law[4]}
+
+
+def compare_counts(samples: int = 200) -> dict[str, dict[str, tuple[float, np.ndarray]]]:
+    """Return by count and quantity of `measure_published` its value and bootstrap copies, which draw nets, the same for every count."""
+    curves = read_published()
+    rng = np.random.default_rng([_SEED, 1])
+    whole = [np.arange(len(runs)) for runs in curves.values()]
+    drawn = [[rng.choice(runs, len(runs)) for runs in whole] for _ in range(samples)]
+    results = {}
+    for name, count in COUNTS.items():
+        boards = lay_out(curves, count)
+        copies = [measure_published(boards, chosen) for chosen in drawn]
+        results[name] = {key: (value, np.array([copy[key] for copy in copies])) for key, value in measure_published(boards, whole).items()}
+    return results
+
+
+def write_counts() -> Iterator[str]:
+    """Yield the table of counts on the paper's curves."""
+    results = compare_counts()
+    first = results["the paper's"]
+    yield f"| quantity | {' | '.join(results)} | difference, first to last |"
+    yield f"|---|{'---|' * len(results)}---|"
+    for key, (value, copies) in first.items():
+        last, others = results["and the learner"][key]
+        cells = [tell(value, copies)] + [f"{results[name][key][0]:.{_digits(key)}f}" for name in list(results)[1:]]
+        yield f"| {key} | {' | '.join(cells)} | {last - value:+.{_digits(key) + 1}f} {_tell_ends(others - copies)} |".replace("-", "−")
+
+
+def _digits(key):
+    return 2 if key.startswith(("crossing", "growth")) else 0
+
+
+def _tell_ends(copies):
+    low, high = interval(copies[np.isfinite(copies)])
+    return f"[{low:+.3g}, {high:+.3g}]"
+
+
+def write_axes(data: Data) -> Iterator[str]:
+    """Yield by how many decades the true cost of a run and of a move differs from the paper's count, for each net."""
+    yield "| board | net | training, true against the paper's count | a move, true against the paper's count |"
+    yield "|---|---|---|---|"
+    runs = [data.runs[key] for key in data.pooled if data.arms[key] == "published" and data.runs[key].seed == 0]
+    for run in sorted(runs, key=lambda run: (run.size, run.width)):
+        last = data.snapshots[run.run][-1]
+        yield _tell_axes(network.Architecture(run.size, run.width, run.depth), last.train_flops / last.paper_flops)
+    for (width, depth), points in read_published()[9].items():
+        if (width, depth) == (512, 4):
+            yield _tell_axes(points[-1].net, COUNTS["and the learner"](points[-1]) / COUNTS["the paper's"](points[-1]))
+
+
+def _tell_axes(net, training):
+    move = flops.count_move(net, 64) / flops.count_paper_move(net, 64)
+    name = f"{net.size}x{net.size} | {net.width}x{net.depth}"
+    return f"| {name} | {math.log10(training):+.2f} | {math.log10(move):+.2f} |".replace("-", "−")
+
+
+def write_our_counts(data: Data) -> Iterator[str]:
+    """Yield the table of counts on the published arm, under the `lab` protocol."""
+    yield "| board | count | slope | -50, zero perfect play | shift |"
+    yield "|---|---|---|---|---|"
+    for size in (3, 4):
+        rows: dict[str, dict[str, Any]] = {
+            "the paper's, without the buffer": {"count": count_late},
+            "all self-play": {},
+            "true": {"x": "train_flops"},
+        }
+        measured = {name: measure_pool(data, size, "lab", "published", **choice) for name, choice in rows.items()}
+        base = measured["all self-play"]
+        for name, row in measured.items():
+            shift = tell_shift(row.reach, row.reaches, base.reach, base.reaches)
+            yield f"| {size}x{size} | {name} | {tell(row.slope, row.slopes)} | {tell_crossing(row.reach, row.reaches)} | {shift} |"
+
+
+# Sweeps ----------------------------------------------------------------------------------------------------------------------------
+
+
+class Trial(NamedTuple):
+    """One run of a sweep."""
+
+    value: float
+    width: int
+    cost: Crossing  # log10 true FLOPs at 50 Elo below even
+    score: float  # of the last snapshot, against perfect play
+    elo: float  # of that score
+
+
+def list_trials(data: Data, name: str, extra: dict[str, float] | None = None) -> list[Trial]:
+    """List the runs of a sweep, with those of other arms at their own value, on 4x4."""
+    trials = []
+    for key, arm in data.arms.items():
+        run, (of, _, value) = data.runs[key], arm.partition("=")
+        if run.size != 4 or not (of == name or arm in (extra or {})):
+            continue
+        costs = {row.snapshot: math.log10(row.train_flops) for row in data.snapshots[key] if row.train_flops}
+        rows = data.direct[key]
+        scores = np.array([(2 * row.won_both + row.won_one) / (2 * (row.won_both + row.won_one + row.lost_both)) for row in rows])
+        cost = crossing(np.array([costs[row.snapshot] for row in rows]), scores, SCORE)
+        elo = 400 * math.log10(scores[-1] / (1 - scores[-1]))
+        trials.append(Trial(float(value) if value else (extra or {})[arm], run.width, cost, float(scores[-1]), elo))
+    return sorted(trials)
+
+
+def spread(groups: Sequence[np.ndarray]) -> tuple[float, int]:
+    """Return the standard deviation within groups, pooled, and its degrees of freedom."""
+    free = sum(len(group) - 1 for group in groups)
+    return math.sqrt(sum(float(((group - group.mean()) ** 2).sum()) for group in groups) / free), free
+
+
+def write_sweep(trials: Sequence[Trial], name: str) -> Iterator[str]:
+    """Yield a sweep's table: cost to -50 Elo and final Elo by value, means over seeds, with pooled t intervals."""
+    values = sorted({trial.value for trial in trials})
+    groups = {value: [trial for trial in trials if trial.value == value] for value in values}
+    reached = {value: np.array([t.cost.low for t in group]) for value, group in groups.items() if all(t.cost.seen for t in group)}
+    ends = {value: np.array([t.elo for t in group]) for value, group in groups.items()}
+    best = min(reached, key=lambda value: reached[value].mean())
+    yield f"| {name} | runs | log10 true FLOPs at -50 | against the best | Elo at the end |"
+    yield "|---|---|---|---|---|"
+    for value, group in groups.items():
+        cost, against = f"not reached by {sum(not trial.cost.seen for trial in group)} of {len(group)}", ""
+        if value in reached:
+            sd, free = spread(list(reached.values()))
+            t = float(scipy.stats.t.ppf(0.975, free))
+            mean, half = reached[value].mean(), t * sd / math.sqrt(len(group))
+            cost = f"{mean:.2f} ± {half:.2f}"
+            if value != best:
+                gap = t * sd * math.sqrt(1 / len(group) + 1 / len(groups[best]))
+                against = f"{mean - reached[best].mean():+.2f} ± {gap:.2f}"
+        sd, free = spread(list(ends.values()))
+        half = float(scipy.stats.t.ppf(0.975, free)) * sd / math.sqrt(len(group))
+        yield f"| {value:g} | {len(group)} | {cost} | {against} | {ends[value].mean():.0f} ± {half:.0f} |"
+
+
+def find_best_rate(trials: Sequence[Trial], samples: int = 4000) -> tuple[float, float, float]:
+    """Return the rate at the top of a parabola through the final Elo against log10 of the rate, and its 95 % interval.
+
+    The interval is of the posterior of the least-squares fit; draws that do not bend down have their top at infinity, on the side
+    to which they rise.
+    """
+    x = np.array([math.log10(trial.value) for trial in trials])
+    middle = x.mean()
+    design = np.vander(x - middle, 3)
+    y = np.array([trial.elo for trial in trials])
+    fitted, rest, *_ = np.linalg.lstsq(design, y, rcond=None)
+    free = len(y) - 3
+    rng = np.random.default_rng([_SEED, 2])
+    noise = rng.standard_normal((samples, 3)) @ np.linalg.cholesky(np.linalg.inv(design.T @ design)).T
+    drawn = fitted + noise * np.sqrt(float(rest[0]) / rng.chisquare(free, samples))[:, None]
+    tops = np.where(drawn[:, 0] < 0, middle - drawn[:, 1] / (2 * drawn[:, 0]), np.sign(drawn[:, 1]) * np.inf)
+    top = middle - fitted[1] / (2 * fitted[0]) if fitted[0] < 0 else math.copysign(math.inf, fitted[1])
+    low, high = np.quantile(tops, [0.025, 0.975], method="nearest")
+    return 10**top, 10**low, 10**high
+
+
+def write_rates(data: Data) -> Iterator[str]:
+    """Yield the table of final Elo by width and rate, with the best rate."""
+    trials = list_trials(data, "rate")
+    rates = sorted({trial.value for trial in trials})
+    yield f"| width | {' | '.join(f'{rate:g}' for rate in rates)} | best rate |"
+    yield f"|---|{'---|' * len(rates)}---|"
+    for width in sorted({trial.width for trial in trials}):
+        chosen = [trial for trial in trials if trial.width == width]
+        groups = [np.array([trial.elo for trial in chosen if trial.value == rate]) for rate in rates]
+        sd, free = spread(groups)
+        half = float(scipy.stats.t.ppf(0.975, free)) * sd / math.sqrt(len(groups[0]))
+        best, low, high = find_best_rate(chosen)
+        yield f"| {width} | {' | '.join(f'{group.mean():.0f} ± {half:.0f}' for group in groups)} | {best:.2g} [{low:.2g}, {high:.2g}] |"
+
+
+def write_report(data: Data) -> dict[str, str]:
+    """Return every table of the README by its name."""
+    theirs, right = list_trials(data, "published_c", {"published": 1 / 16}), list_trials(data, "mended_c", {"mended": 1 / 2})
+    parts = {
+        "lambda": write_lambda(data),
+        "c with the paper's lambda": write_sweep([t for t in theirs if t.width == 8], "c"),
+        "c with the right lambda": write_sweep([t for t in right if t.width == 8], "c"),
+        "protocols": write_protocols(data),
+        "counts, published curves": write_counts(),
+        "counts, our runs": write_our_counts(data),
+        "axes": write_axes(data),
+        "simulations": write_sweep(list_trials(data, "simulations"), "simulations"),
+        "rates": write_rates(data),
+    }
+    return {name: "\n".join(lines) + "\n" for name, lines in parts.items()}
+
+
+def draw(data: Data, path: pathlib.Path) -> None:
+    """Draw the frontiers of the two lambdas and of the four protocols, the costs by c, and the best rates."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 9), layout="constrained")
+    grid = figure.subplots(2, 2)
+    colors = {3: "#1f5fa8", 4: "#c05a1c"}
+    for size in (3, 4):
+        for arm, line in zip(_ARMS, ("-", "--"), strict=True):
+            (board,) = measure_pool(data, size, "lab", arm).frontier.boards
+            grid[0, 0].plot(board.log10_flops, board.kept_elo, line, color=colors[size], label=f"{size}x{size}, {arm}")
+    marks = dict(zip(PROTOCOLS, ("#999999", "#1f5fa8", "#c05a1c", "#a3195b"), strict=True))
+    for protocol, color in marks.items():
+        (board,) = measure_pool(data, 4, protocol, "published").frontier.boards
+        grid[0, 1].plot(board.log10_flops, board.kept_elo, color=color, label=protocol)
+    for axes, title in ((grid[0, 0], "Two lambdas, rated alike"), (grid[0, 1], "The published runs on 4x4 under four protocols")):
+        axes.axhline(ELO, color="#444444", linestyle=":", linewidth=1)
+        axes.set(title=title, xlabel="log10 FLOPs of training, the paper's count", ylabel="Elo, perfect play 0")
+    for name, base, own, color in (("published_c", "published", 1 / 16, "#1f5fa8"), ("mended_c", "mended", 1 / 2, "#c05a1c")):
+        trials = [trial for trial in list_trials(data, name, {base: own}) if trial.width == 8]
+        grid[1, 0].semilogx([t.value for t in trials], [t.elo for t in trials], "o", color=color, label=base, base=2)
+    grid[1, 0].set(title="8x2 on 4x4 by c", xlabel="c", ylabel="Elo at the end against perfect play")
+    for width, color in zip((4, 8, 16, 32), ("#999999", "#1f5fa8", "#c05a1c", "#a3195b"), strict=True):
+        trials = [trial for trial in list_trials(data, "rate") if trial.width == width]
+        grid[1, 1].semilogx([t.value for t in trials], [t.elo for t in trials], "o", color=color, label=f"width {width}")
+    grid[1, 1].set(title="50,000 positions on 4x4 by learning rate", xlabel="learning rate", ylabel="Elo at the end against perfect play")
+    for axes in grid.flat:
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Print the tables, and draw the figure if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tables", type=pathlib.Path, default=_HERE / "tables", help="folder of the tables")
+    parser.add_argument("--figure", type=pathlib.Path, help="file to draw the figure to")
+    options = parser.parse_args()
+    data = read(options.tables)
+    for name, text in write_report(data).items():
+        print(f"{name}\n\n{text}")
+    if options.figure:
+        draw(data, options.figure)
+
+
+if __name__ == "__main__":
+    main()
