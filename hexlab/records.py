@@ -7,7 +7,7 @@ holds it. Keys (`run`, `agent`) are short stable strings.
 
 import dataclasses
 
-__all__ = ["Agent", "Opening", "Pairing", "Rating", "Run", "Snapshot", "Timing"]
+__all__ = ["Agent", "Conversion", "Opening", "Pairing", "Rating", "Run", "Snapshot", "Timing"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,3 +105,15 @@ class Rating:
     perfect_score_low: float  # 95 % interval of it
     perfect_score_high: float
     perfect_games: int
+    anchor: str = ""  # what has a known Elo: perfect play where the pool holds it, else the strongest agent; or "mean", "best"
+    anchor_error: float = 0.0  # half the width of the 95 % interval of the anchor's own Elo, within `low` and `high`; nan if not known
+
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """Solved positions that an agent won against itself with the side that wins by theory."""
+
+    size: int
+    agent: str
+    converted: int
+    positions: int

@@ -249,13 +249,14 @@ def test_a_damaged_store_says_what_to_do(path):
 def test_tables_have_stable_bytes_and_come_back(tmp_path):
     rows = [
         Rating("b, the second", 3, 1 / 3, -float("inf"), 2e300, 10, float("nan"), float("nan"), float("nan"), 0),
-        Rating("a", 3, -0.1, -1.0, 1.0, 10, 0.5, 0.25, 0.75, 4),
+        Rating("a", 3, -0.1, -1.0, 1.0, 10, 0.5, 0.25, 0.75, 4, "perfect-3"),
     ]
     path = write_table(tmp_path / "deep" / "ratings.csv", rows)
     assert path.read_bytes() == (
-        b"agent,size,elo,low,high,games,perfect_score,perfect_score_low,perfect_score_high,perfect_games\n"
-        b"a,3,-0.1,-1.0,1.0,10,0.5,0.25,0.75,4\n"
-        b'"b, the second",3,0.3333333333333333,-inf,2e+300,10,nan,nan,nan,0\n'
+        b"agent,size,elo,low,high,games,perfect_score,perfect_score_low,perfect_score_high,perfect_games,"
+        b"anchor,anchor_error\n"
+        b"a,3,-0.1,-1.0,1.0,10,0.5,0.25,0.75,4,perfect-3,0.0\n"
+        b'"b, the second",3,0.3333333333333333,-inf,2e+300,10,nan,nan,nan,0,,0.0\n'
     )
     assert write_table(tmp_path / "again.csv", rows[::-1]).read_bytes() == path.read_bytes()
     first, second = read_table(path, Rating)

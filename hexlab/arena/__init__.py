@@ -1,5 +1,6 @@
 """The arena: players, matches, tournaments and ratings. It knows an agent by the protocol `hexlab.protocols.Player` alone."""
 
+from hexlab.arena.anchors import calibrate_anchor, find_anchors, find_strongest, measure_conversion
 from hexlab.arena.checks import Agreement, Cycle, Cycles, Goodness, OpeningCheck, RatingCheck, check_openings, check_ratings
 from hexlab.arena.contests import Contest, ContestGame, ContestMatch, Entry, Rules, play_contest, read_contest
 from hexlab.arena.external import GtpPlayer
@@ -26,7 +27,7 @@ from hexlab.arena.players import (
     check_player,
     choose_move,
 )
-from hexlab.arena.ratings import Belief, Ratings, believe, bootstrap_ratings, rate, score_interval
+from hexlab.arena.ratings import Anchor, Belief, Ratings, believe, bootstrap_ratings, rate, score_interval
 from hexlab.arena.submissions import Finding, SubmissionPlayer, check_submission, find_submissions, read_template
 from hexlab.arena.suites import SUITE_SIZES, Solved, convert_positions, read_solved
 from hexlab.arena.tournaments import Progress, Table, draw_openings, play_ladder, play_to_interval, round_robin
@@ -34,6 +35,7 @@ from hexlab.arena.tournaments import Progress, Table, draw_openings, play_ladder
 __all__ = [
     "SUITE_SIZES",
     "Agreement",
+    "Anchor",
     "Belief",
     "Contest",
     "ContestGame",
@@ -65,6 +67,7 @@ __all__ = [
     "all_openings",
     "believe",
     "bootstrap_ratings",
+    "calibrate_anchor",
     "check_openings",
     "check_player",
     "check_ratings",
@@ -72,7 +75,10 @@ __all__ = [
     "choose_move",
     "convert_positions",
     "draw_openings",
+    "find_anchors",
+    "find_strongest",
     "find_submissions",
+    "measure_conversion",
     "opening_name",
     "openings",
     "play_contest",

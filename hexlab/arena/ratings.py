@@ -61,9 +61,26 @@ from hexlab.arena.bradley_terry import (
 from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing, Rating
 
-__all__ = ["ELO_PER_NAT", "PRIOR", "Belief", "Ratings", "believe", "bootstrap_ratings", "rate", "score_interval"]
+__all__ = ["ELO_PER_NAT", "PRIOR", "Anchor", "Belief", "Ratings", "believe", "bootstrap_ratings", "rate", "score_interval"]
 
 _NEVER_MET = (math.nan, math.nan, math.nan, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Anchor:
+    """An agent whose distance from perfect play is known, or estimated (see `hexlab.arena.anchors`).
+
+    Attributes:
+        agent: its name.
+        kind: "perfect", or "strongest" for an agent that stands in for it.
+        elo: its Elo, perfect play being 0.
+        error: half the width of the 95 % interval of that; nan if nothing is known of it.
+    """
+
+    agent: str
+    kind: str
+    elo: float = 0.0
+    error: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +89,7 @@ class Ratings(Sequence[Rating]):
 
     Attributes:
         rows: one `Rating` an agent.
-        anchor: what has Elo 0: an agent, ``"mean"`` or ``"best"``.
+        anchor: what has Elo 0, or the Elo of an `Anchor`: an agent, ``"mean"`` or ``"best"``.
         prior: standard deviation of the prior, Elo.
         notes: what to know before reading an agent's Elo: that the games do not bound its distance from the anchor, so
             that it rests on the prior, or that its direct score against the anchor says the opposite.
@@ -118,17 +135,25 @@ class Ratings(Sequence[Rating]):
             lines.append(f"{row.agent:<{width}}  {row.elo:>+7.0f}{mark} {bounds:>17}  {row.games:>6}  {score}".rstrip())
         zero = {"mean": "the mean of the pool is 0", "best": "the best of the pool is 0"}
         lines.append(
-            f"{zero.get(self.anchor, self.anchor + ' is 0')}; prior: {self.prior:g} Elo around the mean of the pool; "
+            f"{zero.get(self.anchor) or self._tell_anchor()}; prior: {self.prior:g} Elo around the mean of the pool; "
             f"pairs stray by {self.misfit:.0f} Elo from one number an agent"
         )
         lines += [f"* {agent}: {note}" for agent, note in self.notes.items()]
         return "\n".join(lines)
 
+    def _tell_anchor(self) -> str:
+        row = self[self.anchor]
+        if row.anchor_error == 0:
+            return f"{self.anchor} is {row.elo:.0f}"
+        if math.isnan(row.anchor_error):
+            return f"{self.anchor} is {row.elo:.0f}, at an unknown distance from perfect play"
+        return f"{self.anchor} is {row.elo:+.0f} within {row.anchor_error:.0f}, perfect play being 0"
+
 
 def rate(
     games: Iterable[Pairing] | Iterable[Opening],
     *,
-    anchor: str | None = None,
+    anchor: str | Anchor | None = None,
     prior: float = PRIOR,
     intervals: str = "sandwich",
     samples: int = 1000,
@@ -140,7 +165,7 @@ def rate(
         games: rows of `Pairing` or of `Opening`, in any order, all of one board size. Rows of one pair are added up.
         anchor: the agent whose Elo is 0, or ``"mean"`` or ``"best"``. By default perfect play where the pool holds
             it, by the name of ``"perfect"`` or ``"perfect-5"`` on 5x5, else the mean of the pool; the result says
-            which.
+            which. An `Anchor` has an Elo of its own, and all intervals hold its error too.
         prior: standard deviation of the Gaussian prior, Elo.
         intervals: ``"sandwich"`` (fast) or ``"bootstrap"`` (percentiles over resampled openings and effects of pairs).
         samples: bootstrap samples.
@@ -166,6 +191,7 @@ def rate(
         raise ConfigError(f"prior {prior!r} is not a standard deviation in Elo: give a positive number, such as {PRIOR:g}")
     if intervals not in ("sandwich", "bootstrap"):
         raise ConfigError(f"intervals {intervals!r} are unknown: choose 'sandwich' or 'bootstrap'")
+    known = anchor if isinstance(anchor, Anchor) else Anchor("", "")
     anchor = _choose_anchor(anchor, pool)
     theta, posterior = fit_pool(pool, precision_of(prior))
     zero = _anchor_weights(anchor, pool.agents, theta)
@@ -184,6 +210,10 @@ def rate(
     wide = Z * ELO_PER_NAT * np.sqrt(contrast_variances(posterior, zero))
     low = np.where(unbounded, np.minimum(low, elo - wide), low)
     high = np.where(unbounded, np.maximum(high, elo + wide), high)
+    if known.kind == "strongest":
+        error = np.nan_to_num(known.error)
+        low, high = known.elo + elo - np.hypot(elo - low, error), known.elo + elo + np.hypot(high - elo, error)
+        elo = known.elo + elo
 
     played = np.bincount(pool.first, pool.games, len(theta)) + np.bincount(pool.second, pool.games, len(theta))
     scores = _perfect_scores(pool)
@@ -191,7 +221,8 @@ def rate(
     for i in _rank(theta, pool.agents):
         agent = pool.agents[i]
         score = scores.get(agent, _NEVER_MET)
-        rows.append(Rating(agent, pool.size, float(elo[i]), float(low[i]), float(high[i]), int(played[i]), *score))
+        numbers = float(elo[i]), float(low[i]), float(high[i]), int(played[i]), *score
+        rows.append(Rating(agent, pool.size, *numbers, anchor, known.error))
     ordered = {row.agent: notes[row.agent] for row in rows if row.agent in notes}
     return Ratings(tuple(rows), anchor, float(prior), ordered, ELO_PER_NAT * math.sqrt(misfit))
 
@@ -241,7 +272,7 @@ def bootstrap_ratings(
     samples: int,
     seed: int,
     *,
-    anchor: str | None = None,
+    anchor: str | Anchor | None = None,
     prior: float = PRIOR,
 ) -> np.ndarray:
     """Rate a pool again and again on resampled openings, with the effects of pairs drawn anew (see the module).
@@ -255,7 +286,7 @@ def bootstrap_ratings(
         games: as for `rate`.
         samples: number of samples.
         seed: any integer; equal arguments give equal samples.
-        anchor: as for `rate`.
+        anchor: as for `rate`; the Elo of an `Anchor` is drawn anew in every sample.
         prior: as for `rate`.
 
     Returns:
@@ -268,10 +299,14 @@ def bootstrap_ratings(
     """
     pool = gather_pool(games)
     precision = precision_of(prior)
-    anchor = _choose_anchor(anchor, pool)
+    name = _choose_anchor(anchor, pool)
     theta, posterior = fit_pool(pool, precision)
     _, misfit = pair_variances(pool, theta, posterior)
-    return _bootstrap(pool, theta, posterior, anchor, precision, misfit, samples, seed)[:, _rank(theta, pool.agents)]
+    copies = _bootstrap(pool, theta, posterior, name, precision, misfit, samples, seed)[:, _rank(theta, pool.agents)]
+    if isinstance(anchor, Anchor) and anchor.kind == "strongest":
+        generator = np.random.default_rng([seed & 0xFFFFFFFFFFFFFFFF, 1])
+        copies += anchor.elo + np.nan_to_num(anchor.error) / Z * generator.standard_normal((samples, 1))
+    return copies
 
 
 def score_interval(won_both: int, won_one: int, lost_both: int) -> tuple[float, float, float]:
@@ -302,7 +337,9 @@ def score_interval(won_both: int, won_one: int, lost_both: int) -> tuple[float, 
     return share, max(0.0, center - spread), min(1.0, center + spread)
 
 
-def _choose_anchor(anchor: str | None, pool: Pool) -> str:
+def _choose_anchor(anchor: str | Anchor | None, pool: Pool) -> str:
+    if isinstance(anchor, Anchor):
+        anchor = anchor.agent
     if anchor is None:
         return _find_perfect(pool) or "mean"
     if anchor not in ("mean", "best") and anchor not in pool.agents:
