@@ -14,6 +14,7 @@ from hexlab.errors import InUseError, RunError
 __all__ = [
     "Lock",
     "count_cores",
+    "end_tree",
     "find_holder",
     "list_descendants",
     "lock_folder",
@@ -83,6 +84,13 @@ def list_descendants(pid: int) -> list[int]:
                     found += map(int, (thread / "children").read_text(encoding="ascii").split())
         return found[1:]
     return [row[0] for row in _list_family(pid)[1:]]
+
+
+def end_tree(pid: int) -> None:
+    """End a process on Windows with those that it has started and those that they have started, as far as their parents live."""
+    quiet = subprocess.DEVNULL
+    with contextlib.suppress(OSError):
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], stdout=quiet, stderr=quiet, check=False)
 
 
 def resident_bytes(pid: int) -> int | None:

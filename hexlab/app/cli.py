@@ -284,23 +284,25 @@ class Match:
 
 @dataclasses.dataclass(frozen=True)
 class CheckPlayer:
-    """Try a student's player in real games and say in plain words what is wrong; exit code 0 if it plays, 1 if it fails.
+    """Try a student's player, or a folder of them, in real games and say in plain words what is wrong; exit code 0 if all play, else 1.
 
-    It runs in a process of its own, with limits on time and memory. That is no sandbox: its code may do whatever you may do.
+    Each runs in a process of its own, with limits on time and memory. That is no sandbox: its code may do whatever you may do.
     """
 
     dials: ClassVar[str] = "lower --size"
 
     file: Positional[Path | None] = None
-    """The player's Python file."""
+    """The player's Python file, or a folder of players' files."""
     template: bool = False
-    """Print a file to start from, which plays: hexlab check-player --template > my_player.py."""
+    """Write a file to start from, which plays: hexlab check-player --template my_player.py. Without a name it is printed."""
     size: UseAppendAction[tuple[int, ...]] = ()
     """Board size to play on; give it several times for several. Default: 3, 5 and 7."""
     seconds_per_move: float = 2.0
     """Wall-clock seconds for a move."""
     memory: int = 1024
     """Megabytes of resident memory, of which Python and the rules take about 170."""
+    swap: bool = False
+    """Play by the swap rule: the player may answer Black's first move by swap-pieces."""
     seed: int = 0
     """Seed of the games."""
 
@@ -311,16 +313,42 @@ class CheckPlayer:
         from hexlab import arena
 
         if self.template:
-            print(arena.read_template(), end="")
+            self._write(arena.read_template())
             return 0
         if self.file is None:
             raise ConfigError("no player: give a Python file, or --template for one to start from")
-        failed = False
-        for finding in arena.check_submission(self.file, self.size or (3, 5, 7), self.seconds_per_move, self.memory, self.seed):
-            failed |= finding.kind == "bad"
+        if not self.file.is_dir():
+            return int(not self._plays(self.file))
+        failed = []
+        for path in arena.find_submissions(self.file):
+            print(f"{path.name}:")
+            if not self._plays(path):
+                failed.append(path.name)
+            print()
+        print(f"These would forfeit games: {', '.join(failed)}" if failed else "All of them play.")
+        return int(bool(failed))
+
+    def _write(self, template: str) -> None:
+        from hexlab.system import write_whole
+
+        if self.file is None:
+            print(template, end="")
+        elif self.file.exists():
+            raise ConfigError(f"{self.file} is there already: give the template another name")
+        else:
+            write_whole(self.file, template)
+            print(f"{self.file} plays; change it, and try it: hexlab check-player {self.file}")
+
+    def _plays(self, path: Path) -> bool:
+        from hexlab import arena
+
+        plays = True
+        sizes = self.size or (3, 5, 7)
+        for finding in arena.check_submission(path, sizes, self.seconds_per_move, self.memory, self.seed, self.swap):
+            plays &= finding.kind != "bad"
             print(finding, flush=True)
-        print("It would forfeit games: mend what is marked BAD." if failed else "It plays.")
-        return int(failed)
+        print("It plays." if plays else "It would forfeit games: mend what is marked BAD.", flush=True)
+        return plays
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -342,6 +370,8 @@ class Tournament:
     """Board size."""
     games: int = 4
     """Games of each pair, an even number: half as many openings of two moves, each with both colors."""
+    swap: bool = False
+    """Play by the swap rule: openings have one move, and White may take it over."""
     seed: int = 0
     """Seed of the openings and of the players' generators."""
     seconds_per_move: float = 2.0
@@ -362,7 +392,7 @@ class Tournament:
         from hexlab.app import standings
         from hexlab.app.agents import find_agent
 
-        rules = arena.Rules(self.size, self.games, self.seed, self.seconds_per_move, self.memory)
+        rules = arena.Rules(self.size, self.games, self.seed, self.seconds_per_move, self.memory, self.swap)
         files = arena.find_submissions(self.players)
         with contextlib.ExitStack() as stack:
             references = [stack.enter_context(find_agent(words, 16, self.seconds_per_move).open(self.size)) for words in self.with_]

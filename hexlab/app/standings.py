@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hexlab.arena import Contest, ContestGame, ContestMatch, Ratings
+from hexlab.arena import Contest, ContestGame, ContestMatch, Ratings, all_openings
 from hexlab.records import Rating
 from hexlab.rules.board import Board
 from hexlab.system import write_whole
@@ -194,9 +194,11 @@ def _reason(forfeit: str) -> str:
 
 def _rules(contest: Contest, ratings: Ratings | None) -> str:
     rules = contest.rules
+    openings = min(rules.games // 2, len(all_openings(rules.size, rules.opening_moves)))
     lines = [
-        f"Each pair plays {rules.games} games on {rules.size}x{rules.size}: {rules.games // 2} openings of two random moves, other ones for"
-        " each pair, each with both colors.",
+        f"Each pair plays {2 * openings} games on {rules.size}x{rules.size}: {openings} openings of"
+        f" {'one random move, which White may take over by the swap rule' if rules.swap else 'two random moves'}, other ones for each pair,"
+        " each with both colors.",
         f"A move may take {rules.seconds:g} seconds and a player {rules.megabytes:,} MB of memory. Whoever takes more, crashes, or answers"
         " anything but a legal move loses the game.",
         f"Seed {rules.seed}: played again, the table is the same as long as nobody runs out of time or memory and players draw only from"
@@ -213,7 +215,7 @@ def _collect(contest: Contest) -> dict[str, Any]:
     for match in contest.matches:
         games = []
         for game in match.games:
-            outcome = Board.from_moves(game.moves, contest.rules.size).outcome
+            outcome = Board.from_moves(game.moves, contest.rules.size, contest.rules.swap).outcome
             row = {"black": game.black, "white": game.white, "moves": game.moves.split(), "given": len(game.opening.split())}
             forfeit = game.forfeit.partition("\n")[0]
             games.append(row | {"winner": game.winner, "path": outcome.path if outcome else (), "forfeit": forfeit})

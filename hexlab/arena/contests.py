@@ -49,10 +49,11 @@ class Rules:
 
     Args:
         size: board size.
-        games: games of each pair, an even number: half as many openings, each with both colors.
+        games: games of each pair, an even number: half as many openings, each with both colors; fewer where the board has no more openings.
         seed: of openings and of the players' generators.
         seconds: wall-clock time for a move.
         megabytes: resident memory of a player.
+        swap: whether White may answer Black's first move by ``swap-pieces``; openings have one move then, not two.
 
     Raises:
         ConfigError: a number out of its range.
@@ -64,6 +65,12 @@ class Rules:
     seed: int = 0
     seconds: float = 2.0
     megabytes: int = 1024
+    swap: bool = False
+
+    @property
+    def opening_moves(self) -> int:
+        """Moves that are made for the players."""
+        return 1 if self.swap else 2
 
     def __post_init__(self):
         """Check the numbers."""
@@ -362,11 +369,11 @@ def _play_matches(pairs: Sequence[tuple[Entry, Entry]], bench: _Bench, rules: Ru
 
 def _play_match(pair: tuple[Entry, Entry], first: Player, second: Player, rules: Rules, stop: threading.Event) -> ContestMatch:
     games = []
-    for opening in draw_openings(rules.size, first.name, second.name, rules.games // 2, rules.seed):
+    for opening in draw_openings(rules.size, first.name, second.name, rules.games // 2, rules.seed, rules.opening_moves):
         for black, white in ((first, second), (second, first)):
             if stop.is_set():
                 raise Stopped
-            game = play_game(black, white, rules.size, opening, rules.seed)
+            game = play_game(black, white, rules.size, opening, rules.seed, rules.swap)
             winner = "black" if game.winner is Color.BLACK else "white"
             games.append(ContestGame(black.name, white.name, opening, " ".join(game.board.moves), winner, game.forfeit))
     return ContestMatch(first.name, second.name, (pair[0].digest, pair[1].digest), tuple(games))

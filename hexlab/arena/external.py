@@ -52,7 +52,7 @@ class GtpPlayer:
 
     def __init__(self, command: str, seconds: float = 60.0, name: str | None = None, setup_seconds: float = 60.0):
         """Set the player up; nothing is started yet."""
-        if not _split(command):
+        if not _read_command(command):
             raise ConfigError("a GTP player without a command: name a program, such as 'mohex --use-logfile=0'")
         for what, number in (("seconds", seconds), ("setup_seconds", setup_seconds)):
             if not number > 0:
@@ -186,7 +186,7 @@ class _Program:
     """A process that answers GTP commands one at a time."""
 
     def __init__(self, command: str):
-        self._process = Process(_split(command))
+        self._process = Process(_read_command(command))
 
     def ask(self, line: str, seconds: float) -> tuple[bool, str]:
         """Send a command and return whether the program grants it, with its answer.
@@ -229,10 +229,11 @@ class _Program:
         raise Forfeited(f"crashed at {line!r} (exit code {self._process.returncode}){last}")
 
 
-def _split(command: str) -> list[str]:
-    """Return the words of a command line; on Windows a backslash is no escape."""
+def _read_command(command: str) -> str | list[str]:
+    """Return the words of a command line as a POSIX shell reads it; on Windows the line, which its programs take apart by themselves."""
+    if sys.platform == "win32":
+        return command.strip()
     try:
-        words = shlex.split(command, posix=sys.platform != "win32")
+        return shlex.split(command)
     except ValueError as error:
         raise ConfigError(f"the command {command!r} makes no sense: {error}") from None
-    return [word.strip('"') for word in words] if sys.platform == "win32" else words

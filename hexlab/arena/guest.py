@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from hexlab.rules import Board, Color
-from hexlab.system import list_descendants
+from hexlab.system import end_tree, list_descendants
 
 __all__ = ["Fault", "answer_requests", "find_player", "load_file"]
 
@@ -47,6 +47,8 @@ def load_file(path: str) -> types.ModuleType:
     """
     with open(path, "rb") as file:
         source = file.read()
+    if b"\0" in source:  # UTF-16, as some editors and shells on Windows write
+        raise Fault("is not saved as UTF-8, as Python expects: save it anew in that encoding")
     module = types.ModuleType("submission")
     module.__file__ = path
     sys.modules["submission"] = module
@@ -83,9 +85,10 @@ def find_player(module: types.ModuleType) -> tuple[str, Callable[[], Callable]]:
 def answer_requests(requests: Iterator[str], answer: Callable[[dict[str, Any]], None]) -> None:
     """Answer each request, a line of JSON, by one dictionary.
 
-    ``{"path": ...}`` loads a file for a new game and is answered by ``{"found": ...}``. ``{"start": text of a board, "turn": 0 or 1,
-    "moves": names, "seed": number, "seconds": number}`` is answered by ``{"move": name or number, "touched": whether the board that was
-    handed over has been changed}``. Either may be answered by ``{"fault": text}``.
+    ``{"path": ...}`` loads a file for a new game and is answered by ``{"found": ...}``. ``{"size": number, "swap": whether the rule holds,
+    "start": null or the text of a position that was set up with 0 or 1 for its turn, "moves": names, "seed": number, "seconds": number}``
+    is answered by ``{"move": name or number, "touched": whether the board that was handed over has been changed}``. Either may be answered
+    by ``{"fault": text}``.
     """
     choose, path = None, ""
     for line in requests:
@@ -104,7 +107,11 @@ def answer_requests(requests: Iterator[str], answer: Callable[[dict[str, Any]], 
 
 
 def _ask(choose: Callable, path: str, request: dict[str, Any]) -> dict[str, Any]:
-    board = Board.from_text(request["start"], Color(request["turn"]), request["moves"])
+    if request["start"] is None:
+        board = Board.from_moves(request["moves"], request["size"], request["swap"])
+    else:
+        text, turn = request["start"]
+        board = Board.from_text(text, Color(turn), request["moves"])
     handed = board.copy()
     with _blaming(path):
         move = _read_move(choose(handed, random.Random(request["seed"]), request["seconds"]))
@@ -180,11 +187,15 @@ def _shorten(text: str, most: int = 80) -> str:
 
 
 def _leave() -> NoReturn:
-    for child in list_descendants(os.getpid()):
-        with contextlib.suppress(OSError):
-            os.kill(child, signal.SIGKILL)
-    if os.name == "posix" and os.getpgrp() == os.getpid():
-        os.killpg(os.getpid(), signal.SIGKILL)
+    """End this process and those it has started."""
+    if sys.platform == "win32":
+        end_tree(os.getpid())
+    else:
+        for child in list_descendants(os.getpid()):
+            with contextlib.suppress(OSError):
+                os.kill(child, signal.SIGKILL)
+        if os.getpgrp() == os.getpid():
+            os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(0)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import IO, Any, cast
 
 from hexlab.errors import ConfigError
-from hexlab.system import list_descendants, read_lines
+from hexlab.system import end_tree, list_descendants, read_lines
 
 __all__ = ["KEPT_LINES", "Process"]
 
@@ -32,7 +32,7 @@ class Process:
     """A running program: its standard output is read by lines, of its standard error the last lines are kept.
 
     Args:
-        command: the program and its arguments.
+        command: the program and its arguments; on Windows it may also be one text, which programs there take apart by themselves.
         settings: of `subprocess.Popen`, such as ``cwd`` and ``env``.
 
     Attributes:
@@ -42,16 +42,17 @@ class Process:
         ConfigError: the program cannot be started.
     """
 
-    def __init__(self, command: Sequence[str], **settings: Any):
+    def __init__(self, command: str | Sequence[str], **settings: Any):
         """Start the program."""
         apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         pipe = subprocess.PIPE
         try:
-            self._process = subprocess.Popen(list(command), stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, **apart, **settings)
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, **apart, **settings)
         except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot start {' '.join(command)!r}: {getattr(error, 'strerror', None) or error}") from None
+            words = command if isinstance(command, str) else " ".join(command)
+            raise ConfigError(f"cannot start {words!r}: {getattr(error, 'strerror', None) or error}") from None
         self._stdin = cast(IO[bytes], self._process.stdin)
         self._mail = _Mailbox()
         sources = ((self._mail.collect_lines, self._process.stdout), (self._mail.collect_remarks, self._process.stderr))
@@ -154,8 +155,7 @@ class _Mailbox:
 def _end_family(process: subprocess.Popen, readers: list[threading.Thread]) -> None:
     """End a process and those it has started."""
     if sys.platform == "win32":
-        quiet = subprocess.DEVNULL
-        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], stdout=quiet, stderr=quiet, check=False)
+        end_tree(process.pid)
     else:
         strays = list_descendants(process.pid)  # those that left the group
         with contextlib.suppress(ProcessLookupError, PermissionError):

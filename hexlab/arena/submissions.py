@@ -1,7 +1,7 @@
 """Players from other people's files: one file, with a function or a class, that plays in a process of its own.
 
 The file defines ``choose_move(board, generator, seconds)``, or a class whose objects have such a method; an object plays one game. It
-returns a cell, by name or by number. What it gets:
+returns a cell, by name or by number, or ``swap-pieces`` where ``board.can_swap``. What it gets:
 
 - board: a `hexlab.Board`, a copy to try moves on;
 - generator: a `random.Random`, the only source of chance if games are to repeat themselves;
@@ -36,7 +36,7 @@ from hexlab.arena.processes import Process
 from hexlab.errors import ConfigError, HexlabError, IllegalMoveError
 from hexlab.rules import render
 from hexlab.rules.batch import Boards
-from hexlab.rules.board import Board, Color
+from hexlab.rules.board import SWAP_PIECES, Board, Color
 from hexlab.system import resident_bytes
 
 __all__ = ["Finding", "SubmissionPlayer", "check_submission", "find_submissions", "read_template"]
@@ -45,7 +45,7 @@ _GUEST = pathlib.Path(__file__).with_name("guest.py")
 _START_SECONDS = 120.0  # for Python and the rules to start, on a slow disk; not the player's fault
 _LOAD_SECONDS = 10.0  # for the player's file to run
 _PRINTED = 1_000_000  # characters a game; whoever prints without end keeps the tournament busy
-_LOOK = 0.1  # seconds between looks at the memory
+_LOOK = 0.1  # seconds between looks at the memory, which take a fifth of that where there is no /proc
 _SHOWN_REMARKS = 5  # lines that a crashed process wrote last
 
 
@@ -131,7 +131,7 @@ class SubmissionPlayer:
         self._remarked = self._process.remarked
         return self._demand({"path": str(self.path)}, _LOAD_SECONDS, "to load", {"found"})["found"]
 
-    def ask(self, board: Board, seed: int = 0) -> int:
+    def ask(self, board: Board, seed: int = 0) -> int | str:
         """Ask for a move.
 
         Args:
@@ -139,7 +139,7 @@ class SubmissionPlayer:
             seed: of the generator that the player is given.
 
         Returns:
-            A legal cell.
+            A legal cell, or ``swap-pieces`` where that is allowed.
 
         Raises:
             Forfeited: the player fails.
@@ -150,7 +150,8 @@ class SubmissionPlayer:
         start = board.copy()
         for _ in board.moves:
             start.pop()
-        request = {"start": render.to_line(start.stones.ravel()), "turn": int(start.turn), "moves": board.moves, "seed": seed}
+        set_up = [render.to_line(start.stones.ravel()), int(start.turn)] if start.stones.any() or start.turn is Color.WHITE else None
+        request = {"size": board.size, "swap": board.swap, "start": set_up, "moves": board.moves, "seed": seed}
         asked = time.monotonic()
         answer = self._demand(request | {"seconds": self.seconds}, self.seconds, "for a move", {"move", "touched"})
         self.slowest = max(self.slowest, time.monotonic() - asked)
@@ -163,7 +164,7 @@ class SubmissionPlayer:
             self._expected = None
             raise Forfeited(f"played {str(answer['move'])[:40]!r}: {error}\n{hint * bool(answer['touched'])}{board}") from None
         self._expected = after
-        return board.to_cell(answer["move"])
+        return SWAP_PIECES if after.moves[-1] == SWAP_PIECES else board.to_cell(after.moves[-1])
 
     def choose_moves(self, boards: Boards, seeds: np.ndarray) -> np.ndarray:
         """Ask for one move on each of B unfinished boards, each a game of its own; see `hexlab.protocols.Player`.
@@ -201,7 +202,7 @@ class SubmissionPlayer:
             process.end()
             last = "".join(f"\n  {remark[:200]}" for remark in process.remarks[-_SHOWN_REMARKS:])
             self._end(f"crashed: its process ended (exit code {process.returncode}){last}")
-        self._look()
+        self._watch()
         try:
             answer = json.loads(line)
         except (ValueError, RecursionError):
@@ -214,21 +215,19 @@ class SubmissionPlayer:
         return answer
 
     def _watch(self) -> None:
+        """Look at what the process prints, and every now and then at its memory."""
+        assert self._process is not None
         if self._stop is not None and self._stop.is_set():
             raise Stopped
-        if time.monotonic() > self._looked + _LOOK:
-            self._look()
-
-    def _look(self) -> None:
-        assert self._process is not None
-        self._looked = time.monotonic()
-        taken = (resident_bytes(self._process.pid) or 0) / 1e6
-        if taken > self.megabytes:
-            self._end(f"took {taken:,.0f} MB of memory, of the {self.megabytes:,} MB it has")
         printed = self._process.remarked - self._remarked
         self.printed = max(self.printed, printed)
         if printed > _PRINTED:
             self._end(f"printed more than {_PRINTED:,} characters in one game")
+        if time.monotonic() > self._looked + _LOOK:
+            self._looked = time.monotonic()
+            taken = (resident_bytes(self._process.pid) or 0) / 1e6
+            if taken > self.megabytes:
+                self._end(f"took {taken:,.0f} MB of memory, of the {self.megabytes:,} MB it has")
 
     def _end(self, reason: str) -> NoReturn:
         """Forfeit with a process that can answer no more."""
@@ -255,7 +254,12 @@ class Finding:
 
 
 def check_submission(
-    path: str | os.PathLike, sizes: Sequence[int] = (3, 5, 7), seconds: float = 2.0, megabytes: int = 1024, seed: int = 0
+    path: str | os.PathLike,
+    sizes: Sequence[int] = (3, 5, 7),
+    seconds: float = 2.0,
+    megabytes: int = 1024,
+    seed: int = 0,
+    swap: bool = False,
 ) -> Iterator[Finding]:
     """Try a player in real games against random play, both colors on several sizes, and say in plain words what is wrong.
 
@@ -265,6 +269,7 @@ def check_submission(
         seconds: wall-clock time for a move.
         megabytes: resident memory.
         seed: of the games.
+        swap: whether to play by the swap rule.
 
     Yields:
         What is found, as it is found; the player passes if nothing is "bad".
@@ -281,7 +286,7 @@ def check_submission(
         told: set[str] = set()
         won = played = 0
         for size in sizes:
-            games = list(_play_both_colors(player, size, seed))
+            games = list(_play_both_colors(player, size, seed, swap))
             for game, color in zip(games, Color, strict=True):
                 won += game.winner is color
                 played += 1
@@ -292,7 +297,7 @@ def check_submission(
                     yield Finding("bad", f"{player.path.name} {game.forfeit}{at}")
             if not any(game.forfeit for game in games):
                 yield Finding("good", f"{size}x{size}: two games to their ends, every move legal")
-                yield from _compare(games, list(_play_both_colors(player, size, seed)))
+                yield from _compare(games, list(_play_both_colors(player, size, seed, swap)))
         if player.printed:
             yield Finding("note", f"it prints, up to {player.printed:,} characters in a game; nobody reads them in a tournament")
         if told:
@@ -340,10 +345,10 @@ def _goes_on(expected: Board | None, board: Board) -> bool:
     return before == expected and before.moves == expected.moves
 
 
-def _play_both_colors(player: SubmissionPlayer, size: int, seed: int) -> Iterator[Game]:
+def _play_both_colors(player: SubmissionPlayer, size: int, seed: int, swap: bool) -> Iterator[Game]:
     rival = RandomPlayer("random play")
     for black, white in ((player, rival), (rival, player)):
-        yield play_game(black, white, size, seed=seed)
+        yield play_game(black, white, size, seed=seed, swap=swap)
 
 
 def _compare(games: Sequence[Game], again: Sequence[Game]) -> Iterator[Finding]:

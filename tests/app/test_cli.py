@@ -314,14 +314,28 @@ def test_exit_code_reaches_the_shell():
 
 def test_players_are_checked(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # in the player's process, which starts faster so
+    players = tmp_path / "players"
+    players.mkdir()
+    good, bad = players / "good.py", players / "bad.py"
     assert cli.main(["check-player", "--template"]) == 0
-    good, bad = tmp_path / "good.py", tmp_path / "bad.py"
-    good.write_text(capsys.readouterr().out, encoding="utf-8")
+    template = capsys.readouterr().out
+    assert cli.main(["check-player", "--template", str(good)]) == 0
+    assert good.read_text(encoding="utf-8") == template
+    assert capsys.readouterr().out == f"{good} plays; change it, and try it: hexlab check-player {good}\n"
+    assert cli.main(["check-player", "--template", str(good)]) == 2
+    assert "good.py is there already: give the template another name" in capsys.readouterr().err
     bad.write_text("def choose_move(board):\n    return 'a1'\n", encoding="utf-8")
     assert cli.main(["check-player", str(good), "--size", "2", "--seconds-per-move", "20"]) == 0
     assert capsys.readouterr().out.endswith("It plays.\n")
     assert cli.main(["check-player", str(bad), "--size", "2"]) == 1
     assert capsys.readouterr().out.startswith("BAD   bad.py defines choose_move(board), but it is called as choose_move(board, generator,")
+    words = ["check-player", str(players), "--size", "2", "--seconds-per-move", "20", "--swap"]
+    assert cli.main(words) == 1
+    heard = capsys.readouterr().out
+    assert re.fullmatch(r"bad.py:\nBAD   .*\ngood.py:\nok    .*\nIt plays.\n\nThese would forfeit games: bad.py\n", heard, re.DOTALL)
+    bad.unlink()
+    assert cli.main(words) == 0
+    assert capsys.readouterr().out.endswith("It plays.\n\nAll of them play.\n")
 
 
 def test_a_tournament_leaves_a_page(tmp_path, capsys, monkeypatch):
@@ -329,7 +343,7 @@ def test_a_tournament_leaves_a_page(tmp_path, capsys, monkeypatch):
     (tmp_path / "players").mkdir()
     (tmp_path / "players" / "ann.py").write_text("def choose_move(board, generator, seconds):\n    return board.legal_moves[0]")
     words = ["--players", str(tmp_path / "players"), "--size", "3", "--games", "2", "--out", str(tmp_path / "out")]
-    assert cli.main(["tournament", *words, "--seconds-per-move", "20", "--with", "random", "--with", "perfect"]) == 0
+    assert cli.main(["tournament", *words, "--seconds-per-move", "20", "--swap", "--with", "random", "--with", "perfect"]) == 0
     heard = capsys.readouterr().out
     assert re.search(r"3 of 3  .*\nagent +Elo .*random is 0", heard, re.DOTALL)
     assert "ann" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")

@@ -76,6 +76,21 @@ def test_a_tournament_is_told_as_it_goes_on(tmp_path, capsys):
     assert "2 of 3 matches were played before" in capsys.readouterr().out
 
 
+def test_games_by_the_swap_rule_are_shown_with_the_swap(tmp_path):
+    games = [ContestGame(*names, "a3", "a3 swap-pieces b1 a1 b2 a2 b3", "black") for names in (("ann", "bob"), ("bob", "ann"))]
+    contest = Contest(Rules(size=3, games=100, swap=True), (Entry("ann"), Entry("bob")), (match("ann", "bob", *games),))
+    standings.write_page(contest, tmp_path / "index.html")
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="data">(.*)</script>', text)[1])
+    assert data["matches"][0]["games"][0]["path"] == ["b1", "b2", "b3"]
+    assert data["matches"][0]["games"][0]["moves"][1] == "swap-pieces"
+    assert "Each pair plays 18 games on 3x3: 9 openings of one random move, which White may take over by the swap rule" in text
+    with browse(tmp_path / "index.html") as tab:
+        tab.get_by_role("button", name="Move 2, swap-pieces").click()
+        assert tab.get_by_role("gridcell", name="c1, White, last move").count() == 1
+        assert count_stones(tab) == 1
+
+
 @contextlib.contextmanager
 def browse(page, **settings):
     sync_api = pytest.importorskip("playwright.sync_api", reason="the tests in a browser need the dev extra")

@@ -89,6 +89,19 @@ def test_a_tournament_stops_in_the_middle_of_a_move(tmp_path):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("contest")]
 
 
+def test_by_the_swap_rule_openings_have_one_move_and_players_may_take_it_over(tmp_path):
+    path = tmp_path / "eve.py"
+    path.write_text("def choose_move(board, *rest):\n    return 'swap-pieces' if board.can_swap else board.legal_moves[0]")
+    rules = Rules(size=3, games=4, seconds=20.0, swap=True)
+    *_, contest = play_contest([path], tmp_path / "out", rules, [SolverPlayer(3)])
+    assert read_contest(tmp_path / "out") == contest
+    assert [game.opening.count(" ") for game in contest.games] == [0] * 4
+    assert all(game.moves.split()[1] == "swap-pieces" for game in contest.games if game.white == "eve")
+    assert not contest.count_forfeits()
+    with pytest.raises(ConfigError, match="holds a tournament with swap=True, not False"):
+        next(play_contest([path], tmp_path / "out", Rules(size=3, games=4, seconds=20.0), [SolverPlayer(3)]))
+
+
 def test_references_meet_without_processes(tmp_path):
     *_, contest = play_contest([], tmp_path, Rules(size=3, games=20, seed=5), [RandomPlayer(), SolverPlayer(3)])
     (match,) = contest.matches

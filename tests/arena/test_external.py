@@ -13,7 +13,19 @@ import numpy as np
 import pytest
 from process_ends import is_alive, wait_for_end
 
-from hexlab.arena import Forfeited, GtpPlayer, Match, Openings, RandomPlayer, Resigned, SolverPlayer, play_game, play_pairing, play_singly
+from hexlab.arena import (
+    Forfeited,
+    GtpPlayer,
+    Match,
+    Openings,
+    RandomPlayer,
+    Resigned,
+    SolverPlayer,
+    external,
+    play_game,
+    play_pairing,
+    play_singly,
+)
 from hexlab.errors import ConfigError
 from hexlab.rules import Board, Boards, Color
 
@@ -141,6 +153,16 @@ def test_a_size_that_a_program_does_not_play_is_the_users_mistake():
 def test_commands_that_make_no_sense_are_refused(command, message):
     with pytest.raises(ConfigError, match=message):
         GtpPlayer(command).ask(Board(3))
+
+
+def test_on_windows_a_command_is_left_to_the_program(monkeypatch):
+    command = r'"C:\Program Files\mohex.exe" --use-logfile=0 --data="C:\My Books\"'
+    assert external._read_command("mohex --data='My Books'") == ["mohex", "--data=My Books"]
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert external._read_command(f" {command} ") == command
+    assert GtpPlayer(command).name == f"gtp:{command}"
+    with pytest.raises(ConfigError, match="a GTP player without a command"):
+        GtpPlayer("  ")
 
 
 def test_times_must_be_positive():

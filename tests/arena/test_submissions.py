@@ -9,7 +9,7 @@ import time
 import pytest
 from process_ends import wait_for_end
 
-from hexlab.arena import RandomPlayer, SubmissionPlayer, check_submission, find_submissions, play_game, read_template
+from hexlab.arena import RandomPlayer, SubmissionPlayer, check_submission, find_submissions, guest, play_game, read_template
 from hexlab.arena.guest import answer_requests
 from hexlab.errors import ConfigError
 from hexlab.rules import Board, Color
@@ -29,11 +29,8 @@ def write(folder, code, name="student"):
 def ask(path, board, seed=0):
     """Answer as the process of a player would, but here."""
     answers = []
-    start = ". " * board.size
-    requests = [
-        {"path": str(path)},
-        {"start": " / ".join([start] * board.size), "turn": 0, "moves": board.moves, "seed": seed, "seconds": 1.0},
-    ]
+    asked = {"size": board.size, "swap": board.swap, "start": None, "moves": board.moves, "seed": seed, "seconds": 1.0}
+    requests = [{"path": str(path)}, asked]
     answer_requests(map(json.dumps, requests), answers.append)
     return answers[-1]
 
@@ -93,6 +90,33 @@ FAULTS = {
 @pytest.mark.parametrize("code", FAULTS)
 def test_faults_are_told_in_plain_words(code, tmp_path):
     assert re.match(FAULTS[code], ask(write(tmp_path, code), Board(3))["fault"])
+
+
+def test_a_file_in_another_encoding_is_told_to_be_saved_anew(tmp_path):
+    path = tmp_path / "student.py"
+    path.write_text("def choose_move(board, generator, seconds): return 'a1'", encoding="utf-16")
+    assert ask(path, Board(3)) == {"fault": "is not saved as UTF-8, as Python expects: save it anew in that encoding"}
+
+
+SWAPPER = """
+def choose_move(board, generator, seconds):
+    if board.can_swap:
+        board.push("swap-pieces")
+        assert board.pop() == "swap-pieces"
+        return "Swap-Pieces"
+    assert len(board.legal_moves) == board.size**2 - len(board.moves) + ("swap-pieces" in board.moves)
+    return board.legal_moves[0]
+"""
+
+
+def test_a_player_may_swap_where_the_rule_holds(tmp_path):
+    with SubmissionPlayer(write(tmp_path, SWAPPER), seconds=20.0) as player:
+        game = play_game(RandomPlayer(), player, size=3, opening="a2", swap=True)
+        assert (game.board.moves[:2], game.forfeit) == (("a2", "swap-pieces"), "")
+        assert play_game(RandomPlayer(), player, size=3, opening="a2").forfeit == ""
+    with SubmissionPlayer(write(tmp_path, SWAPPER.replace("board.can_swap", "True")), seconds=20.0) as player:
+        game = play_game(RandomPlayer(), player, size=3, opening="a2")
+    assert game.forfeit.startswith("raised IllegalMoveError: cannot play 'swap-pieces': this game is played without the swap rule")
 
 
 def test_an_object_plays_one_game(tmp_path):
@@ -186,6 +210,19 @@ def test_no_process_is_left_behind(ending, tmp_path):
     assert wait_for_end(processes)
 
 
+def test_on_windows_a_player_ends_with_its_children_by_the_means_there(monkeypatch):
+    """There are neither process groups nor SIGKILL: the functions that need them are taken away here."""
+    asked = []
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(subprocess, "run", lambda command, **settings: asked.append(command))
+    monkeypatch.setattr(guest.os, "_exit", lambda status: asked.append(status))
+    for absent in ("killpg", "getpgrp", "kill"):
+        monkeypatch.delattr(guest.os, absent, raising=False)
+    monkeypatch.delattr(guest.signal, "SIGKILL", raising=False)
+    guest._leave()
+    assert asked == [["taskkill", "/T", "/F", "/PID", str(guest.os.getpid())], 0]
+
+
 def test_the_check_says_what_is_good_and_what_is_bad(tmp_path):
     code = "import random\ndef choose_move(board, generator, seconds):\n    print('hm')\n    return random.choice(board.legal_moves)"
     found = [str(finding) for finding in check_submission(write(tmp_path, code, "dicey"), sizes=(5,), seconds=20.0)]
@@ -199,6 +236,9 @@ def test_the_check_says_what_is_good_and_what_is_bad(tmp_path):
     ]
     for text, pattern in zip(found, expected, strict=True):
         assert re.match(pattern, text)
+
+    swapping = [str(finding) for finding in check_submission(write(tmp_path, SWAPPER), sizes=(3,), seconds=20.0, swap=True)]
+    assert "ok    3x3: two games to their ends, every move legal" in swapping
 
     code = "def choose_move(board, generator, seconds):\n    return 'a1'"
     bad = [finding for finding in check_submission(write(tmp_path, code, "stubborn"), sizes=(3,), seconds=20.0) if finding.kind == "bad"]
