@@ -14,7 +14,7 @@ compute is kept, since it stays available: by the half that picks, such a fronti
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,11 +33,18 @@ __all__ = [
     "PresetRun",
     "Step",
     "compute_frontier",
+    "count_games",
     "draw_runs",
     "incline_slope",
+    "list_lines",
     "list_preset_runs",
     "locate",
+    "make_board",
+    "make_curves",
     "paper_frontier",
+    "pick",
+    "read_picked",
+    "resample_agents",
     "resample_cells",
     "resample_frontier",
     "resample_kept",
@@ -45,6 +52,9 @@ __all__ = [
 
 COSTS = ("train_flops", "paper_flops")
 SOURCES = ("openings", "seeds", "cells")
+
+Line = tuple[str, tuple[int, int], list[tuple[float, str]]]
+"""A run, its width and depth, and its agents with log10 of what each had cost, in order of that."""
 
 
 class Step(NamedTuple):
@@ -219,7 +229,7 @@ def compute_frontier(
         raise ConfigError(f"a grid of {points!r} points: give at least 2")
     budget = _common_budget(tables) if test_simulations is None else test_simulations
     sizes = tables.sizes if size is None else (size,)
-    boards = tuple(_board_frontier(each, _measured_curves(tables.select(each), each, x, budget, points)) for each in sizes)
+    boards = tuple(make_board(each, _measured_curves(tables.select(each), each, x, budget, points)) for each in sizes)
     return Frontier(x, budget, boards)
 
 
@@ -259,7 +269,7 @@ def paper_frontier() -> Frontier:
             elo.append(point.elo)
         lines = [(f"{width}x{depth}", (width, depth), line) for (width, depth), line in runs.items()]
         values = np.array(elo)
-        boards.append(_board_frontier(size, _make_curves(lines, 101, *(dict(enumerate(values)),) * 3)))
+        boards.append(make_board(size, make_curves(lines, 101, *(dict(enumerate(values)),) * 3)))
     return Frontier("paper_flops", 64, tuple(boards))
 
 
@@ -286,7 +296,7 @@ def resample_frontier(frontier: Frontier, samples: int, seed: int, *, sources: S
     copies = {}
     for board in frontier.boards:
         picking, rating, drawn = _draw(board.curves, samples, seed + 7919 * board.size, sources)
-        copies[board.size] = _read(board.curves, rating, *_pick(board.curves, picking, drawn))
+        copies[board.size] = read_picked(board.curves, rating, *pick(board.curves, picking, drawn))
     return copies
 
 
@@ -299,8 +309,21 @@ def resample_kept(frontier: Frontier, samples: int, seed: int) -> dict[int, tupl
         # The half that rates is drawn apart from the half that picks, so its games against perfect play may be drawn by themselves.
         met, rng = curves.perfect.sum(axis=1), np.random.default_rng([seed & 0xFFFFFFFF, 5, board.size])
         counts = rng.multinomial(met, curves.perfect / np.maximum(met, 1)[:, None], size=(samples, len(met)))
-        picked = _pick(curves, picking, drawn, keep=True)
-        copies[board.size] = _read(curves, rating, *picked), _read(curves, _scores(counts), *picked)
+        picked = pick(curves, picking, drawn, keep=True)
+        copies[board.size] = read_picked(curves, rating, *picked), read_picked(curves, _scores(counts), *picked)
+    return copies
+
+
+def resample_agents(frontier: Frontier, samples: int, seed: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Draw the same bootstrap copies as `resample_frontier`.
+
+    Returns:
+        By board size the agents' Elo by the half that rates, float64[R, A], and whether the run of each was drawn, bool[R, A].
+    """
+    copies = {}
+    for board in frontier.boards:
+        _, rating, drawn = _draw(board.curves, samples, seed + 7919 * board.size, SOURCES)
+        copies[board.size] = rating, drawn[:, board.curves.agent_run]
     return copies
 
 
@@ -309,7 +332,7 @@ def resample_cells(frontier: Frontier, samples: int, seed: int) -> dict[int, np.
     copies = {}
     for board in frontier.boards:
         picking, _, drawn = _draw(board.curves, samples, seed + 7919 * board.size, SOURCES)
-        copies[board.size] = _pick(board.curves, picking, drawn)[0]
+        copies[board.size] = pick(board.curves, picking, drawn)[0]
     return copies
 
 
@@ -368,24 +391,35 @@ def _measured_curves(tables: Tables, size: int, x: str, budget: int, points: int
     halves = pools.split_halves(tables.pairings)
     picking, rating = (dict(zip(*pools.rate_pool(half), strict=True)) for half in halves)
     plain = {row.agent: row.elo for row in tables.ratings}
-    lines = []
+    lines = list_lines(tables, size, x, budget, picking.keys() & rating.keys() & plain.keys())
+    perfect = {agent.agent for agent in tables.agents if agent.kind == "perfect"}
+    return make_curves(lines, points, picking, rating, plain, count_games(halves[1], perfect), halves)
+
+
+def list_lines(tables: Tables, size: int, x: str, budget: int, known: Collection[str]) -> list[Line]:
+    """Return the grid's runs of one board, in order of their nets, with those of their agents that are `known`.
+
+    Raises:
+        NotEnoughDataError: no run with two such agents.
+    """
+    lines: list[Line] = []
     for run in sorted(tables.runs, key=lambda row: (row.parameters, row.width, row.depth, row.seed, row.run)):
         line = {}
         for agent in tables.grid_agents:
             if agent.run == run.run and agent.test_simulations == budget:
                 flops = getattr(tables.snapshot_by_key[agent.run, agent.snapshot], x)
                 # An untrained net costs nothing and has no place on a logarithmic axis.
-                if flops > 0 and all(agent.agent in known for known in (picking, rating, plain)):
+                if flops > 0 and agent.agent in known:
                     line[float(np.log10(flops))] = agent.agent
         if len(line) >= 2:
             lines.append((run.run, (run.width, run.depth), sorted(line.items())))
     if not lines:
         raise NotEnoughDataError(f"not enough data: needs a run on {size}x{size} with two trained snapshots rated at {budget} simulations")
-    return _make_curves(lines, points, picking, rating, plain, _count_perfect(tables, halves[1]), halves)
+    return lines
 
 
-def _count_perfect(tables: Tables, pairings: Sequence[records.Pairing]) -> dict[str, np.ndarray]:
-    """Count by agent the openings against perfect play of which it won both games, one, none."""
+def count_games(pairings: Sequence[records.Pairing], opponents: Collection[str]) -> dict[str, np.ndarray]:
+    """Count by agent the openings against `opponents` of which it won both games, one, none: int64[3]."""
     counts: dict[str, np.ndarray] = {}
     for row in pairings:
         one = row.won_black_only + row.won_white_only
@@ -393,12 +427,13 @@ def _count_perfect(tables: Tables, pairings: Sequence[records.Pairing]) -> dict[
             (row.first, row.second, row.won_both, row.lost_both),
             (row.second, row.first, row.lost_both, row.won_both),
         ):
-            if tables.agent_by_key[other].kind == "perfect":
+            if other in opponents:
                 counts[agent] = counts.get(agent, 0) + np.array([won, one, lost])
     return counts
 
 
-def _make_curves(lines, points, picking, rating, plain, perfect=None, halves=((), ())) -> Curves:
+def make_curves(lines: Sequence[Line], points: int, picking, rating, plain, perfect=None, halves=((), ())) -> Curves:
+    """Lay runs on a common grid of compute, with the Elo of each agent by the picking half, the rating half and all games."""
     agents = [agent for _, _, line in lines for _, agent in line]
     place = {agent: position for position, agent in enumerate(agents)}
     costs = np.array([cost for _, _, line in lines for cost, _ in line])
@@ -432,18 +467,19 @@ def _make_curves(lines, points, picking, rating, plain, perfect=None, halves=(()
     )
 
 
-def _board_frontier(size: int, curves: Curves) -> BoardFrontier:
+def make_board(size: int, curves: Curves) -> BoardFrontier:
+    """Take the frontier of runs on a common grid."""
     everything = np.ones((1, len(curves.runs)), bool)
-    run, at = _pick(curves, curves.picking[None], everything)
-    kept = _pick(curves, curves.picking[None], everything, keep=True)
+    run, at = pick(curves, curves.picking[None], everything)
+    kept = pick(curves, curves.picking[None], everything, keep=True)
     return BoardFrontier(
         size,
         curves.log10_flops,
-        _read(curves, curves.rating[None], run, at)[0],
-        _read(curves, curves.picking[None], run, at)[0],
-        _read(curves, curves.plain[None], *_pick(curves, curves.plain[None], everything))[0],
-        _read(curves, curves.rating[None], *kept)[0],
-        _read(curves, _scores(curves.perfect)[None], *kept)[0],
+        read_picked(curves, curves.rating[None], run, at)[0],
+        read_picked(curves, curves.picking[None], run, at)[0],
+        read_picked(curves, curves.plain[None], *pick(curves, curves.plain[None], everything))[0],
+        read_picked(curves, curves.rating[None], *kept)[0],
+        read_picked(curves, _scores(curves.perfect)[None], *kept)[0],
         tuple(curves.runs[each] for each in run[0]),
         tuple(curves.cells[each] for each in run[0]),
         _steps(curves),
@@ -462,7 +498,7 @@ def _steps(curves: Curves) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _pick(curves: Curves, picking: np.ndarray, drawn: np.ndarray, *, keep: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def pick(curves: Curves, picking: np.ndarray, drawn: np.ndarray, *, keep: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Pick the best drawn run at each compute or, to keep what was better, at or below it.
 
     Returns:
@@ -480,7 +516,7 @@ def _pick(curves: Curves, picking: np.ndarray, drawn: np.ndarray, *, keep: bool 
     return np.where(np.isfinite(best), run, -1), at
 
 
-def _read(curves: Curves, values: np.ndarray, run: np.ndarray, at: np.ndarray) -> np.ndarray:
+def read_picked(curves: Curves, values: np.ndarray, run: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Return what the agents' values float64[R, A] are for the picks: float64[R, G], nan where there is none."""
     left, right = (np.take_along_axis(values, each[run, at], axis=1) for each in (curves.left, curves.right))
     share = curves.share[run, at]

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 
 __all__ = [
+    "PAPER_DOUBLING_SCORE",
     "PAPER_HYPERPARAMETERS",
     "PAPER_LAW",
     "PAPER_LAW_REFITTED",
@@ -28,6 +29,9 @@ PAPER_LAW: Mapping[str, float] = {"m_plateau": -270, "c_plateau": 570, "m_flops"
 
 PAPER_LAW_REFITTED: Mapping[str, float] = {"m_plateau": -268, "c_plateau": 575, "m_flops": 506, "m_board": -430, "c_incline": -4399}
 """The same law fitted again to its curves by its own least squares: RMSE 58 Elo, R² 0.987."""
+
+PAPER_DOUBLING_SCORE = 2 / 3
+"""Share of games that twice the training compute wins, as its text says."""
 
 PAPER_TRADEOFF: Mapping[str, float] = {"slope": -1.2, "per_elo": 0.004, "intercept": 29}
 """Figure 9, on 9x9, both costs in the paper's count: log10 test = slope * log10 train + per_elo * Elo + intercept."""

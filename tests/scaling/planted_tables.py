@@ -8,6 +8,7 @@ import numpy as np
 
 from hexlab import records
 from hexlab.arena.ratings import rate
+from hexlab.rules.sgf import Game
 from hexlab.scaling import Tables, analyze
 from hexlab.scaling.laws import evaluate_law
 
@@ -118,6 +119,13 @@ def tiny_with_preset():
     return dataclasses.replace(tables, runs=runs)
 
 
+def with_extras(tables):
+    """Add what tables may lack: timings, here a nanosecond a weight and position, and a game to show."""
+    runs = {row.run: row for row in tables.runs}
+    timings = [records.Timing(row.run, row.snapshot, 1e-9 * runs[row.run].parameters * row.samples) for row in tables.snapshots]
+    return dataclasses.replace(tables, timings=timings, games=[Game(3, "b2 a1 b1 c1 b3", black="one", white="other")])
+
+
 @functools.cache
 def small():
     """Three boards, two nets, two seeds: enough for every fit, and quick."""
@@ -128,4 +136,4 @@ def small():
 @functools.cache
 def small_analysis():
     """Everything fitted to the small plant, with a few bootstrap copies."""
-    return analyze(small()[0], bootstrap=20, seed=0)
+    return analyze(with_extras(small()[0]), bootstrap=20, seed=0)

@@ -6,16 +6,21 @@ figure), and the numbers give the drawing; so a figure shows exactly what its fi
 
 from hexlab.scaling.figures.calibration import plot_calibration
 from hexlab.scaling.figures.crossings import plot_crossings
+from hexlab.scaling.figures.direct_frontiers import plot_direct_frontiers
 from hexlab.scaling.figures.elo_scale import plot_elo_scale
 from hexlab.scaling.figures.files import check_figures, compute_numbers, draw_figure, render_numbers, render_svg, write_figures
 from hexlab.scaling.figures.frontiers import plot_frontier
+from hexlab.scaling.figures.game import plot_game
 from hexlab.scaling.figures.kinds import Kind
 from hexlab.scaling.figures.network_size import plot_network_size
+from hexlab.scaling.figures.perfect_score import plot_perfect_score
 from hexlab.scaling.figures.prediction import plot_prediction
+from hexlab.scaling.figures.prediction_error import plot_prediction_error
 from hexlab.scaling.figures.registry import FIGURES
 from hexlab.scaling.figures.test_compute import plot_test_compute
 from hexlab.scaling.figures.tradeoff import plot_tradeoff
 from hexlab.scaling.figures.training_curves import plot_training_curves
+from hexlab.scaling.figures.training_time import plot_training_time
 
 __all__ = [
     "FIGURES",
@@ -25,13 +30,18 @@ __all__ = [
     "draw_figure",
     "plot_calibration",
     "plot_crossings",
+    "plot_direct_frontiers",
     "plot_elo_scale",
     "plot_frontier",
+    "plot_game",
     "plot_network_size",
+    "plot_perfect_score",
     "plot_prediction",
+    "plot_prediction_error",
     "plot_test_compute",
     "plot_tradeoff",
     "plot_training_curves",
+    "plot_training_time",
     "render_numbers",
     "render_svg",
     "write_figures",

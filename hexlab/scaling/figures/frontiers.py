@@ -19,6 +19,7 @@ from hexlab.scaling.figures.style import (
     elo_axis,
     floats,
     label_curve,
+    legend_band,
     legend_line,
     perfect_line,
     powers,
@@ -85,9 +86,7 @@ def _draw(numbers: Numbers) -> "Figure":
             label_curve(upper, board["log10_flops"], board["elo"], board_name(board["size"]), color)
         handles = [legend_line(INK, ls="none", marker="o", ms=4, label="frontier")]
         if any("low" in board for board in numbers["boards"]):
-            from matplotlib.patches import Patch
-
-            handles.append(Patch(color=INK, alpha=0.16, lw=0, label="its 95 % bootstrap band"))
+            handles.append(legend_band(INK, "its 95 % bootstrap band"))
         for model, law in laws.items():
             text = f"{MODEL_NAMES[model]}, RMSE {law['rmse']:.0f} Elo"
             handles.append(legend_line(INK, ls=MODEL_LINES[model], lw=1.6, label=text))
@@ -107,4 +106,5 @@ FIGURE = Kind(
     "paper's change-point model and a smooth one with the same five parameters. Below, what the laws leave over.",
     lambda analysis: _numbers(require_frontier(analysis), tuple(analysis.laws.values()), analysis.copies),
     _draw,
+    figure=6,
 )

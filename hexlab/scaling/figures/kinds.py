@@ -26,12 +26,14 @@ class Kind(NamedTuple):
         caption: what is seen and how it was made.
         numbers: analysis -> numbers behind the figure; raises `NotEnoughDataError`.
         draw: numbers -> figure.
+        figure: number of the figure of Jones 2021 that it redoes, 0 if the paper has none.
     """
 
     title: str
     caption: str
     numbers: Callable[[Analysis], Numbers]
     draw: Callable[[Numbers], "Figure"]
+    figure: int = 0
 
 
 def require_frontier(analysis: Analysis) -> Frontier:

@@ -5,13 +5,18 @@ from collections.abc import Mapping
 from hexlab.scaling.figures import (
     calibration,
     crossings,
+    direct_frontiers,
     elo_scale,
     frontiers,
+    game,
     network_size,
+    perfect_score,
     prediction,
+    prediction_error,
     test_compute,
     tradeoff,
     training_curves,
+    training_time,
 )
 from hexlab.scaling.figures.kinds import Kind
 
@@ -22,9 +27,14 @@ FIGURES: Mapping[str, Kind] = {
     "frontiers": frontiers.FIGURE,
     "crossings": crossings.FIGURE,
     "prediction": prediction.FIGURE,
+    "prediction_error": prediction_error.FIGURE,
     "test_compute": test_compute.FIGURE,
     "tradeoff": tradeoff.FIGURE,
     "network_size": network_size.FIGURE,
+    "training_time": training_time.FIGURE,
+    "perfect_score": perfect_score.FIGURE,
+    "direct_frontiers": direct_frontiers.FIGURE,
     "calibration": calibration.FIGURE,
     "elo_scale": elo_scale.FIGURE,
+    "game": game.FIGURE,
 }

@@ -28,6 +28,7 @@ __all__ = [
     "elo_axis",
     "floats",
     "label_curve",
+    "legend_band",
     "legend_line",
     "log_axis",
     "make_panels",
@@ -122,6 +123,13 @@ def legend_line(color: str, **style: Any) -> Any:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=color, **style)
+
+
+def legend_band(color: str, label: str) -> Any:
+    """Return an entry of a legend for a band."""
+    from matplotlib.patches import Patch
+
+    return Patch(color=color, alpha=0.16, lw=0, label=label)
 
 
 def compute_label(x: str) -> str:

@@ -114,4 +114,5 @@ FIGURE = Kind(
     "training. Lines are logistic curves in log compute up to a ceiling of their own; dotted where there are too few budgets for one.",
     lambda analysis: _numbers(analysis.test_curves),
     _draw,
+    figure=8,
 )

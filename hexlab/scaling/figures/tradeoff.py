@@ -91,4 +91,5 @@ FIGURE = Kind(
     "log10 test = slope · log10 train + e · Elo + c, with the 95 % interval of its slope.",
     lambda analysis: _numbers(analysis.tradeoffs),
     _draw,
+    figure=9,
 )

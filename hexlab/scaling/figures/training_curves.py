@@ -132,4 +132,5 @@ FIGURE = Kind(
     "perfect play, so slopes and positions compare, levels near zero do not.",
     lambda analysis: _numbers(require_frontier(analysis), analysis.presets),
     _draw,
+    figure=5,
 )

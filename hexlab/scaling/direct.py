@@ -1,0 +1,104 @@
+"""Strength by direct games alone: frontiers made from the games against one opponent, without a rating of the pool.
+
+Jones 2021, figure 10, lets the best agent of each board play everyone. Perfect play takes its place where the pool holds it. From won
+and lost games, one of each added, an agent's Elo is ``400 * log10((won + 1) / (lost + 1))``: it can reach no further down than the
+number of its games allows.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hexlab import records
+from hexlab.scaling.frontiers import SOURCES, Frontier, count_games, draw_runs, list_lines, make_board, make_curves, pick, read_picked
+from hexlab.scaling.pools import split_halves
+from hexlab.scaling.tables import NotEnoughDataError, Tables
+
+__all__ = ["DirectFrontier", "compute_direct_frontier", "resample_direct_frontier", "score_to_elo"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DirectFrontier:
+    """Frontiers of boards whose agents met one opponent.
+
+    Attributes:
+        frontier: as `compute_frontier` makes it, but in Elo from direct games; agents are picked by one half of the openings, too.
+        opponents: agent key by board size.
+        counts: by board size int64[2, A, 3], openings of the half that picks and of the half that rates of which an agent of the
+            board's curves won both games, one, none.
+    """
+
+    frontier: Frontier
+    opponents: Mapping[int, str]
+    counts: Mapping[int, np.ndarray]
+
+
+def score_to_elo(counts: np.ndarray) -> np.ndarray:
+    """Return Elo against the opponent from openings of which both games, one, none were won: int64[..., 3] to float64[...].
+
+    >>> score_to_elo(np.array([[0, 8, 0], [0, 0, 0], [0, 3, 10]])).round().tolist()
+    [0.0, 0.0, -311.0]
+    """
+    both, one, none = np.moveaxis(np.asarray(counts), -1, 0)
+    return 400 * np.log10((2 * both + one + 1) / (2 * none + one + 1))
+
+
+def compute_direct_frontier(
+    tables: Tables, sizes: Sequence[int], *, x: str = "train_flops", test_simulations: int = 64, points: int = 101
+) -> DirectFrontier:
+    """Compute frontiers from the games against perfect play, or against the agent rated best where nobody met perfect play.
+
+    Args:
+        tables: an experiment.
+        sizes: board sizes; those without enough games are left out.
+        x: cost on the axis, "train_flops" or "paper_flops".
+        test_simulations: simulations a move of the agents compared.
+        points: grid points a board.
+
+    Raises:
+        NotEnoughDataError: no board where a run has two agents that met the opponent on both halves of the openings.
+    """
+    boards, opponents, counts = [], {}, {}
+    for size in sizes:
+        board = tables.select(size)
+        try:
+            halves = split_halves(board.pairings)
+            opponent = _find_opponent(board, halves)
+            met = [count_games(half, {opponent}) for half in halves]
+            lines = list_lines(board, size, x, test_simulations, {opponent} | (met[0].keys() & met[1].keys()))
+        except NotEnoughDataError:
+            continue
+        agents = [agent for _, _, line in lines for _, agent in line]
+        counted = np.array([[half.get(agent, (0, 0, 0)) for agent in agents] for half in met], np.int64)
+        picking, rating, plain = map(score_to_elo, (*counted, counted.sum(axis=0)))
+        elo = (dict(zip(agents, values.tolist(), strict=True)) for values in (picking, rating, plain))
+        boards.append(make_board(size, make_curves(lines, points, *elo)))
+        opponents[size], counts[size] = opponent, counted
+    if not boards:
+        raise NotEnoughDataError("not enough data: needs two agents of a run that met perfect play, or the best agent, on both halves")
+    return DirectFrontier(Frontier(x, test_simulations, tuple(boards)), opponents, counts)
+
+
+def resample_direct_frontier(direct: DirectFrontier, samples: int, seed: int) -> dict[int, np.ndarray]:
+    """Draw bootstrap copies over openings, seeds and networks, as `resample_frontier` does: float64[R, G] by board size."""
+    copies = {}
+    for board in direct.frontier.boards:
+        counts = direct.counts[board.size]
+        met = counts.sum(axis=-1)
+        rng = np.random.default_rng([seed & 0xFFFFFFFF, 6, board.size])
+        picking, rating = np.moveaxis(rng.multinomial(met, counts / np.maximum(met, 1)[..., None], size=(samples, *met.shape)), 1, 0)
+        drawn = draw_runs(board.curves.cells, samples, rng, SOURCES)
+        picked = pick(board.curves, score_to_elo(picking), drawn)
+        copies[board.size] = read_picked(board.curves, score_to_elo(rating), *picked)
+    return copies
+
+
+def _find_opponent(board: Tables, halves: tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]]) -> str:
+    for agent in board.agents:
+        if agent.kind == "perfect" and all(any(agent.agent in (row.first, row.second) for row in half) for half in halves):
+            return agent.agent
+    rated = [row for row in board.ratings if board.agent_by_key[row.agent].kind == "snapshot"]
+    if not rated:
+        raise NotEnoughDataError("not enough data: needs rated agents")
+    return max(rated, key=lambda row: (row.elo, row.agent)).agent

@@ -1,0 +1,114 @@
+"""The frontiers by direct games against one opponent: figure 10 of Jones 2021."""
+
+from typing import TYPE_CHECKING
+
+from hexlab.scaling.claims import Analysis
+from hexlab.scaling.direct import compute_direct_frontier, resample_direct_frontier
+from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
+from hexlab.scaling.figures.style import (
+    INK,
+    MODEL_LINES,
+    MODEL_NAMES,
+    board_color,
+    board_marker,
+    board_name,
+    canvas,
+    compute_axis,
+    elo_axis,
+    floats,
+    label_curve,
+    legend_band,
+    legend_line,
+    perfect_line,
+    powers,
+)
+from hexlab.scaling.laws import fit_law, interval
+from hexlab.scaling.tables import NotEnoughDataError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["FIGURE", "plot_direct_frontiers"]
+
+_MODEL = "change_point"
+
+
+def plot_direct_frontiers(analysis: Analysis) -> "Figure":
+    """Draw the frontiers by direct games beside those by Elo.
+
+    Raises:
+        NotEnoughDataError: too few games against perfect play or the best agent.
+    """
+    return _draw(plain(_numbers(analysis)))
+
+
+def _numbers(analysis: Analysis) -> Numbers:
+    rated = require_frontier(analysis)
+    direct = compute_direct_frontier(analysis.tables, rated.sizes, x=rated.x, test_simulations=rated.test_simulations)
+    copies = resample_direct_frontier(direct, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
+    try:
+        law = fit_law(direct.frontier, model=_MODEL, bootstrap=copies, seed=analysis.seed)
+    except NotEnoughDataError:
+        law = None
+    boards = []
+    for board in direct.frontier.boards:
+        by_rating = rated.board(board.size)
+        entry: Numbers = {
+            "size": board.size,
+            "opponent": direct.opponents[board.size],
+            "log10_flops": board.log10_flops,
+            "elo": board.elo,
+            "rated_log10_flops": by_rating.log10_flops,
+            "rated_elo": by_rating.elo,
+        }
+        if copies:
+            entry["low"], entry["high"] = interval(copies[board.size])
+        if law is not None:
+            entry["law"] = law.predict(board.size, board.log10_flops)
+        boards.append(entry)
+    numbers: Numbers = {"x": rated.x, "test_simulations": rated.test_simulations, "boards": boards}
+    if law is not None:
+        intervals = {name: list(ends) for name, ends in law.intervals.items()}
+        numbers["law"] = {"parameters": dict(law.parameters), "intervals": intervals, "rmse": law.rmse}
+    return numbers
+
+
+def _draw(numbers: Numbers) -> "Figure":
+    boards = numbers["boards"]
+    with canvas(7.6, 5.0) as figure:
+        axes = figure.add_subplot()
+        for board in boards:
+            color, x = board_color(board["size"]), powers(board["log10_flops"])
+            if "low" in board:
+                axes.fill_between(x, floats(board["low"]), floats(board["high"]), color=color, alpha=0.16, lw=0)
+            axes.plot(powers(board["rated_log10_flops"]), floats(board["rated_elo"]), color=color, lw=1.1, alpha=0.8)
+            axes.plot(x[::3], floats(board["elo"])[::3], ls="none", marker=board_marker(board["size"]), ms=4, color=color)
+            if "law" in board:
+                axes.plot(x, floats(board["law"]), color=color, ls=MODEL_LINES[_MODEL], lw=1.6)
+            label_curve(axes, board["log10_flops"], board["elo"], board_name(board["size"]), color)
+        perfect = all(board["opponent"].startswith("perfect") for board in boards)
+        against = "perfect play" if perfect else "perfect play or, where nobody met it, the best agent"
+        handles = [legend_line(INK, ls="none", marker="o", ms=4, label=f"frontier by games against {against}")]
+        if any("low" in board for board in boards):
+            handles.append(legend_band(INK, "its 95 % bootstrap band"))
+        handles.append(legend_line(INK, lw=1.1, alpha=0.8, label="frontier by Elo from all games"))
+        if "law" in numbers:
+            text = f"{MODEL_NAMES[_MODEL]}, RMSE {numbers['law']['rmse']:.0f} Elo"
+            handles.append(legend_line(INK, ls=MODEL_LINES[_MODEL], lw=1.6, label=text))
+        elo_axis(axes, [board[name] for board in boards for name in ("elo", "rated_elo")])
+        perfect_line(axes)
+        compute_axis(axes, numbers["x"])
+        figure.legend(handles=handles, loc="outside upper left", ncols=2 if perfect else 1)
+    return figure
+
+
+FIGURE = Kind(
+    "Frontiers by direct games",
+    "The frontiers made again from games against perfect play alone (against the best agent where nobody met perfect play), as Elo of the "
+    "games won and lost, one of each added: how far down it reaches depends on the number of games. Agents are picked on half of the "
+    "openings and measured on the other. Bands are from drawing openings, seeds and networks again; dashed, the change-point law fitted to "
+    "these frontiers.",
+    _numbers,
+    _draw,
+    figure=10,
+)

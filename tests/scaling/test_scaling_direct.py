@@ -1,0 +1,60 @@
+"""Frontiers by direct games: against perfect play, or against the best agent where nobody met it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from planted_tables import small, tiny
+
+from hexlab.scaling.direct import compute_direct_frontier, resample_direct_frontier, score_to_elo
+from hexlab.scaling.tables import NotEnoughDataError
+
+
+def test_elo_of_a_score_counts_one_game_more_on_each_side():
+    assert score_to_elo(np.array([3, 4, 3])) == 0
+    assert score_to_elo(np.array([1, 2, 6])) == pytest.approx(400 * np.log10(5 / 15))
+    assert np.isfinite(score_to_elo(np.array([[0, 0, 50], [50, 0, 0]]))).all()
+
+
+def test_direct_frontier_reads_the_games_against_perfect_play_half_by_half():
+    tables, _ = small()
+    direct = compute_direct_frontier(tables, tables.sizes)
+    assert dict(direct.opponents) == {size: f"perfect-{size}" for size in (3, 4, 5)}
+    board = direct.frontier.board(4)
+    at = 5
+    agent = board.curves.agents[at]
+    for half, elo in enumerate((board.curves.picking[at], board.curves.rating[at])):
+        (row,) = (row for row in tables.pairings if {row.first, row.second} == {agent, "perfect-4"} and row.half == half)
+        won, lost = (row.won_both, row.lost_both) if row.first == agent else (row.lost_both, row.won_both)
+        one = row.won_black_only + row.won_white_only
+        assert direct.counts[4][half, at].tolist() == [won, one, lost]
+        assert elo == pytest.approx(400 * np.log10((2 * won + one + 1) / (2 * lost + one + 1)))
+
+
+def test_direct_frontier_lies_near_the_truth_within_its_bands():
+    tables, truth = small()
+    direct = compute_direct_frontier(tables, (5,))
+    (board,) = direct.frontier.boards
+    copies = resample_direct_frontier(direct, 50, seed=1)[5]
+    assert copies.shape == (50, len(board.elo))
+    assert np.array_equal(copies, resample_direct_frontier(direct, 50, seed=1)[5], equal_nan=True)
+    strongest = max(truth[agent] for agent in board.curves.agents)
+    assert abs(np.nanmedian(copies[:, -1]) - strongest) < 120
+
+
+def test_the_best_agent_stands_in_where_nobody_met_perfect_play():
+    tables, _ = tiny()
+    without = dataclasses.replace(
+        tables,
+        agents=[row for row in tables.agents if row.kind != "perfect"],
+        ratings=[row for row in tables.ratings if row.agent != "perfect-3"],
+        pairings=[row for row in tables.pairings if "perfect-3" not in (row.first, row.second)],
+    )
+    best = max((row for row in without.ratings if row.agent != "random-3"), key=lambda row: (row.elo, row.agent)).agent
+    direct = compute_direct_frontier(without, (3,))
+    assert direct.opponents[3] == best
+    curves = direct.frontier.board(3).curves
+    if best in curves.agents:
+        assert curves.plain[curves.agents.index(best)] == 0
+    with pytest.raises(NotEnoughDataError, match="met perfect play"):
+        compute_direct_frontier(dataclasses.replace(without, pairings=()), (3,))

@@ -1,0 +1,99 @@
+"""The figures of Jones 2021 show what their captions say, and have the paper's numbers beside ours."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from planted_tables import small, small_analysis
+
+from hexlab.rules.sgf import Game
+from hexlab.scaling import analyze
+from hexlab.scaling.extrapolation import extrapolate, paper_extrapolations
+from hexlab.scaling.figures import FIGURES, compute_numbers, draw_figure, plot_game, training_time
+from hexlab.scaling.figures.kinds import plain
+from hexlab.scaling.tables import NotEnoughDataError
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    return compute_numbers(small_analysis())
+
+
+def test_every_figure_of_the_paper_is_there_once():
+    assert sorted(kind.figure for kind in FIGURES.values() if kind.figure) == list(range(1, 11))
+
+
+def test_the_board_shows_the_last_position_of_a_game_on_the_largest_board(numbers):
+    shown = numbers["game"]
+    assert (shown["size"], shown["black"], shown["white"], shown["winner"]) == (3, "one", "other", "Black")
+    assert shown["stones"] == [2, 1, 2, 0, 1, 0, 0, 1, 0]
+    assert shown["path"] == [1, 4, 7]
+    texts = [text.get_text() for text in plot_game(Game(3, "b2 a1 b1 c1 b3")).axes[0].texts]
+    assert [text for text in texts if text in "12345"].count("5") == 1  # the last move; rows are numbered up to 3
+
+
+def test_doubled_compute_wins_what_the_law_says(numbers):
+    slope = small_analysis().laws["change_point"].parameters["m_flops"]
+    assert numbers["elo_scale"]["doubled"]["elo"] == pytest.approx(slope * math.log10(2))
+    assert "doubled" not in compute_numbers(analyze(dataclasses.replace(small()[0], pairings=(), ratings=()), bootstrap=0))["elo_scale"]
+
+
+def test_training_time_is_that_of_the_quickest_agent_above_the_level(numbers):
+    tables = small_analysis().tables
+    spent = {(row.run, row.snapshot): row.seconds for row in tables.timings}
+    for board in numbers["training_time"]["boards"]:
+        above = {
+            agent.agent: spent[agent.run, agent.snapshot]
+            for agent in tables.agents
+            if agent.kind == "snapshot" and agent.size == board["size"] and agent.test_simulations == 64 and agent.snapshot > 0
+            if tables.rating_by_agent[agent.agent].elo > -50
+        }
+        assert board["agent"] == min(above, key=above.__getitem__)
+        assert board["seconds"] == min(above.values())
+        assert board["low"] <= board["seconds"]
+        assert board["open"] or board["high"] >= board["seconds"]
+    assert numbers["training_time"]["paper"] == [{"size": 9, "seconds": 10800.0}]
+
+
+def test_an_interval_of_training_time_is_open_where_copies_never_reach_the_level(monkeypatch):
+    def hardly_ever(frontier, samples, seed):
+        width = {board.size: len(board.curves.agents) for board in frontier.boards}
+        elo = np.where(np.arange(samples)[:, None] < 3, 0.0, -90.0)
+        return {size: (elo * np.ones(agents), np.ones((samples, agents), bool)) for size, agents in width.items()}
+
+    monkeypatch.setattr(training_time, "resample_agents", hardly_ever)
+    numbers = training_time.FIGURE.numbers(small_analysis())
+    assert all(board["open"] for board in numbers["boards"])
+    draw_figure("training_time", plain(numbers))
+
+
+def test_the_best_agent_meets_perfect_play_on_openings_that_did_not_pick_it(numbers):
+    frontier = small_analysis().frontier
+    for shown in numbers["perfect_score"]["boards"]:
+        curves = frontier.board(shown["size"]).curves
+        best = int(np.argmax(curves.picking))
+        assert shown["agent"] == curves.agents[best]
+        both, one, none = curves.perfect[best]
+        assert (shown["won"], shown["games"]) == (2 * both + one, 2 * (both + one + none))
+        low, middle, high = shown["quantiles"]
+        assert low < middle < high
+        assert low - 0.05 < shown["won"] / shown["games"] < high + 0.05
+    low, high = numbers["perfect_score"]["paper_even"]
+    assert (1 - low, round(low, 3)) == (pytest.approx(high), 0.444)
+
+
+def test_the_paper_predicts_its_boards_as_well_as_published():
+    # Recomputed by the reference from the published curves: fitted up to 4x4, 5x5, 7x7.
+    theirs = {(each.seen, each.size): each.unexplained for each in paper_extrapolations()}
+    for key, score in {(4, 5): 0.037, (4, 9): 0.038, (5, 6): 0.020, (6, 7): 0.005, (7, 9): 0.021, (8, 9): 0.004}.items():
+        assert theirs[key] == pytest.approx(score, abs=6e-4)
+
+
+def test_boards_on_a_planted_law_are_predicted_and_three_are_needed(numbers):
+    ours = {(each["seen"], each["size"]): each for each in numbers["prediction_error"]["ours"]}
+    assert set(ours) == {(seen, size) for seen in (4, 5) for size in (3, 4, 5)}
+    assert ours[4, 5]["unexplained"] < 0.1
+    assert all(each["low"] <= each["high"] for each in ours.values())
+    with pytest.raises(NotEnoughDataError, match="needs three boards"):
+        extrapolate(small_analysis().frontier.select((3, 4)))
