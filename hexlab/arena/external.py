@@ -26,6 +26,7 @@ from hexlab.rules.cells import cell_name
 __all__ = ["GtpPlayer"]
 
 _SWAPS = (SWAP_PIECES, "swap-sides", "swap")
+_PICTURE = "gogui-gfx:"
 
 
 class GtpPlayer:
@@ -189,7 +190,7 @@ class _Program:
         self._process = Process(_read_command(command))
 
     def ask(self, line: str, seconds: float) -> tuple[bool, str]:
-        """Send a command and return whether the program grants it, with its answer.
+        """Send a command and return whether the program grants it, with its answer; pictures of its search before that are skipped.
 
         Raises:
             Forfeited: it is dead, dies, keeps silent or answers nonsense.
@@ -197,8 +198,12 @@ class _Program:
         self._process.write(line)
         answer: list[str] = []
         deadline = time.monotonic() + seconds
+        drawing = False
         while True:
             text = self._next_line(deadline, line)
+            drawing = bool(text) and (drawing or (not answer and text.startswith(_PICTURE)))
+            if drawing:
+                continue
             if text or answer:
                 answer.append(text)
             if answer and answer[0][:1] not in ("=", "?"):

@@ -69,6 +69,9 @@ def main(mode):
             "swaps": "swap-pieces",
             "swaps sides": "swap-sides",
         }
+        if mode == "draws":
+            for winrate in (0.4, 0.5):
+                answer(f"gogui-gfx: kata info move {move} visits 1 winrate {winrate} scoreLead 0 order 0\nVAR b {move}")
         if mode == "refuses to move":
             answer("? not now")
         elif mode == "forgets the sign":

@@ -111,6 +111,12 @@ def test_a_flood_on_stderr_does_no_harm():
         assert play_game(player, RandomPlayer(), size=3).forfeit == ""
 
 
+def test_pictures_of_a_search_are_no_answers():
+    with program("draws") as player:
+        game = play_game(player, RandomPlayer(), size=3)
+        assert (game.forfeit, game.board.moves[0]) == ("", "a1")
+
+
 def test_a_program_may_resign():
     with program("resigns") as player:
         game = play_game(RandomPlayer(), player, size=3, opening="b2")
