@@ -4,13 +4,17 @@ A check knows an answer only by the call of the package that works it out, so th
 """
 
 import os
+import urllib.parse
 from collections.abc import Iterable
 from typing import TypeVar
 
+from hexlab.app.web.positions import record_game
+from hexlab.protocols import Evaluator
+from hexlab.rules import sgf
 from hexlab.rules.board import Board
 from hexlab.rules.render import to_svg
 
-__all__ = ["SHORT", "Pictures", "check_number", "check_words", "pick"]
+__all__ = ["FIXED_VALUES", "SHORT", "Pictures", "Stepper", "check_number", "check_words", "fixed_judge", "pick"]
 
 SHORT = "HEXLAB_SHORT_LESSONS"
 """Environment variable that, set to anything, takes the short way through every lesson."""
@@ -77,6 +81,50 @@ def check_words(answer: object, expected: str | Iterable[str], hint: str = "") -
 
 def _be(count: int) -> str:
     return "is" if count == 1 else "are"
+
+
+FIXED_VALUES = {"a1": 0.6, "b1": -0.4, "a2": -0.2, "b2": 0.8}
+"""What the judge of lesson 2 says on 2x2 after each first move of Black, for White."""
+
+
+def fixed_judge() -> Evaluator:
+    """Return the judge of lesson 2: `FIXED_VALUES`, 0 for all other positions, and the same prior for all moves.
+
+    >>> from hexlab.rules import Boards
+    >>> float(fixed_judge()(Boards.from_board(Board.from_moves("b1", size=2))).values[0])
+    -0.4000000059604645
+    """
+    from hexlab import mcts
+
+    return mcts.tabulated({Board.from_moves(move, size=2): ({}, value) for move, value in FIXED_VALUES.items()})
+
+
+class Stepper:
+    """A link that opens the search stepper of ``hexlab web`` at a position; a notebook shows it by itself.
+
+    Args:
+        board: an unfinished game.
+        agent: who searches, by the page's name: "rollouts", "pretrained:5", "perfect", "lesson-2".
+        simulations: 8, 16, 32, 64 or 128.
+        address: of the page, as `hexlab web` prints it.
+
+    >>> Stepper(Board.from_moves("b2 a1", size=3), simulations=16)
+    http://127.0.0.1:8765/#steps?size=3&start=b2+a1&agent=rollouts&simulations=16
+    """
+
+    def __init__(self, board: Board, agent: str = "rollouts", simulations: int = 32, address: str = "http://127.0.0.1:8765"):
+        """Write the link."""
+        record = record_game(board, "", "", None)
+        start = " ".join(board.moves) if record.start is None else sgf.write(record).strip()
+        wishes = {"size": board.size, "start": start, "agent": agent, "simulations": simulations}
+        self.link = f"{address}/#steps?{urllib.parse.urlencode(wishes)}"
+
+    def __repr__(self) -> str:
+        """Return the link."""
+        return self.link
+
+    def _repr_html_(self) -> str:
+        return f'<a href="{self.link}" target="_blank" rel="noopener">Step through this search</a> (start <code>hexlab web</code> first)'
 
 
 class Pictures:

@@ -1,5 +1,6 @@
 """The page's server: every address, what it answers, and what it refuses."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -18,12 +19,14 @@ pytest.importorskip("httpx", reason="the tests of the page need the dev extra")
 from web_client import TOKEN, Page, read_events, serve, write_run
 
 from hexlab import mcts
+from hexlab.app import lessons
 from hexlab.app.web import games, learning
 from hexlab.app.web.positions import read_position
 from hexlab.app.web.safety import MOST_BYTES, Gate
 from hexlab.app.web.searching import RECIPE, Searches
+from hexlab.app.web.solving import Truths
 from hexlab.app.web.stepping import trace_phases
-from hexlab.rules import Board, solver
+from hexlab.rules import Board, Color, solver
 
 
 @pytest.fixture(scope="module")
@@ -193,12 +196,61 @@ def test_a_new_analysis_ends_the_one_before(page):
 
 def test_the_truth_is_the_solvers(page):
     game = page.start(size=3)
-    truth = page.post(f"/api/games/{game['id']}/truth").json()
+    event, truth = page.events(f"/api/games/{game['id']}/truth", {})[-1]
+    assert event == "truth"
     assert (truth["winner"], truth["winning_moves"]) == ("black", ["c1", "a2", "b2", "c2", "a3"])
+    assert truth["losing_moves"] == ["a1", "b1", "b3", "c3"]
+    lost = page.start(size=3, start="b2", color="both")
+    _, truth = page.events(f"/api/games/{lost['id']}/truth", {})[-1]
+    assert (truth["winner"], truth["winning_moves"], len(truth["losing_moves"])) == ("black", [], 8)
     large = page.start(size=7)
     refused = page.post(f"/api/games/{large['id']}/truth")
     assert refused.status_code == 400
     assert "7×7 is not solved here" in refused.json()["error"]
+
+
+def test_a_truth_that_nobody_waits_for_is_given_up():
+    proven = []
+
+    class Watched(Truths):
+        def _prove(self, board, cell):
+            proven.append((board.size, cell))
+            return super()._prove(board, cell)
+
+    async def ask():
+        truths, board = Watched(), Board.from_moves("f6 c3", size=6)
+        early = truths.solve(board)
+        waiting = asyncio.create_task(anext(early))
+        while not proven:
+            await asyncio.sleep(0.001)
+        others = [asyncio.create_task(anext(truths.solve(board))) for _ in range(5)]
+        await asyncio.sleep(0)
+        for task in (waiting, *others):
+            task.cancel()
+        await asyncio.gather(waiting, *others, return_exceptions=True)
+        small = [truth async for truth in truths.solve(Board.from_moves("b2", size=3))]
+        truths.close()
+        return small[-1]
+
+    assert asyncio.run(ask()).winner is Color.BLACK
+    assert [size for size, _ in proven] == [6] + [3] * 8, "one proof of the abandoned position ends, no other begins"
+
+
+def test_truths_take_turns():
+    ended = []
+
+    async def solve(truths, name, board):
+        async for _ in truths.solve(board):
+            pass
+        ended.append(name)
+
+    async def ask():
+        truths = Truths()
+        await asyncio.gather(solve(truths, "long", Board(5)), solve(truths, "short", Board.from_moves("b2 a1 b1", size=3)))
+        truths.close()
+
+    asyncio.run(ask())
+    assert ended == ["short", "long"]
 
 
 def test_games_are_bounded_and_the_one_left_alone_goes(tmp_path, monkeypatch):
@@ -228,6 +280,11 @@ def test_steps_end_in_the_tree_of_the_search(page):
     assert steps[-1]["backed_up"][-1]["value"] == pytest.approx(found.value, abs=1e-3)
 
 
+def test_the_stepper_shows_the_search_that_lesson_2_works_out_by_hand():
+    by_hand = mcts.trace(Board(2), lessons.fixed_judge(), simulations=8)
+    assert [tuple(step["path"]) for step in trace_phases(Board(2), lessons.fixed_judge(), 8)] == [step.path for step in by_hand]
+
+
 def test_every_choice_of_a_step_has_the_largest_sum():
     for step in trace_phases(Board.from_moves("b2 c3", size=4), mcts.rollouts(games=4), 60):
         assert [choices[0]["move"] for choices in step["choices"]] == step["path"]
@@ -248,8 +305,6 @@ def test_steps_stop_at_a_proof():
 
 def run_searches(searches, asked):
     """Run searches at once; return for each its last finding, and the order in which they ended."""
-    import asyncio
-
     ended = []
 
     async def run(number, board, evaluator, simulations):
@@ -323,7 +378,17 @@ def test_runs_are_listed_with_what_they_have_done(page):
     assert run["snapshots"] == [0, 1]
     assert not run["live"]
     keys = [agent["key"] for agent in page.get("/api/agents").json()["agents"]]
-    assert keys == ["pretrained:3", "pretrained:4", "pretrained:5", "run:class/first", "rollouts", "perfect"]
+    assert keys == ["pretrained:3", "pretrained:4", "pretrained:5", "run:class/first", "rollouts", "perfect", "lesson-2"]
+
+
+def test_the_newest_snapshot_is_that_of_the_start_of_a_game(tmp_path, monkeypatch):
+    monkeypatch.setattr(learning, "_FRESH_SECONDS", 0.0)
+    write_run(tmp_path / "live")
+    with serve(tmp_path) as address, Page(address) as page:
+        assert page.start(size=3, agent="run:live")["snapshot"] == 1
+        snapshots = tmp_path / "live" / "snapshots"
+        (snapshots / "002.safetensors").write_bytes((snapshots / "001.safetensors").read_bytes())
+        assert page.start(size=3, agent="run:live")["snapshot"] == 2
 
 
 def test_a_snapshot_of_a_run_plays(page):

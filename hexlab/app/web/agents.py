@@ -1,4 +1,4 @@
-"""The agents in the page's menu: those of the package, those of the runs in a folder, and two that need no network."""
+"""The agents in the page's menu: those of the package, those of the runs in a folder, and some that need no network."""
 
 import dataclasses
 import importlib.resources
@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
+from hexlab.app.lessons import fixed_judge
 from hexlab.app.web.learning import Runs
 from hexlab.app.web.safety import Refusal
 from hexlab.errors import ConfigError
@@ -25,7 +26,7 @@ class Agent:
     """An agent that can be chosen.
 
     Attributes:
-        key: what the page calls it: "pretrained:5", "run:" and the run's name, "rollouts", "perfect".
+        key: what the page calls it: "pretrained:5", "run:" and the run's name, "rollouts", "perfect", "lesson-2".
         title: a few words for a menu.
         sizes: board sizes that it plays.
         snapshots: numbers of a run's snapshots, increasing; none for others.
@@ -67,6 +68,7 @@ class Agents:
             *runs,
             Agent("rollouts", "Random playouts, no network", tuple(range(2, MAX_SIZE + 1))),
             Agent("perfect", "Perfect play (solver)", _SOLVED_SIZES),
+            Agent("lesson-2", "The judge of lesson 2", (2,)),
         ]
 
     def find(self, key: str, size: int, snapshot: int | None = None) -> Agent:
@@ -107,6 +109,8 @@ class Agents:
             return mcts.rollouts(games=16)
         if key == "perfect":
             return mcts.solved(size)
+        if key == "lesson-2":
+            return fixed_judge()
         from hexlab import network
 
         if key.startswith(_SHIPPED):

@@ -1,7 +1,6 @@
 """The server: which address answers what. What happens there is in the other modules of this package."""
 
 import asyncio
-import concurrent.futures
 import contextlib
 import json
 import os
@@ -9,7 +8,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,15 +22,15 @@ from starlette.staticfiles import StaticFiles
 from hexlab.app.web import learning
 from hexlab.app.web.agents import Agents
 from hexlab.app.web.games import Game, Games
+from hexlab.app.web.lines import Line
 from hexlab.app.web.positions import read_position, record_game
-from hexlab.app.web.safety import Gate, Refusal, answer_refusal, read_object
+from hexlab.app.web.safety import Gate, answer_refusal, read_object
 from hexlab.app.web.searching import MOST_SIMULATIONS, Searches
+from hexlab.app.web.solving import Truths
 from hexlab.app.web.stepping import MOST_STEPS, trace_phases
-from hexlab.errors import ConfigError, HexlabError, PositionError, RunError
+from hexlab.errors import ConfigError, HexlabError, RunError
 from hexlab.rules import Board, Color, hexworld, render, sgf
 from hexlab.rules.cells import check_size
-from hexlab.rules.solver import MAX_SIZE as SOLVED_SIZE
-from hexlab.rules.solver import Solver
 from hexlab.system import count_cores
 
 __all__ = ["PageServer", "create_app", "serve"]
@@ -39,9 +38,7 @@ __all__ = ["PageServer", "create_app", "serve"]
 _STATIC = Path(__file__).parents[1] / "static"
 _PEOPLE = {"black": frozenset({Color.BLACK}), "white": frozenset({Color.WHITE}), "both": frozenset(Color)}
 _MOST_CONNECTIONS = 512
-_SOLVER_MEMORY = 256  # MiB
 _LOOK_EVERY = 1.0  # seconds between two looks at the files of a run
-_Answer = TypeVar("_Answer")
 
 
 def create_app(runs: Path, host: str = "127.0.0.1", token: str | None = None) -> Starlette:
@@ -143,26 +140,6 @@ def serve(runs: Path, host: str, port: int) -> None:
         PageServer(create_app(runs, host)).run(sockets=[listener])
 
 
-class _Line:
-    """Does one thing after the other on a thread of its own, for a bounded number of people who wait."""
-
-    def __init__(self, name: str, most: int):
-        self._name, self._most, self._waiting = name, most, 0
-        self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="hexlab-line")
-
-    async def do(self, work: Callable[..., _Answer], *arguments: Any) -> _Answer:
-        if self._waiting >= self._most:
-            raise Refusal(503, f"{self._waiting} others wait for {self._name}: try again in a few seconds")
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
-        finally:
-            self._waiting -= 1
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-
 class _Desk:
     """Answers requests."""
 
@@ -175,8 +152,8 @@ class _Desk:
         """Start the threads."""
         self.searches = Searches(threads=min(4, max(1, count_cores() - 1)))  # the event loop has a core for itself
         self.games = Games(self.agents, self.searches)
-        self.lines = {name: _Line(name, most) for name, most in (("the solver", 16), ("the stepper", 16), ("the tables", 16))}
-        self.solvers: dict[int, Solver] = {}
+        self.truths = Truths()
+        self.stepper, self.tables = Line("the stepper"), Line("the tables")
         self.ending = asyncio.Event()
 
     def end_streams(self) -> None:
@@ -188,8 +165,8 @@ class _Desk:
     def close(self) -> None:
         """Stop the threads."""
         self.searches.close()
-        for line in self.lines.values():
-            line.close()
+        for each in (self.truths, self.stepper, self.tables):
+            each.close()
 
     async def show_page(self, request: Request) -> Response:
         page = (_STATIC / "index.html").read_text(encoding="utf-8")
@@ -215,6 +192,8 @@ class _Desk:
             raise ConfigError(f"swap {_quote(swap)}: give true or false")
         board = read_position(given["start"], size, swap) if given.get("start") else Board(size, swap)
         agent = await asyncio.to_thread(self.agents.find, str(given.get("agent", "pretrained:5")), board.size, snapshot)
+        if snapshot is None and agent.snapshots:
+            snapshot = agent.snapshots[-1]  # a run that goes on keeps others later
         game = Game(board, agent, snapshot, simulations, _PEOPLE[color])
         self.games.add(game)
         return JSONResponse(game.to_json(), 201)
@@ -262,17 +241,18 @@ class _Desk:
         def trace() -> list[dict[str, Any]]:
             return trace_phases(board, self.agents.load(game.agent.key, board.size, game.snapshot), simulations)
 
-        steps = await self.lines["the stepper"].do(trace)
+        steps = await self.stepper.do(trace)
         return JSONResponse({"turn": board.turn.name.lower(), "moves": board.moves, "steps": steps})
 
     async def tell_truth(self, request: Request, game: Game) -> Response:
-        board = game.board.copy()
-        if board.size > SOLVED_SIZE:
-            raise PositionError(f"{board.size}×{board.size} is not solved here: the solver covers boards up to {SOLVED_SIZE}×{SOLVED_SIZE}")
-        if board.size not in self.solvers:
-            self.solvers[board.size] = Solver(board.size, memory=_SOLVER_MEMORY)
-        solution = await self.lines["the solver"].do(self.solvers[board.size].solve, board)
-        return JSONResponse({"moves": board.moves, "winner": solution.winner.name.lower(), "winning_moves": solution.names})
+        self.games.check_turn(game)
+        self.truths.check_size(game.board.size)
+
+        async def told() -> AsyncIterator[tuple[str, dict[str, Any]]]:
+            async for truth in self.truths.solve(game.board.copy()):
+                yield "truth", truth.to_json()
+
+        return _stream(told())
 
     async def export_link(self, request: Request, game: Game) -> Response:
         return JSONResponse({"link": hexworld.write(_record(game))})
@@ -322,7 +302,7 @@ class _Desk:
 
     async def show_tournament(self, request: Request) -> Response:
         name = request.query_params.get("name", "")
-        return JSONResponse(await self.lines["the tables"].do(self.runs.read_tournament, name))
+        return JSONResponse(await self.tables.do(self.runs.read_tournament, name))
 
 
 def _stream(told: AsyncIterator[tuple[str, dict[str, Any]]]) -> StreamingResponse:
