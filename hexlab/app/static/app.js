@@ -20,13 +20,11 @@ function route(first = false) {
   if (!first) byId("main").focus({ preventScroll: true });
   say("");
   closeLearn();
-  if (view === "steps") openSteps();
-  if (view === "learn") openLearn(new URLSearchParams(query));
-  if (view === "play" && query) {
-    const wishes = Object.fromEntries(new URLSearchParams(query));
-    history.replaceState(null, "", "#play");
-    openSetup(wishes);
-  }
+  const wishes = query ? Object.fromEntries(new URLSearchParams(query)) : null;
+  if (view === "learn") openLearn(wishes);
+  else if (wishes) history.replaceState(null, "", `#${view}`); // so that a reload keeps the game
+  if (view === "steps") openSteps(wishes);
+  if (view === "play" && wishes) openSetup(wishes);
 }
 
 const THEMES = ["auto", "light", "dark"];

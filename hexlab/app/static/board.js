@@ -1,20 +1,26 @@
 // A Hex board in SVG: a grid of labeled cells for eyes, pointers, keyboards and screen readers.
-// Geometry as in the package's pictures: cells stand on a corner, each row half a cell to the right of the one above.
+// Geometry as in the package's pictures: cells stand on a corner, each row half a cell to the right of the one above. On a phone a large
+// board is turned by 60 degrees, with a1 on top: as wide as its rows are long, so that its cells are large enough for a finger.
 
 import { capital, svg } from "./dom.js";
 
 const RADIUS = 20;
 const HALF = (RADIUS * Math.sqrt(3)) / 2;
-const MARGIN = 1.62; // cells around the board, for edges and coordinates
+const RIM = 10; // half the width of the edges
+const BESIDE = 1.08; // cells from a cell on the edge to its coordinate
+const LETTER = 11; // room around a coordinate
+const TURNED_FROM = 7; // smallest board that a phone turns
+const phone = matchMedia("(max-width: 560px)");
 
 export const cellName = (cell, size) => `${String.fromCharCode(97 + (cell % size))}${Math.floor(cell / size) + 1}`;
 export const cellIndex = (name, size) => (Number(name.slice(1)) - 1) * size + name.charCodeAt(0) - 97;
 
-const place = (row, column) => [(2 * column + row) * HALF, row * 1.5 * RADIUS];
+const lying = { place: (row, column) => [(2 * column + row) * HALF, row * 1.5 * RADIUS], first: 0 };
+const turned = { place: (row, column) => [(column - row) * HALF, (column + row) * 1.5 * RADIUS], first: 1 };
 
-function corner(row, column, number) {
+function corner({ place, first }, row, column, number) {
   const [x, y] = place(row, column);
-  const angle = Math.PI / 2 + (number * Math.PI) / 3;
+  const angle = Math.PI / 2 + ((first + number) * Math.PI) / 3;
   return [x + RADIUS * Math.cos(angle), y + RADIUS * Math.sin(angle)];
 }
 
@@ -22,17 +28,17 @@ const points = (list) => list.map(([x, y]) => `${x.toFixed(2)},${y.toFixed(2)}`)
 const middle = ([ax, ay], [bx, by]) => [(ax + bx) / 2, (ay + by) / 2];
 
 // The border in four pieces: top, bottom, left, right. At an obtuse corner two owners share a side of a cell half and half.
-function outline(size) {
+function outline(pose, size) {
   const last = size - 1;
   const top = [];
   const left = [];
   for (let step = 0; step < size; step++) {
-    top.push(corner(0, step, 2), corner(0, step, 3));
-    left.push(corner(step, 0, 2), corner(step, 0, 1));
+    top.push(corner(pose, 0, step, 2), corner(pose, 0, step, 3));
+    left.push(corner(pose, step, 0, 2), corner(pose, step, 0, 1));
   }
-  top.push(middle(corner(0, last, 3), corner(0, last, 4)));
-  left.push(middle(corner(last, 0, 1), corner(last, 0, 0)));
-  const [farX, farY] = place(last, last);
+  top.push(middle(corner(pose, 0, last, 3), corner(pose, 0, last, 4)));
+  left.push(middle(corner(pose, last, 0, 1), corner(pose, last, 0, 0)));
+  const [farX, farY] = pose.place(last, last);
   const turn = (side) => side.map(([x, y]) => [farX - x, farY - y]);
   return [top, turn(top), left, turn(left)];
 }
@@ -54,16 +60,15 @@ export class Board {
     this.small = small;
     this.size = 0;
     this.focused = 0;
+    phone.addEventListener("change", () => this.shown && this.show(this.shown));
   }
 
   build(size) {
-    if (size === this.size) return;
-    this.size = size;
-    this.focused = Math.floor(size / 2) * size + Math.floor(size / 2);
-    const margin = this.small ? 0.9 : MARGIN;
-    const [left, top] = [place(0, -margin)[0] - HALF, place(-margin, 0)[1]];
-    const [right, bottom] = [place(size - 1, size - 1 + margin)[0] + HALF, place(size - 1 + margin, 0)[1]];
-    const borders = outline(size);
+    const pose = phone.matches && size >= TURNED_FROM ? turned : lying;
+    if (size === this.size && pose === this.pose) return;
+    if (size !== this.size) this.focused = Math.floor(size / 2) * size + Math.floor(size / 2);
+    [this.size, this.pose] = [size, pose];
+    const borders = outline(pose, size);
     const edges = [];
     for (const [number, side] of borders.entries()) {
       const color = number < 2 ? "black" : "white";
@@ -80,11 +85,14 @@ export class Board {
     const coordinates = [];
     if (!this.small) {
       for (let step = 0; step < size; step++) {
-        for (const beyond of [-1.08, size + 0.08]) {
-          coordinates.push(this.write(place(beyond, step), String.fromCharCode(97 + step)), this.write(place(step, beyond), String(step + 1)));
+        for (const beyond of [-BESIDE, size - 1 + BESIDE]) {
+          coordinates.push([pose.place(beyond, step), String.fromCharCode(97 + step)], [pose.place(step, beyond), String(step + 1)]);
         }
       }
     }
+    const reach = [...borders.flat().map((at) => [at, RIM]), ...coordinates.map(([at]) => [at, LETTER])];
+    const [left, top] = [0, 1].map((axis) => Math.min(...reach.map(([at, room]) => at[axis] - room)));
+    const [right, bottom] = [0, 1].map((axis) => Math.max(...reach.map(([at, room]) => at[axis] + room)));
     this.marks = svg("g", { "aria-hidden": "true" });
     this.cursor = svg("polygon", { class: "cursor", visibility: "hidden", "aria-hidden": "true" });
     const role = this.small ? { role: "img", "aria-label": this.label } : { role: "grid", "aria-label": this.label, "aria-rowcount": size, "aria-colcount": size };
@@ -93,7 +101,7 @@ export class Board {
       { viewBox: `${left.toFixed(1)} ${top.toFixed(1)} ${(right - left).toFixed(1)} ${(bottom - top).toFixed(1)}`, ...role },
       svg("g", { "aria-hidden": "true" }, ...edges),
       ...rows,
-      svg("g", { "aria-hidden": "true" }, ...coordinates),
+      svg("g", { "aria-hidden": "true" }, ...coordinates.map(([at, text]) => this.write(at, text))),
       this.marks,
       this.cursor,
     );
@@ -106,8 +114,8 @@ export class Board {
 
   buildCell(row, column) {
     const cell = row * this.size + column;
-    const [x, y] = place(row, column);
-    const shape = Array.from({ length: 6 }, (_, number) => corner(row, column, number));
+    const [x, y] = this.pose.place(row, column);
+    const shape = Array.from({ length: 6 }, (_, number) => corner(this.pose, row, column, number));
     const value = svg("text", { class: "value", x: x.toFixed(2), y: (y + 3.8).toFixed(2), "aria-hidden": "true" });
     const group = svg(
       "g",
@@ -168,7 +176,9 @@ export class Board {
 
   // Shows a position. `overlay` gives for cells {heat: 0..1, tone, text, told, strong}; `ghosts` are stones to come and
   // `badges` small ones at the top of a cell, as [name, color, text].
-  show({ size, stones, turn, last = null, path = [], busy = false, overlay = [], ghosts = [], badges = [], ring = null }) {
+  show(shown) {
+    const { size, stones, turn, last = null, path = [], busy = false, overlay = [], ghosts = [], badges = [], ring = null } = shown;
+    this.shown = shown;
     this.build(size);
     this.busy = busy || !this.choose;
     this.home.classList.toggle("busy", this.busy);
@@ -195,7 +205,7 @@ export class Board {
   }
 
   mark(stones, last, path, ghosts, badges, ring) {
-    const at = (name) => place(Math.floor(cellIndex(name, this.size) / this.size), cellIndex(name, this.size) % this.size);
+    const at = (name) => this.pose.place(Math.floor(cellIndex(name, this.size) / this.size), cellIndex(name, this.size) % this.size);
     const circle = (name, radius, style) => {
       const [x, y] = at(name);
       return svg("circle", { cx: x.toFixed(2), cy: y.toFixed(2), r: radius, class: style });

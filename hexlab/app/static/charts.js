@@ -89,7 +89,8 @@ export function drawFrontier(home, board, open) {
     home.replaceChildren();
     return;
   }
-  const [width, height, left, bottom] = [760, 340, 56, 44];
+  const width = Math.min(760, home.clientWidth); // a narrow figure keeps the size of its type
+  const [height, left, bottom] = [width < 500 ? 280 : 340, 50, 44];
   const logs = rows.map((row) => Math.log10(row.flops));
   const elos = [...rows.map((row) => row.elo), 0];
   const [lowX, highX] = [Math.floor(Math.min(...logs)), Math.ceil(Math.max(...logs))];

@@ -26,7 +26,7 @@ let playing = null;
 let tournament = null;
 let known = ""; // the snapshots that can be played, as the tournament's figure shows them
 
-export function openLearn(query) {
+export function openLearn(wishes) {
   if (!board) {
     board = new Board(byId("replay-board"), { label: "Game of self-play" });
     byId("replay-snapshot").onchange = () => loadGames(byId("replay-snapshot").value);
@@ -37,7 +37,7 @@ export function openLearn(query) {
     byId("tournament").onchange = () => loadTournament();
     byId("tournament-size").onchange = () => showTournament();
   }
-  chosen = query.get("run") ?? chosen;
+  chosen = wishes?.run ?? chosen;
   watch();
   listTournaments();
 }

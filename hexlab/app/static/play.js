@@ -3,7 +3,7 @@
 import { get, post, stream } from "./api.js";
 import { Board } from "./board.js";
 import { drawChance } from "./charts.js";
-import { byId, capital, html, other, percent, say, setChoices } from "./dom.js";
+import { byId, capital, other, percent, say, setChoices } from "./dom.js";
 import { buildOverlays, layFinding, layTruth, lineOf, overlayKind, showFinding, tellLegend } from "./thinking.js";
 
 const STRENGTHS = [1, 8, 64, 256, 1024, 4096];
@@ -15,7 +15,7 @@ let findingStones = null;
 let truth = null;
 let hint = null;
 let agents = [];
-let following = null; // what can stop the stream that is being read
+let following = null; // the stream that is being read: {path, stop}
 let moving = false; // a move is on its way to the server
 let slow = false; // the stream that is being read has kept us waiting
 let board = null;
@@ -24,12 +24,16 @@ export const currentGame = () => game;
 
 export async function openPlay() {
   board = new Board(byId("board"), { label: "Board", choose: play });
-  buildOverlays(() => study());
+  buildOverlays(() => {
+    if (solving()) leave();
+    study();
+  });
   byId("new").onclick = () => openSetup();
   byId("undo").onclick = () => act("undo");
   byId("resign").onclick = () => act("resign");
   byId("swap").onclick = () => play("swap-pieces");
   byId("hint").onclick = showHint;
+  byId("solve").onclick = () => (solving() ? (leave(), show()) : solve());
   byId("link").onclick = copyLink;
   byId("setup-cancel").onclick = () => byId("setup").close();
   byId("setup-form").onsubmit = submitSetup;
@@ -52,7 +56,7 @@ export async function start(options) {
 }
 
 function adopt(state) {
-  following?.abort();
+  leave();
   [finding, findingStones] = [null, null];
   sessionStorage.setItem(KEPT, state.id);
   take(state);
@@ -75,20 +79,28 @@ async function play(move) {
   moving = false;
 }
 
+function leave() {
+  following?.stop.abort();
+  following = null;
+}
+
 // Reads a stream of the game until it ends; another one takes its place.
 async function follow(path, options = {}) {
-  following?.abort();
-  const mine = (following = new AbortController());
+  leave();
+  const mine = (following = { path, stop: new AbortController() });
   slow = false;
   const patience = setTimeout(() => {
     slow = true;
     show();
   }, 3000);
   try {
-    for await (const [event, data] of stream(path, { ...options, signal: mine.signal })) {
-      if (mine.signal.aborted) return false;
+    for await (const [event, data] of stream(path, { ...options, signal: mine.stop.signal })) {
+      if (following !== mine) return false;
       if (event === "game") take(data);
-      else {
+      else if (event === "truth") {
+        truth = data;
+        show();
+      } else {
         clearTimeout(patience);
         slow = false;
         [finding, findingStones] = [data, game.stones];
@@ -105,8 +117,9 @@ async function follow(path, options = {}) {
   } finally {
     clearTimeout(patience);
   }
+  if (following !== mine) return false;
   following = null;
-  if (path.endsWith("/analysis")) show();
+  if (/\/(analysis|truth)$/.test(path)) show();
   else study();
   return true;
 }
@@ -123,7 +136,7 @@ async function refresh() {
 
 async function act(what) {
   say("");
-  following?.abort();
+  leave();
   try {
     take(await post(`api/games/${game.id}/${what}`));
     if (game.pending) follow(`api/games/${game.id}/stream`);
@@ -142,7 +155,7 @@ async function study() {
   show();
   if (!waits() || kind === "none") return;
   if (kind === "truth") {
-    if (game.solvable === "at once" && !truth) await solve();
+    if (game.solvable === "at once" && !settled()) await solve();
   } else if (!here()) {
     await analyze();
   }
@@ -150,16 +163,17 @@ async function study() {
 
 const analyze = () => follow(`api/games/${game.id}/analysis`, { method: "POST", body: { simulations: game.simulations } });
 
-async function solve() {
-  const asked = game.stones;
-  try {
-    const answer = await post(`api/games/${game.id}/truth`);
-    if (game.stones === asked) truth = answer;
-  } catch (problem) {
-    say(problem.message);
-  }
+// The truth comes move by move. Whoever leaves the position or the layer asks no more.
+function solve() {
+  const asked = follow(`api/games/${game.id}/truth`, { method: "POST" });
   show();
+  return asked;
 }
+
+const solving = () => following !== null && following.path.endsWith("/truth");
+const countFree = () => [...game.stones].filter((stone) => stone === ".").length;
+const countSettled = () => (truth ? truth.winning_moves.length + truth.losing_moves.length : 0);
+const settled = () => countSettled() === countFree();
 
 async function showHint() {
   if (!waits()) return;
@@ -190,7 +204,7 @@ function show() {
   const kind = overlayKind();
   let overlay = [];
   let badges = [];
-  if (kind === "truth" && truth && !game.winner) overlay = layTruth(truth, game.stones, game.size);
+  if (kind === "truth" && truth && !game.winner) overlay = layTruth(truth, game.size);
   else if (["prior", "visits", "wins"].includes(kind) && here() && !game.winner) {
     overlay = layFinding(finding, kind);
     if (kind === "visits") badges = lineOf(finding);
@@ -205,7 +219,7 @@ function show() {
   const progress = byId("progress");
   const searching = following !== null || game.pending;
   progress.classList.toggle("busy", searching);
-  progress.value = searching && here() ? finding.simulations / game.simulations : 0;
+  progress.value = solving() ? countSettled() / countFree() : searching && here() ? finding.simulations / game.simulations : 0;
   byId("undo").disabled = !(game.moves.length || game.resigned);
   byId("resign").disabled = Boolean(game.winner);
   byId("hint").disabled = !waits();
@@ -222,12 +236,15 @@ function show() {
 function tellTruth(kind) {
   const input = document.querySelector('input[name="overlay"][value="truth"]');
   input.disabled = game.solvable === "no";
+  byId("solve").hidden = kind !== "truth" || game.solvable !== "in seconds" || !waits() || settled();
+  byId("solve").textContent = solving() ? "Stop" : "Solve";
   if (kind !== "truth") return tellLegend(kind);
-  if (truth) return tellLegend(kind, `${capital(truth.winner)} wins with perfect play. ✓ wins and ✗ loses for the side to move.`);
   if (game.winner) return tellLegend(kind, "The game is over.");
   if (game.solvable === "no") return tellLegend(kind, `A ${game.size}×${game.size} board is too large for the solver.`);
-  if (game.solvable === "in seconds") return tellLegend(kind, html("button", { type: "button", id: "solve", onclick: solve }, "Solve this position (takes seconds)"));
-  return tellLegend(kind);
+  const known = truth?.winner ? `${capital(truth.winner)} wins with perfect play${game.swap && game.moves.length < 2 ? ", swaps left out" : ""}. ` : "";
+  if (settled()) return tellLegend(kind, `${known}✓ wins and ✗ loses for the side to move.`);
+  if (game.solvable === "at once") return tellLegend(kind);
+  return tellLegend(kind, `${known}${countSettled()} of ${countFree()} moves are solved${solving() ? "" : "; all of them take up to a minute"}.`);
 }
 
 async function copyLink() {

@@ -3,17 +3,19 @@
 import { post } from "./api.js";
 import { Board } from "./board.js";
 import { byId, capital, html, other, percent, say, svg } from "./dom.js";
-import { currentGame } from "./play.js";
+import { currentGame, start } from "./play.js";
 
 const PHASES = ["Select", "Expand", "Evaluate", "Back up"];
 const [BOX, GAP, LEVEL] = [46, 10, 74];
+const SMALLEST = 0.75; // scale of a tree that is too wide for its window; one that is wider still is scrolled
 
 let board = null;
 let trace = null; // {game, turn, steps}
 let at = 0; // 0 before the first simulation, then 1 + 4 * simulation + phase
 let layout = null;
 
-export async function openSteps() {
+// `wishes` are those of a link: size, start, agent, snapshot, simulations.
+export async function openSteps(wishes) {
   if (!board) {
     board = new Board(byId("step-board"), { label: "Position of this step" });
     byId("phases").replaceChildren(...PHASES.map((phase) => html("li", {}, phase)));
@@ -24,8 +26,18 @@ export async function openSteps() {
     byId("step-skip").onclick = () => go(1 + 4 * (simulation() + 1));
     byId("step-last").onclick = () => go(Infinity);
   }
-  const game = currentGame();
-  if (trace?.position !== positionOf(game)) await load();
+  if (wishes) await openPosition(wishes);
+  if (trace?.position !== positionOf(currentGame())) await load();
+}
+
+async function openPosition({ size = 5, start: position = "", agent = "rollouts", snapshot, simulations = 32 }) {
+  const choice = [...byId("step-count").options].find((option) => Number(option.value) >= Number(simulations));
+  if (choice) byId("step-count").value = choice.value;
+  try {
+    await start({ size: Number(size), start: position, agent, snapshot: snapshot === undefined ? null : Number(snapshot), color: "both" });
+  } catch (problem) {
+    say(problem.message);
+  }
 }
 
 const positionOf = (game) => game && `${game.id} ${game.stones} ${game.turn} ${game.agent} ${game.snapshot}`;
@@ -199,8 +211,10 @@ function drawTree(step, number, phase) {
   });
   const home = byId("tree");
   home.setAttribute("aria-label", `Search tree with ${shown.length} positions${step ? `; this simulation went ${step.path.join(", ") || "to the root"}` : ""}`);
-  home.replaceChildren(svg("svg", { width: layout.width, height: layout.height, "aria-hidden": "true" }, ...branches, ...boxes));
+  const scale = Math.max(SMALLEST, Math.min(1, home.clientWidth / layout.width));
+  const picture = { viewBox: `0 0 ${layout.width} ${layout.height}`, width: scale * layout.width, height: scale * layout.height, "aria-hidden": "true" };
+  home.replaceChildren(svg("svg", picture, ...branches, ...boxes));
   const target = layout.nodes.get(leaf ?? "");
-  home.scrollLeft = centerX(target) - home.clientWidth / 2;
-  home.scrollTop = topY(target) - home.clientHeight / 2;
+  home.scrollLeft = scale * centerX(target) - home.clientWidth / 2;
+  home.scrollTop = scale * topY(target) - home.clientHeight / 2;
 }

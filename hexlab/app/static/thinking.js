@@ -29,8 +29,8 @@ export function buildOverlays(changed) {
   );
 }
 
-export function tellLegend(kind, note) {
-  byId("legend").replaceChildren(note ?? LEGENDS[kind]);
+export function tellLegend(kind, note = LEGENDS[kind]) {
+  byId("legend").textContent = note;
 }
 
 const whole = (share) => String(Math.round(100 * share));
@@ -52,14 +52,11 @@ export function layFinding(finding, kind) {
   });
 }
 
-export function layTruth(truth, stones, size) {
-  const winning = new Set(truth.winning_moves.map((name) => cellIndex(name, size)));
-  return Array.from(stones, (stone, cell) => {
-    if (stone !== ".") return undefined;
-    return winning.has(cell)
-      ? { heat: 0.75, tone: "cold", text: "✓", told: "wins", strong: true }
-      : { heat: 0, tone: "cold", text: "✗", told: "loses" };
-  });
+export function layTruth(truth, size) {
+  const layer = [];
+  for (const name of truth.winning_moves) layer[cellIndex(name, size)] = { heat: 0.75, tone: "warm", text: "✓", told: "wins", strong: true };
+  for (const name of truth.losing_moves) layer[cellIndex(name, size)] = { heat: 0, tone: "cold", text: "✗", told: "loses" };
+  return layer;
 }
 
 // The first moves of the expected line, as badges of a board.
