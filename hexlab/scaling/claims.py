@@ -21,12 +21,14 @@ from hexlab.scaling.frontiers import (
 )
 from hexlab.scaling.laws import MODELS, Law, Prediction, fit_law, interval, predict_board
 from hexlab.scaling.saturation import CeilingCurve, TestCurve, fit_ceilings, fit_test_curves
+from hexlab.scaling.serving import Isoquant, find_isoquants
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 from hexlab.scaling.tradeoffs import SizeLaw, Tradeoff, fit_network_size, fit_tradeoff
 
 __all__ = ["Analysis", "Claim", "analyze", "make_claims"]
 
 _NAN = float("nan")
+_ISOQUANTS = (-400.0, -200.0, -50.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,9 +94,11 @@ class Analysis:
         test_curves: by board size.
         ceilings: by board size.
         tradeoffs: by board size.
+        isoquants: pairs of training and search that reach -400, -200 and -50 Elo, by board size.
         network_size: size of the nets on the frontiers; None if not to be had.
         sources: by source of the bootstrap alone, the 95 % interval of the change-point law's m_flops.
-        missing: reasons, by "frontier", "law", "prediction", "tradeoff 5", "test curves 5", "ceilings 5", "network size".
+        missing: reasons, by "frontier", "law", "prediction", "tradeoff 5", "test curves 5", "ceilings 5",
+            "isoquants 5", "network size".
     """
 
     tables: Tables
@@ -111,6 +115,7 @@ class Analysis:
     test_curves: Mapping[int, tuple[TestCurve, ...]]
     ceilings: Mapping[int, CeilingCurve]
     tradeoffs: Mapping[int, Tradeoff]
+    isoquants: Mapping[int, tuple[Isoquant, ...]]
     network_size: SizeLaw | None
     sources: Mapping[str, tuple[float, float]]
     missing: Mapping[str, str]
@@ -185,6 +190,7 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
         attempt_boards("test curves", fit_test_curves),
         attempt_boards("ceilings", fit_ceilings),
         attempt_boards("tradeoff", fit_tradeoff),
+        attempt_boards("isoquants", partial(find_isoquants, levels=_ISOQUANTS)),
         network_size,
         sources,
         missing,

@@ -1,0 +1,406 @@
+"""Training or search, in money: the cheapest pair of the two that reaches an Elo, for a number of games to be played.
+
+An agent is paid for twice: once for its training, and for every move that it plays. For a demand of games the bill is
+
+    ``price.train * train_flops + games * moves * price.serve * test_flops``
+
+and the pairs of training and test compute that reach one Elo are an isoquant, measured at every run and training compute of the
+grid. The cheapest pair is the one at which a line of equal bills touches the isoquant.
+
+Where the exchange of training for search is a power law, ``test = k * train ** slope``, the isoquant is that of Cobb and Douglas
+(1928), and training takes the share ``-slope / (1 - slope)`` of the best bill whatever the number of games. Measured isoquants end:
+below one simulation a move nothing is left to save, and above the largest budget nothing is left to spend.
+
+As for the frontiers, pairs are picked by Elo on one half of the openings and charged for what they need by the other half.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hexlab.errors import ConfigError
+from hexlab.scaling import pools
+from hexlab.scaling.crossings import bound_interval
+from hexlab.scaling.frontiers import SOURCES, draw_runs
+from hexlab.scaling.laws import interval
+from hexlab.scaling.surfaces import Surface
+from hexlab.scaling.tables import NotEnoughDataError, Tables
+from hexlab.scaling.tradeoffs import Tradeoff
+
+__all__ = [
+    "Bill",
+    "Demand",
+    "Isoquant",
+    "Plan",
+    "Price",
+    "charge_agent",
+    "find_isoquants",
+    "find_plan",
+    "measure_speeds",
+    "price_core_hours",
+    "solve_tradeoff",
+    "typical_moves",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Price:
+    """What compute costs.
+
+    Attributes:
+        train: money a FLOP of training; one number, or one for each run by its key.
+        serve: money a FLOP of play, likewise.
+        currency: name of the money.
+
+    >>> Price(1e-17, 2e-17, "USD")
+    Price(train=1e-17, serve=2e-17, currency='USD')
+    """
+
+    train: float | Mapping[str, float] = 1.0
+    serve: float | Mapping[str, float] = 1.0
+    currency: str = "FLOPs"
+
+    def __post_init__(self) -> None:
+        """Refuse prices that are not positive numbers."""
+        for name in ("train", "serve"):
+            price = getattr(self, name)
+            for each in price.values() if isinstance(price, Mapping) else (price,):
+                _require_positive(f"price {name}", each, "money a FLOP")
+
+    def of(self, runs: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the price of training and of play for each run: float64[K] twice.
+
+        Raises:
+            ConfigError: a run without a price.
+        """
+        priced = []
+        for price in (self.train, self.serve):
+            known = price if isinstance(price, Mapping) else dict.fromkeys(runs, price)
+            missing = sorted(set(runs) - set(known))
+            if missing:
+                raise ConfigError(f"no price for run {missing[0]!r}: give one number, or one for each of {len(set(runs))} runs")
+            priced.append(np.array([known[run] for run in runs], float))
+        return priced[0], priced[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Demand:
+    """What is asked of an agent.
+
+    Attributes:
+        games: number of games it plays in its life.
+        moves: number of moves that it searches in a game; `typical_moves` knows a board's.
+    """
+
+    games: float
+    moves: float
+
+    def __post_init__(self) -> None:
+        """Refuse demands of nothing."""
+        _require_positive("demand of games", self.games, "a number of games")
+        _require_positive("demand of moves", self.moves, "moves a game")
+
+
+class Bill(NamedTuple):
+    """What an agent costs over its life, in the currency of the price.
+
+    Attributes:
+        selfplay: search in self-play.
+        learner: gradient steps.
+        serving: search in the games that it plays for others.
+
+    >>> bill = Bill(60.0, 20.0, 20.0)
+    >>> bill.total, bill.train_share
+    (100.0, 0.8)
+    """
+
+    selfplay: float
+    learner: float
+    serving: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.selfplay + self.learner + self.serving
+
+    @property
+    def train_share(self) -> float:
+        """Share of the bill that is paid before the first game."""
+        return (self.selfplay + self.learner) / self.total
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Isoquant:
+    """Pairs of training and test compute that reach one Elo on one board. Axis letters: P pairs, R bootstrap copies.
+
+    Attributes:
+        size: board size.
+        level: Elo.
+        runs: P run keys.
+        train_flops: float64[P], training compute.
+        picking: float64[P], the compute a move that reaches the level by one half of the openings; inf unless both halves reach it.
+        rating: float64[P], the same by the other half.
+        learner_share: float64[P], share of the training compute that the learner takes.
+        flops_a_simulation: float64[P].
+        picking_copies: float64[R, P], `picking` of bootstrap copies, inf for runs that a copy did not draw; R is 0 without bootstrap.
+        rating_copies: float64[R, P].
+    """
+
+    size: int
+    level: float
+    runs: tuple[str, ...]
+    train_flops: np.ndarray
+    picking: np.ndarray
+    rating: np.ndarray
+    learner_share: np.ndarray
+    flops_a_simulation: np.ndarray
+    picking_copies: np.ndarray
+    rating_copies: np.ndarray
+
+    @property
+    def edge(self) -> np.ndarray:
+        """Places of the pairs that no other undercuts in both computes, by the half that picks, in order of training compute."""
+        order = np.lexsort((self.picking, self.train_flops))
+        least = np.minimum.accumulate(self.picking[order])
+        return order[self.picking[order] < np.concatenate([[np.inf], least[:-1]])]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """The cheapest pair at an Elo for a demand, with its bill.
+
+    Attributes:
+        size: board size.
+        level: Elo.
+        demand: games to be served.
+        currency: of the bill.
+        run: key of the run to take, or to train again.
+        train_flops: training compute at which to take it.
+        test_flops: compute a move.
+        simulations: that compute in simulations a move; between two budgets it is interpolated.
+        bill: self-play, learner and serving.
+        total_interval: 95 % bootstrap interval of the bill's total, upper end inf if open; nan without bootstrap.
+        share_interval: 95 % bootstrap interval of the share of training.
+    """
+
+    size: int
+    level: float
+    demand: Demand
+    currency: str
+    run: str
+    train_flops: float
+    test_flops: float
+    simulations: float
+    bill: Bill
+    total_interval: tuple[float, float]
+    share_interval: tuple[float, float]
+
+
+def typical_moves(size: int) -> float:
+    """Return the moves that one player makes in a game: about three tenths of the cells.
+
+    In the 911,712 games of experiments/01_frontier it is 3.1 on 3x3, 5.1 on 4x4 and 7.4 on 5x5, the two moves of the opening counted.
+
+    >>> round(typical_moves(5), 2)
+    7.5
+    """
+    return 0.3 * size**2
+
+
+def measure_speeds(tables: Tables) -> dict[str, float]:
+    """Return each run's training FLOPs a second on one core, from the wall-clock of its last snapshot.
+
+    Raises:
+        NotEnoughDataError: the tables hold no timings.
+    """
+    speeds: dict[str, float] = {}
+    for timing in sorted(tables.timings, key=lambda row: row.snapshot):
+        if timing.seconds > 0:
+            speeds[timing.run] = tables.snapshot_by_key[timing.run, timing.snapshot].train_flops / timing.seconds
+    if not speeds:
+        raise NotEnoughDataError("not enough data: needs timings.csv, how long each snapshot had trained")
+    return speeds
+
+
+def price_core_hours(tables: Tables, price: float = 1.0, currency: str = "core-hours") -> Price:
+    """Return what a FLOP costs each run when a core costs `price` an hour: small nets make fewer of them in a second.
+
+    Play is taken to run at the speed of training, most of which is the same search.
+
+    Args:
+        tables: an experiment with timings.
+        price: money for an hour of one core.
+        currency: its name.
+
+    Raises:
+        NotEnoughDataError: the tables hold no timings.
+    """
+    _require_positive("price of a core-hour", price, "money")
+    a_flop = {run: price / 3600 / speed for run, speed in measure_speeds(tables).items()}
+    return Price(a_flop, a_flop, currency)
+
+
+def charge_agent(tables: Tables, agent: str, demand: Demand, price: Price) -> Bill:
+    """Return what one agent costs over its life.
+
+    Args:
+        tables: an experiment.
+        agent: key of a snapshot as a player.
+        demand: games to be served.
+        price: of compute.
+
+    Raises:
+        ConfigError: no such agent, or one that was not trained.
+    """
+    row = tables.agent_by_key.get(agent)
+    if row is None or row.kind != "snapshot":
+        raise ConfigError(f"agent {agent!r} is no snapshot of the tables: expected a key such as '3f9a01c2/7@64'")
+    snapshot = tables.snapshot_by_key[row.run, row.snapshot]
+    (train,), (serve,) = price.of((row.run,))
+    serving = demand.games * demand.moves * row.test_flops * serve
+    return Bill(float(snapshot.selfplay_flops * train), float(snapshot.learner_flops * train), float(serving))
+
+
+def find_isoquants(
+    tables: Tables, size: int, levels: Sequence[float], *, bootstrap: int = 0, seed: int = 0
+) -> tuple[Isoquant, ...]:
+    """Find the pairs of training and test compute that reach each of some levels.
+
+    On a grid of training compute of a tenth of a decade, each run's Elo at each test budget is interpolated between its snapshots,
+    and the compute a move at which it reaches the level is interpolated in log10 between its budgets; a run that reaches it at its
+    smallest budget needs that one. Bootstrap copies draw openings, seeds and networks.
+
+    Args:
+        tables: an experiment.
+        size: board size.
+        levels: in Elo; those that no pair reaches by both halves of the openings are left out.
+        bootstrap: number of copies; 0 for no intervals.
+        seed: of the copies.
+
+    Raises:
+        NotEnoughDataError: fewer than two test budgets, no level that is reached, or games on one half of the openings only.
+    """
+    tables = tables.select(size)
+    surface = Surface.of(tables, size, "train_flops")
+    halves = pools.split_halves(tables.pairings)
+    everything = np.ones((1, len(surface.cells)), bool)
+    measured = [surface.interpolate(pools.rate_pool(half).column(surface.agents)[None], everything) for half in halves]
+    copied = [np.empty((0, *measured[0].shape[1:]))] * 2
+    if bootstrap:
+        drawn = draw_runs(surface.cells, bootstrap, np.random.default_rng([seed & 0xFFFFFFFF, 4, size]), SOURCES)
+        copies = pools.bootstrap_halves(halves, surface.agents, bootstrap, seed + 7919 * size)
+        copied = [surface.interpolate(copy, drawn) for copy in copies]
+    runs = np.repeat(np.arange(len(surface.runs)), len(surface.grid))
+    train_flops = np.tile(10**surface.grid, len(surface.runs))
+    learner = np.concatenate([_learner_shares(tables, run, surface.grid) for run in surface.runs])
+    a_simulation = np.nanmin(10**surface.log10_test / surface.simulations, axis=1)
+    isoquants = []
+    for level in levels:
+        pair, copies = (_reach_both(surface, heights, level) for heights in (measured, copied))
+        if not np.isfinite(pair[0]).any():
+            continue
+        kept = np.flatnonzero(np.isfinite(np.concatenate([pair[0], copies[0]])).any(axis=0))  # the others serve nobody
+        names = tuple(surface.runs[run] for run in runs[kept])
+        picking, rating, picking_copies, rating_copies = (each[:, kept] for each in (*pair, *copies))
+        about = train_flops[kept], picking[0], rating[0], learner[kept], a_simulation[runs[kept]]
+        isoquants.append(Isoquant(size, float(level), names, *about, picking_copies, rating_copies))
+    if not isoquants:
+        wanted = ", ".join(f"{level:g}" for level in levels)
+        raise NotEnoughDataError(f"not enough data: needs agents on {size}x{size} that reach {wanted} Elo by both halves of the openings")
+    return tuple(isoquants)
+
+
+def find_plan(isoquant: Isoquant, demand: Demand, price: Price) -> Plan:
+    """Find the cheapest pair of training and test compute on an isoquant for a demand.
+
+    Args:
+        isoquant: one of those that `find_isoquants` returned.
+        demand: games to be served.
+        price: of compute.
+
+    Raises:
+        ConfigError: a run without a price.
+    """
+    train, serve = price.of(isoquant.runs)
+    paid, a_unit = train * isoquant.train_flops, demand.games * demand.moves * serve
+    (place,), (serving,) = _pick_cheapest(paid, a_unit, isoquant.picking[None], isoquant.rating[None])
+    learner = float(paid[place] * isoquant.learner_share[place])
+    places, copies = _pick_cheapest(paid, a_unit, isoquant.picking_copies, isoquant.rating_copies)
+    totals = paid[places] + copies
+    shares = np.where(np.isfinite(totals), paid[places] / totals, np.nan)
+    low, high = interval(shares) if len(shares) else (math.nan, math.nan)
+    return Plan(
+        isoquant.size,
+        isoquant.level,
+        demand,
+        price.currency,
+        isoquant.runs[place],
+        float(isoquant.train_flops[place]),
+        float(isoquant.rating[place]),
+        float(isoquant.rating[place] / isoquant.flops_a_simulation[place]),
+        Bill(float(paid[place]) - learner, learner, float(serving)),
+        bound_interval(totals, totals),
+        (float(low), float(high)),
+    )
+
+
+def solve_tradeoff(tradeoff: Tradeoff, level: float, demand: Demand, price: Price) -> tuple[float, float]:
+    """Return the cheapest training compute and compute a move where the exchange is the fitted power law, beyond its points too.
+
+    Args:
+        tradeoff: what `fit_tradeoff` returned.
+        level: Elo.
+        demand: games to be served.
+        price: one number a FLOP each.
+
+    Raises:
+        NotEnoughDataError: a slope that is not negative: training and search do not replace each other.
+        ConfigError: prices by run, which a law over all runs cannot take.
+
+    >>> law = Tradeoff(9, "train_flops", *(np.empty(0),) * 3, slope=-1.0, per_elo=0.0, intercept=20.0, intervals={}, r2=1.0)
+    >>> train, test = solve_tradeoff(law, -50, Demand(games=1e4, moves=25), Price())  # half of the bill for each
+    >>> f"{train:.3g} for training, {1e4 * 25 * test:.3g} for serving"
+    '5e+12 for training, 5e+12 for serving'
+    """
+    if isinstance(price.train, Mapping) or isinstance(price.serve, Mapping):
+        raise ConfigError("prices by run: a fitted exchange is of all runs, give one price of training and one of play")
+    if not tradeoff.slope < 0:
+        name = f"{tradeoff.size}x{tradeoff.size}"
+        raise NotEnoughDataError(f"not enough data: the exchange on {name} has slope {tradeoff.slope:.2f}, which is not below 0")
+    # At the cheapest pair the bill's derivative along test = k * train ** slope is 0.
+    log10_k = tradeoff.per_elo * level + tradeoff.intercept
+    log10_train = (math.log10(-tradeoff.slope * demand.games * demand.moves * price.serve / price.train) + log10_k) / (1 - tradeoff.slope)
+    return 10**log10_train, float(10 ** tradeoff.predict(level, log10_train))
+
+
+def _reach_both(surface: Surface, heights: Sequence[np.ndarray], level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the compute a move at which each run reaches a level by either half, float64[R, K * G] twice; inf unless both reach it."""
+    pairs = len(surface.runs) * len(surface.grid)
+    picking, rating = (10 ** surface.reach(height, level)[0].reshape(len(height), pairs) for height in heights)
+    both = np.isfinite(picking) & np.isfinite(rating)
+    return np.where(both, picking, np.inf), np.where(both, rating, np.inf)
+
+
+def _pick_cheapest(paid: np.ndarray, a_unit: np.ndarray, picking: np.ndarray, rating: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pick the pair with the smallest bill in each copy, float64[R, P].
+
+    Returns:
+        Its place int64[R], and what serving costs by the half that rates, float64[R]: inf where a copy has no pair.
+    """
+    place = np.argmin(paid + a_unit * picking, axis=1)
+    return place, a_unit[place] * rating[np.arange(len(place)), place]
+
+
+def _learner_shares(tables: Tables, run: str, grid: np.ndarray) -> np.ndarray:
+    """Return the learner's share of a run's training compute on the grid, float64[G]."""
+    trained = [row for row in tables.snapshots if row.run == run and row.train_flops > 0]
+    cost, share = np.array(sorted((row.train_flops, row.learner_flops / row.train_flops) for row in trained)).T
+    return np.interp(grid, np.log10(cost), share)
+
+
+def _require_positive(name: str, value: float, unit: str) -> None:
+    if not (isinstance(value, (int, float, np.number)) and math.isfinite(value) and value > 0):
+        raise ConfigError(f"{name} of {value!r}: expected {unit}, a number above 0")

@@ -1,0 +1,184 @@
+"""The cheapest pair of training and search: planted exchanges have a known answer, and every pair is tried by hand."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from planted_tables import plant, tiny
+
+from hexlab.errors import ConfigError
+from hexlab.records import Timing
+from hexlab.scaling import NotEnoughDataError, Tradeoff, pools
+from hexlab.scaling.serving import (
+    Demand,
+    Isoquant,
+    Price,
+    charge_agent,
+    find_isoquants,
+    find_plan,
+    measure_speeds,
+    price_core_hours,
+    solve_tradeoff,
+)
+
+
+def make_isoquant(train_flops, test_flops, runs=None):
+    """Return an isoquant of pairs that are exactly known: both halves say the same."""
+    count = len(train_flops)
+    runs = runs or ("net",) * count
+    none = np.empty((0, count))
+    return Isoquant(5, -100.0, runs, train_flops, test_flops, test_flops, np.full(count, 0.25), np.full(count, 10.0), none, none)
+
+
+def with_timings(tables, flops_per_second):
+    """Return the tables with the timings of runs that all train at one speed."""
+    timings = tuple(Timing(row.run, row.snapshot, row.train_flops / flops_per_second) for row in tables.snapshots)
+    return dataclasses.replace(tables, timings=timings)
+
+
+@pytest.mark.parametrize("slope", [-0.5, -1.0, -1.2, -2.0])
+def test_a_power_law_splits_every_bill_alike(slope):
+    # Cobb and Douglas: with test = k * train ** slope training takes -slope / (1 - slope) of the best bill, however many games.
+    train = np.geomspace(1e4, 1e24, 20_001)
+    isoquant = make_isoquant(train, 1e20 * train**slope)
+    law = Tradeoff(5, "train_flops", *(np.empty(0),) * 3, slope, per_elo=0.01, intercept=21.0, intervals={}, r2=1.0)
+    for games in (1e2, 1e5, 1e8):
+        demand, price = Demand(games, 7.5), Price(2e-17, 3e-17, "USD")
+        plan = find_plan(isoquant, demand, price)
+        assert plan.bill.train_share == pytest.approx(-slope / (1 - slope), abs=1e-3)
+        best_train, best_test = solve_tradeoff(law, -100, demand, price)
+        assert plan.train_flops == pytest.approx(best_train, rel=3e-3)
+        assert plan.test_flops == pytest.approx(best_test, rel=3e-3 * abs(slope) + 1e-6)
+        assert plan.bill.total == pytest.approx(2e-17 * best_train + games * 7.5 * 3e-17 * best_test, rel=1e-5)
+
+
+def test_no_pair_is_cheaper():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        runs = tuple(f"run{number % 7}" for number in range(200))
+        isoquant = make_isoquant(10 ** rng.uniform(8, 12, 200), 10 ** rng.uniform(2, 6, 200), runs)
+        demand = Demand(10 ** rng.uniform(1, 8), rng.uniform(1, 40))
+        price = Price(*({f"run{number}": rng.uniform(1, 9) for number in range(7)} for _ in range(2)))
+        bills = [
+            price.train[run] * train + demand.games * demand.moves * price.serve[run] * test
+            for run, train, test in zip(runs, isoquant.train_flops, isoquant.rating, strict=True)
+        ]
+        plan = find_plan(isoquant, demand, price)
+        assert plan.bill.total == pytest.approx(min(bills))
+        assert plan.run == runs[bills.index(min(bills))]
+        assert plan.simulations == plan.test_flops / 10
+
+
+def test_where_the_pairs_end_the_split_moves_with_the_games():
+    train = np.geomspace(1e8, 1e10, 201)
+    isoquant = make_isoquant(train, 1e14 / train)
+    shares = [find_plan(isoquant, Demand(games, 5), Price()).bill.train_share for games in (1.0, 1e3, 1e6, 1e9)]
+    assert shares[0] > 0.9  # no cheaper training reaches the level, and few games ask for search
+    assert shares[1] == pytest.approx(0.5, abs=0.17)
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-1] < 0.01  # search is at its least, and all else goes to the games
+
+
+def test_the_edge_leaves_out_pairs_that_another_undercuts():
+    isoquant = make_isoquant(np.array([3.0, 1.0, 2.0, 4.0]), np.array([5.0, 9.0, np.inf, 6.0]))
+    assert isoquant.train_flops[isoquant.edge].tolist() == [1.0, 3.0]
+
+
+def test_a_bill_names_its_parts():
+    bill = find_plan(make_isoquant(np.array([1e9]), np.array([1e3])), Demand(1e5, 5), Price(2.0, 3.0)).bill
+    assert bill == (1.5e9, 0.5e9, 1.5e9)
+    assert bill.train_share == pytest.approx(4 / 7)
+
+
+def test_every_pair_of_the_tables_tried_by_hand_gives_the_same_plan():
+    tables, _ = tiny()
+    size, level, demand, price = 3, -60.0, Demand(3e4, 3), Price(1.0, 2.0)
+    isoquant = find_isoquants(tables, size, [level])[0]
+    halves = [pools.rate_pool(half) for half in pools.split_halves(tables.pairings)]
+    picking, rating = (dict(zip(half.agents, half.elo, strict=True)) for half in halves)
+
+    def needed(elo, run, cost):
+        """Walk up the budgets to the first that reaches the level, each interpolated between the run's snapshots."""
+        before = None
+        for budget in (1, 8, 64):
+            line = sorted(
+                (math.log10(tables.snapshot_by_key[run, agent.snapshot].train_flops), elo[agent.agent], math.log10(agent.test_flops))
+                for agent in tables.agents
+                if agent.run == run and agent.snapshot > 0 and agent.test_simulations == budget
+            )
+            if cost < line[0][0] - 1e-9:
+                return math.inf
+            here = float(np.interp(cost, [each[0] for each in line], [each[1] for each in line])), line[0][2]
+            if here[0] >= level:
+                if before is None:
+                    return 10 ** here[1]
+                return 10 ** (before[1] + (level - before[0]) / (here[0] - before[0]) * (here[1] - before[1]))
+            before = here
+        return math.inf
+
+    best = (math.inf,)
+    for run in {row.run for row in tables.runs}:
+        for cost in np.arange(70, 120) / 10:
+            picked, rated = needed(picking, run, cost), needed(rating, run, cost)
+            if math.isfinite(picked + rated):
+                bill = 10**cost + 2 * demand.games * demand.moves * picked
+                best = min(best, (bill, 10**cost, run, rated))
+    plan = find_plan(isoquant, demand, price)
+    assert (plan.run, plan.train_flops) == (best[2], pytest.approx(best[1]))
+    assert plan.test_flops == pytest.approx(best[3])
+    assert plan.bill.total == pytest.approx(best[1] + 2 * demand.games * demand.moves * best[3])
+
+
+def test_a_planted_exchange_is_split_as_it_should_be():
+    # One net: a decade of training is worth 1 / 0.9 decades of search, so training takes 0.526 of the bill.
+    tables, _ = plant(
+        sizes=(5,), nets={5: ((32, 4),)}, seeds=(0,), snapshots=14, span=4.0, seed_sd=0.0, greed=0.0, openings=120, search_worth=0.9
+    )
+    isoquant = find_isoquants(tables, 5, [-250.0], bootstrap=60)[0]
+    middle = isoquant.train_flops[isoquant.edge][len(isoquant.edge) // 2]
+    games = middle / (isoquant.rating[isoquant.edge][len(isoquant.edge) // 2] * 7.5)
+    plan = find_plan(isoquant, Demand(games, 7.5), Price())
+    assert plan.bill.train_share == pytest.approx(0.526, abs=0.2)  # grid and noise; the bill is flat around its least
+    assert plan.share_interval[0] <= 0.526 <= plan.share_interval[1]
+    assert plan.total_interval[0] <= plan.bill.total <= plan.total_interval[1]
+
+
+def test_core_hours_charge_each_run_by_its_own_speed():
+    tables = with_timings(tiny()[0], 5e8)
+    assert list(measure_speeds(tables).values()) == pytest.approx([5e8, 5e8])
+    agent = next(row for row in tables.agents if row.snapshot == 6 and row.test_simulations == 8)
+    snapshot = tables.snapshot_by_key[agent.run, 6]
+    bill = charge_agent(tables, agent.agent, Demand(100, 3), price_core_hours(tables, 0.04, "USD"))
+    assert bill.selfplay == pytest.approx(snapshot.selfplay_flops / 5e8 / 3600 * 0.04)
+    assert bill.learner == pytest.approx(snapshot.learner_flops / 5e8 / 3600 * 0.04)
+    assert bill.serving == pytest.approx(300 * agent.test_flops / 5e8 / 3600 * 0.04)
+    assert charge_agent(tables, agent.agent, Demand(100, 3), Price()).selfplay == snapshot.selfplay_flops
+
+
+def test_what_makes_no_sense_is_refused():
+    tables, _ = tiny()
+    with pytest.raises(ConfigError, match=r"price train of 0.*a number above 0"):
+        Price(train=0)
+    with pytest.raises(ConfigError, match="price serve of nan"):
+        Price(serve={"run": math.nan})
+    with pytest.raises(ConfigError, match="demand of games of -1"):
+        Demand(-1, 5)
+    with pytest.raises(ConfigError, match="no price for run"):
+        find_plan(find_isoquants(tables, 3, [-60.0])[0], Demand(1, 5), Price(train={"other": 1.0}))
+    with pytest.raises(ConfigError, match="'perfect-3' is no snapshot"):
+        charge_agent(tables, "perfect-3", Demand(1, 5), Price())
+    with pytest.raises(NotEnoughDataError, match=r"needs timings\.csv"):
+        price_core_hours(tables)
+    with pytest.raises(NotEnoughDataError, match="that reach 900 Elo"):
+        find_isoquants(tables, 3, [900.0])
+    law = Tradeoff(5, "train_flops", *(np.empty(0),) * 3, 0.1, per_elo=0.01, intercept=21.0, intervals={}, r2=1.0)
+    with pytest.raises(NotEnoughDataError, match=r"slope 0\.10, which is not below 0"):
+        solve_tradeoff(law, -100, Demand(1, 5), Price())
+    with pytest.raises(ConfigError, match="prices by run"):
+        solve_tradeoff(dataclasses.replace(law, slope=-1.0), -100, Demand(1, 5), Price(train={"run": 1.0}))
+
+
+def test_without_bootstrap_a_plan_has_no_intervals():
+    plan = find_plan(find_isoquants(tiny()[0], 3, [-60.0])[0], Demand(1e4, 3), Price())
+    assert np.isnan([*plan.total_interval, *plan.share_interval]).all()
