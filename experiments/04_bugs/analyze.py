@@ -27,7 +27,8 @@ __all__ = ["COUNTS", "Data", "Measure", "draw", "find_best_rate", "measure_pool"
 
 _HERE = pathlib.Path(__file__).parent
 _SAMPLES, _SEED = 400, 4  # of the bootstrap
-_ARMS = ("published", "mended")
+_SWEPT_WIDTH = 16
+_ARMS = ("paper", "right")
 
 
 class Data(NamedTuple):
@@ -191,14 +192,14 @@ def _tell_both(one, ones, other, others):
 
 
 def write_protocols(data: Data) -> Iterator[str]:
-    """Yield the table of the protocols: what each makes of the snapshots of the published arm; ratios and shifts are against `best`."""
+    """Yield the table of the protocols: what each makes of the snapshots with the paper's lambda; ratios and shifts are against `best`."""
     heads = "best agent | best above random | ratio | slope | ratio | -50, zero perfect play | -50, zero its best | shift"
     yield f"| board | protocol | {heads} |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for size in (3, 4):
-        base = measure_pool(data, size, "best", "published")
+        base = measure_pool(data, size, "best", "paper")
         for protocol in PROTOCOLS:
-            row = measure_pool(data, size, protocol, "published")
+            row = measure_pool(data, size, protocol, "paper")
             cells = [
                 tell(row.best, row.bests),
                 tell(row.span, row.spans),
@@ -214,7 +215,7 @@ def write_protocols(data: Data) -> Iterator[str]:
 
 # Counts of compute -----------------------------------------------------------------------------------------------------------------
 
-_PAPER_BOARDS, _OUR_BOARDS, _BUFFER_STEPS = 32_768, 128, 64
+_PAPER_BOARDS, _OUR_BOARDS, _BUFFER_STEPS = 32_768, 256, 64
 
 
 def count_late(run: records.Run, snapshot: records.Snapshot) -> float:
@@ -340,7 +341,7 @@ def write_axes(data: Data) -> Iterator[str]:
     """Yield by how many decades the true cost of a run and of a move differs from the paper's count, for each net."""
     yield "| board | net | training, true against the paper's count | a move, true against the paper's count |"
     yield "|---|---|---|---|"
-    runs = [data.runs[key] for key in data.pooled if data.arms[key] == "published" and data.runs[key].seed == 0]
+    runs = [data.runs[key] for key in data.pooled if data.arms[key] == "paper" and data.runs[key].seed == 0]
     for run in sorted(runs, key=lambda run: (run.size, run.width)):
         last = data.snapshots[run.run][-1]
         yield _tell_axes(network.Architecture(run.size, run.width, run.depth), last.train_flops / last.paper_flops)
@@ -356,7 +357,7 @@ def _tell_axes(net, training):
 
 
 def write_our_counts(data: Data) -> Iterator[str]:
-    """Yield the table of counts on the published arm, under the `lab` protocol."""
+    """Yield the table of counts on the runs with the paper's lambda, under the `lab` protocol."""
     yield "| board | count | slope | -50, zero perfect play | shift |"
     yield "|---|---|---|---|---|"
     for size in (3, 4):
@@ -365,7 +366,7 @@ def write_our_counts(data: Data) -> Iterator[str]:
             "all self-play": {},
             "true": {"x": "train_flops"},
         }
-        measured = {name: measure_pool(data, size, "lab", "published", **choice) for name, choice in rows.items()}
+        measured = {name: measure_pool(data, size, "lab", "paper", **choice) for name, choice in rows.items()}
         base = measured["all self-play"]
         for name, row in measured.items():
             shift = tell_shift(row.reach, row.reaches, base.reach, base.reaches)
@@ -401,34 +402,41 @@ def list_trials(data: Data, name: str, extra: dict[str, float] | None = None) ->
     return sorted(trials)
 
 
-def spread(groups: Sequence[np.ndarray]) -> tuple[float, int]:
-    """Return the standard deviation within groups, pooled, and its degrees of freedom."""
-    free = sum(len(group) - 1 for group in groups)
-    return math.sqrt(sum(float(((group - group.mean()) ** 2).sum()) for group in groups) / free), free
+def find_spread(trials: Sequence[Trial], measure: Callable[[Trial], float]) -> tuple[float, float]:
+    """Return the standard deviation between seeds, pooled over values and widths, and the 97.5 % quantile of its t distribution."""
+    groups: dict[tuple[float, int], list[float]] = {}
+    for trial in trials:
+        groups.setdefault((trial.value, trial.width), []).append(measure(trial))
+    free = sum(len(group) - 1 for group in groups.values())
+    squares = sum(float(np.var(group)) * len(group) for group in groups.values())
+    return math.sqrt(squares / free), float(scipy.stats.t.ppf(0.975, free))
 
 
-def write_sweep(trials: Sequence[Trial], name: str) -> Iterator[str]:
-    """Yield a sweep's table: cost to -50 Elo and final Elo by value, means over seeds, with pooled t intervals."""
-    values = sorted({trial.value for trial in trials})
-    groups = {value: [trial for trial in trials if trial.value == value] for value in values}
+def write_sweep(trials: Sequence[Trial], name: str, alike: Sequence[Trial] = ()) -> Iterator[str]:
+    """Yield a sweep's table: cost to -50 Elo and final Elo by value, means over seeds with t intervals.
+
+    Args:
+        trials: the runs.
+        name: of what varies.
+        alike: other runs from which the spread between seeds is taken as well.
+    """
+    groups = {value: [trial for trial in trials if trial.value == value] for value in sorted({trial.value for trial in trials})}
     reached = {value: np.array([t.cost.low for t in group]) for value, group in groups.items() if all(t.cost.seen for t in group)}
-    ends = {value: np.array([t.elo for t in group]) for value, group in groups.items()}
-    best = min(reached, key=lambda value: reached[value].mean())
+    cost_sd, cost_t = find_spread([trial for trial in (*trials, *alike) if trial.cost.seen], lambda trial: trial.cost.low)
+    elo_sd, elo_t = find_spread((*trials, *alike), lambda trial: trial.elo)
+    best = min(reached, key=lambda value: reached[value].mean(), default=None)
     yield f"| {name} | runs | log10 true FLOPs at -50 | against the best | Elo at the end |"
     yield "|---|---|---|---|---|"
     for value, group in groups.items():
         cost, against = f"not reached by {sum(not trial.cost.seen for trial in group)} of {len(group)}", ""
         if value in reached:
-            sd, free = spread(list(reached.values()))
-            t = float(scipy.stats.t.ppf(0.975, free))
-            mean, half = reached[value].mean(), t * sd / math.sqrt(len(group))
-            cost = f"{mean:.2f} ± {half:.2f}"
+            mean = reached[value].mean()
+            cost = f"{mean:.2f} ± {cost_t * cost_sd / math.sqrt(len(group)):.2f}"
             if value != best:
-                gap = t * sd * math.sqrt(1 / len(group) + 1 / len(groups[best]))
+                gap = cost_t * cost_sd * math.sqrt(1 / len(group) + 1 / len(groups[best]))
                 against = f"{mean - reached[best].mean():+.2f} ± {gap:.2f}"
-        sd, free = spread(list(ends.values()))
-        half = float(scipy.stats.t.ppf(0.975, free)) * sd / math.sqrt(len(group))
-        yield f"| {value:g} | {len(group)} | {cost} | {against} | {ends[value].mean():.0f} ± {half:.0f} |"
+        end = f"{np.mean([trial.elo for trial in group]):.0f} ± {elo_t * elo_sd / math.sqrt(len(group)):.0f}"
+        yield f"| {value:g} | {len(group)} | {cost} | {against} | {end} |".replace("-", "−")
 
 
 def find_best_rate(trials: Sequence[Trial], samples: int = 4000) -> tuple[float, float, float]:
@@ -460,20 +468,23 @@ def write_rates(data: Data) -> Iterator[str]:
     yield f"|---|{'---|' * len(rates)}---|"
     for width in sorted({trial.width for trial in trials}):
         chosen = [trial for trial in trials if trial.width == width]
-        groups = [np.array([trial.elo for trial in chosen if trial.value == rate]) for rate in rates]
-        sd, free = spread(groups)
-        half = float(scipy.stats.t.ppf(0.975, free)) * sd / math.sqrt(len(groups[0]))
+        sd, t = find_spread(chosen, lambda trial: trial.elo)
+        cells = []
+        for rate in rates:
+            elos = [trial.elo for trial in chosen if trial.value == rate]
+            cells.append(f"{np.mean(elos):.0f} ± {t * sd / math.sqrt(len(elos)):.0f}".replace("-", "−"))
         best, low, high = find_best_rate(chosen)
-        yield f"| {width} | {' | '.join(f'{group.mean():.0f} ± {half:.0f}' for group in groups)} | {best:.2g} [{low:.2g}, {high:.2g}] |"
+        yield f"| {width} | {' | '.join(cells)} | {best:.2g} [{low:.2g}, {high:.2g}] |"
 
 
 def write_report(data: Data) -> dict[str, str]:
     """Return every table of the README by its name."""
-    theirs, right = list_trials(data, "published_c", {"published": 1 / 16}), list_trials(data, "mended_c", {"mended": 1 / 2})
+    theirs, right = list_trials(data, "paper_c", {"paper": 1 / 16}), list_trials(data, "right_c", {"right": 1 / 2})
+    alike = [trial for trial in (*theirs, *right) if trial.width != _SWEPT_WIDTH]
     parts = {
         "lambda": write_lambda(data),
-        "c with the paper's lambda": write_sweep([t for t in theirs if t.width == 8], "c"),
-        "c with the right lambda": write_sweep([t for t in right if t.width == 8], "c"),
+        "c with the paper's lambda": write_sweep([trial for trial in theirs if trial.width == _SWEPT_WIDTH], "c", alike),
+        "c with the right lambda": write_sweep([trial for trial in right if trial.width == _SWEPT_WIDTH], "c", alike),
         "protocols": write_protocols(data),
         "counts, published curves": write_counts(),
         "counts, our runs": write_our_counts(data),
@@ -494,18 +505,18 @@ def draw(data: Data, path: pathlib.Path) -> None:
     for size in (3, 4):
         for arm, line in zip(_ARMS, ("-", "--"), strict=True):
             (board,) = measure_pool(data, size, "lab", arm).frontier.boards
-            grid[0, 0].plot(board.log10_flops, board.kept_elo, line, color=colors[size], label=f"{size}x{size}, {arm}")
+            grid[0, 0].plot(board.log10_flops, board.kept_elo, line, color=colors[size], label=f"{size}x{size}, {arm} lambda")
     marks = dict(zip(PROTOCOLS, ("#999999", "#1f5fa8", "#c05a1c", "#a3195b"), strict=True))
     for protocol, color in marks.items():
-        (board,) = measure_pool(data, 4, protocol, "published").frontier.boards
+        (board,) = measure_pool(data, 4, protocol, "paper").frontier.boards
         grid[0, 1].plot(board.log10_flops, board.kept_elo, color=color, label=protocol)
-    for axes, title in ((grid[0, 0], "Two lambdas, rated alike"), (grid[0, 1], "The published runs on 4x4 under four protocols")):
+    for axes, title in ((grid[0, 0], "Two lambdas, rated alike"), (grid[0, 1], "Runs with the paper's lambda on 4x4, four protocols")):
         axes.axhline(ELO, color="#444444", linestyle=":", linewidth=1)
         axes.set(title=title, xlabel="log10 FLOPs of training, the paper's count", ylabel="Elo, perfect play 0")
-    for name, base, own, color in (("published_c", "published", 1 / 16, "#1f5fa8"), ("mended_c", "mended", 1 / 2, "#c05a1c")):
-        trials = [trial for trial in list_trials(data, name, {base: own}) if trial.width == 8]
-        grid[1, 0].semilogx([t.value for t in trials], [t.elo for t in trials], "o", color=color, label=base, base=2)
-    grid[1, 0].set(title="8x2 on 4x4 by c", xlabel="c", ylabel="Elo at the end against perfect play")
+    for name, base, own, color in (("paper_c", "paper", 1 / 16, "#1f5fa8"), ("right_c", "right", 1 / 2, "#c05a1c")):
+        trials = [trial for trial in list_trials(data, name, {base: own}) if trial.width == _SWEPT_WIDTH]
+        grid[1, 0].semilogx([t.value for t in trials], [t.elo for t in trials], "o", color=color, label=f"{base} lambda", base=2)
+    grid[1, 0].set(title="16x2 on 4x4 by c", xlabel="c", ylabel="Elo at the end against perfect play")
     for width, color in zip((4, 8, 16, 32), ("#999999", "#1f5fa8", "#c05a1c", "#a3195b"), strict=True):
         trials = [trial for trial in list_trials(data, "rate") if trial.width == width]
         grid[1, 1].semilogx([t.value for t in trials], [t.elo for t in trials], "o", color=color, label=f"width {width}")

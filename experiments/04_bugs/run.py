@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 import json
 import pathlib
+import shutil
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -22,12 +23,13 @@ from hexlab.protocols import Evaluator, Player
 from hexlab.rules import cell_index
 from hexlab.rules.batch import Boards
 from hexlab.rules.draws import derive_seeds
-from hexlab.training import Config, preset
+from hexlab.training import Config
 
 __all__ = ["PROTOCOLS", "Cell", "Direct", "Meeting", "Protocol", "SamplingPlayer", "draw_matches", "main", "play", "read_cells"]
 
 _HERE = pathlib.Path(__file__).parent
 _SIMULATIONS = 64
+_SWEPT_SIZE = 4  # board of the sweeps, whose snapshots meet perfect play alone
 _RATED = 0.8  # decades below the last snapshot from which snapshots meet perfect play
 _OPENINGS = 32  # of a match in a pool
 _PERFECT_OPENINGS = 120  # of a match with perfect play alone
@@ -136,7 +138,7 @@ def read_cells(path: pathlib.Path = _HERE / "cells.toml") -> list[Cell]:
                 changes = chosen.get("change", {}) | ({} if value is None else {key: value})
                 width, depth = map(int, net.split("x"))
                 shape = {"width": width, "depth": depth, "seed": seed}
-                config = Config(**(preset(size, base["preset"]) | base["settings"] | changes | shape))
+                config = Config(**{**base, **changes, **shape, "size": size})
                 cells.append(Cell(arm, _set_length(config, chosen, str(size)), chosen.get("pool", False)))
     return sorted(cells, key=lambda cell: cell.config.seed)
 
@@ -156,15 +158,18 @@ def train_cell(cell: Cell, out: pathlib.Path) -> None:
     from hexlab import training
 
     folder = out / "cells" / cell.name
+    if folder.exists() and training.read_config(folder) != cell.config:
+        shutil.rmtree(folder)  # of a cell that was declared otherwise
     reports = training.resume(folder, threads=1) if folder.exists() else training.train(cell.config, folder, threads=1)
     for _ in reports:
         pass
     snapshots = _read_snapshots(folder)
-    perfect = arena.SolverPlayer(cell.config.size)
-    openings = arena.openings(cell.config.size, _PERFECT_OPENINGS, seed=_DIRECT_SEED)
+    size = cell.config.size
+    perfect = arena.SolverPlayer(size)
+    openings = arena.openings(size, _PERFECT_OPENINGS, seed=_DIRECT_SEED)
     rows = []
     for snapshot in snapshots:
-        if snapshot.train_flops >= snapshots[-1].train_flops / 10**_RATED:
+        if size == _SWEPT_SIZE and snapshot.train_flops >= snapshots[-1].train_flops / 10**_RATED:
             player = _make_player(folder, snapshot.snapshot, PROTOCOLS["lab"])
             games = arena.play_pairing(player, perfect, openings, _DIRECT_SEED)
             won = [game.first_won_as_black + game.first_won_as_white for game in games]

@@ -40,7 +40,7 @@ def analyze(run):
 def test_the_arms_differ_in_lambda_and_c_alone(run):
     cells = run.read_cells()
     assert len({cell.name for cell in cells}) == len(cells)
-    by_arm = {arm: [cell.config for cell in cells if cell.arm == arm] for arm in ("published", "mended")}
+    by_arm = {arm: [cell.config for cell in cells if cell.arm == arm] for arm in ("paper", "right")}
     for one, other in zip(*by_arm.values(), strict=True):
         assert (one.paper_search, one.exploration) == (True, 1 / 16)
         assert dataclasses.replace(one, paper_search=False, paper_scale=True, exploration=0.5) == other
@@ -86,7 +86,7 @@ def test_the_papers_count_is_that_of_its_curves(analyze):
 def test_the_late_count_leaves_out_the_steps_that_fill_the_buffer(analyze):
     net = network.Architecture(3, 2, 2)
     run = records.Run("key", 3, 2, 2, 0, net.parameters, 64, "{}")
-    full = 64 * 128
+    full = 64 * 256
     for samples, counted in ((0, 0), (full // 2, 0), (full, 0), (3 * full, 2 * full)):
         snapshot = records.Snapshot("key", 1, samples, 64 * samples, 0.0, 0.0, 0.0, 0.0)
         assert analyze.count_late(run, snapshot) == 64 * net.parameters * counted
