@@ -33,6 +33,7 @@ __all__ = ["Game", "load", "read", "write"]
 
 _LETTERS = "BW"
 _TOKEN = re.compile(r"\s*([();]|[A-Za-z]+|\[(?:[^\]\\]|\\.)*\])", re.DOTALL)
+_GOLEM_CELL = re.compile("[a-z]{2}")
 _SETUP = ("AB", "AW", "AE")
 _SWAPS = (SWAP_PIECES, "swap-sides", "swap")
 _GIVING_UP = ("resign", "forfeit")
@@ -50,7 +51,7 @@ class Game:
         white: name of White's player.
         winner: who won, or None for a game that is not over. Left out, it follows from the moves.
         comment: free text about the game.
-        start: the position that the moves start from, or None for the empty board with Black to move.
+        start: the position that the moves start from, None for the empty board with Black to move.
         notes: what a reader left out or took in another sense; games are equal whatever their notes.
 
     Raises:
@@ -80,7 +81,7 @@ class Game:
         size = check_size(self.size)
         if self.start is not None and self.start.size != size:
             raise PositionError(f"a game of size {size} cannot start from a position of size {self.start.size}")
-        start = None if self.start is None else Board.from_stones(self.start.stones, self.start.turn)
+        start = None if self.start is None else _set_up(self.start.stones, self.start.turn)
         board = _play(start, self.moves, size, swap=True)
         if board.winner is not None and self.winner not in (None, board.winner):
             raise PositionError(f"the record says that {Color(self.winner)} has won, but by its moves {board.winner} has")
@@ -162,13 +163,14 @@ def load(path: Path | str) -> list[Game]:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     try:
-        return read(content.decode(encoding))
-    except LookupError:
-        raise PositionError(f"{path} names the encoding CA[{encoding}], which is not known: save it as UTF-8") from None
-    except UnicodeDecodeError as error:
+        text = content.decode(encoding)
+    except UnicodeError as error:
         if named:
             raise PositionError(f"{path} says CA[{encoding}], but that does not fit ({error}): save it as UTF-8") from None
-        return read(content.decode("latin-1"))
+        text = content.decode("latin-1")
+    except (LookupError, ValueError):
+        raise PositionError(f"{path} names the encoding CA[{encoding}], which is not known: save it as UTF-8") from None
+    return read(text)
 
 
 def _play(start: Board | None, moves: Sequence[int | str], size: int, swap: bool) -> Board:
@@ -231,7 +233,7 @@ def _interpret(nodes: list[_Node], left_out: int) -> Game:
         raise PositionError(f"GM[{kind}] is another game: Hex is GM[11]")
     size = _read_size(root)
     given = _list_moves(nodes)
-    golem = any(re.fullmatch("[a-z]{2}", one.move) for one in given)
+    golem = any(_GOLEM_CELL.fullmatch(one.move) for one in given)
     if golem and given[0].color is Color.WHITE:
         given = [one._replace(color=one.color.other) for one in given]
     start = _read_start(nodes, size, given[0].color if given else None)
@@ -271,6 +273,8 @@ def _follow(given: list[_Given], start: Board | None, golem: bool, old: bool) ->
             raise PositionError(f"{one.quoted}, move {number}, is out of turn: it is {one.color.other}'s{rule}")
         elif one.move == "pass":
             raise PositionError(f"{one.quoted}, move {number}, cannot be read: Hex is played here without a pass")
+        elif golem and one.move not in _SWAPS and not _GOLEM_CELL.fullmatch(one.move):
+            raise PositionError(f"{one.quoted}, move {number}, cannot be read: the file names cells by two letters, as Little Golem does")
         elif one.move not in _SWAPS:
             moves.append(_name(one.move) if golem else one.move)
         elif start is not None or len(moves) != 1 or traded is not None:
@@ -319,10 +323,16 @@ def _read_start(nodes: list[_Node], size: int, first: Color | None) -> Board | N
         if "PL" in node and not moved:
             turn = _read_color(node["PL"][0])
     if stones is None:
-        return Board.from_stones(np.zeros(size * size, np.uint8), turn) if turn is Color.WHITE else None
+        return _set_up(np.zeros(size * size, np.uint8), turn)
     ahead = np.count_nonzero(stones == 1) - np.count_nonzero(stones == 2)
     turn = first if turn is None else turn
-    return Board.from_stones(stones, Color.BLACK if turn is None and ahead not in (0, 1) else turn)
+    return _set_up(stones, Color.BLACK if turn is None and ahead not in (0, 1) else turn)
+
+
+def _set_up(stones: np.ndarray, turn: Color | None) -> Board | None:
+    """Return a position that a game starts from, or None for the one where every game starts."""
+    board = Board.from_stones(stones, turn)
+    return None if board == Board(board.size) else board
 
 
 def _name(letters: str) -> str:

@@ -47,7 +47,8 @@ def test_games_come_back_as_they_were(games):
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from("(;)[]\\: BWabc123SZGMREAPL+-swap\n"), max_size=60), st.text(max_size=20))
 def test_whatever_is_read_is_games_or_an_error_of_ours(body, tail):
-    for text in (body, tail, f"(;GM[11]SZ[3]{body})", f"(;SZ[4];B[a2]{body};W[{tail}])"):
+    begun = (f"(;GM[11]SZ[3]{body})", f"(;SZ[3]AE[a1]{body})", f"(;SZ[4];B[a2]{body};W[{tail}])", f"(;SZ[4];W[ab];B[{tail}])")
+    for text in (body, tail, *begun):
         try:
             games = sgf.read(text)
         except HexlabError:
@@ -128,6 +129,12 @@ def test_stones_that_are_set_up_make_the_start():
     assert sgf.read("(;GM[11]SZ[3]PL[B];B[b2])")[0].start is None
 
 
+def test_the_empty_board_is_no_set_up():
+    for text in ("(;GM[11]SZ[3]AE[b2];B[a3];W[swap-pieces])", "(;GM[11]SZ[3]AB[b2]PL[B]AE[b2];B[a3];W[swap-pieces])"):
+        assert sgf.read(text) == [sgf.Game(3, "a3 swap-pieces")]
+    assert sgf.Game(3, "b2", start=Board(3)) == sgf.Game(3, "b2")
+
+
 def test_a_game_starts_on_a_board_of_its_size():
     with pytest.raises(PositionError, match="a game of size 4 cannot start from a position of size 3"):
         sgf.Game(4, "", start=Board(3))
@@ -158,9 +165,10 @@ def test_files_are_read_in_their_encoding(named, encoding, tmp_path):
 
 def test_encodings_that_cannot_be_read_are_named(tmp_path):
     path = tmp_path / "game.sgf"
-    path.write_bytes(b"(;GM[11]CA[klingon]SZ[3])")
-    with pytest.raises(PositionError, match=r"game.sgf names the encoding CA\[klingon\], which is not known: save it as UTF-8"):
-        sgf.load(path)
+    for name in ("klingon", "base64", "utf\0", "é"):
+        path.write_bytes(f"(;GM[11]CA[{name}]SZ[3])".encode("latin-1"))
+        with pytest.raises(PositionError, match=rf"game.sgf names the encoding CA\[{name}\], which is not known: save it as UTF-8"):
+            sgf.load(path)
     path.write_bytes(b"(;GM[11]CA[UTF-8]SZ[3]PB[\xff])")
     with pytest.raises(PositionError, match=r"game.sgf says CA\[UTF-8\], but that does not fit"):
         sgf.load(path)
@@ -198,6 +206,8 @@ def test_boards_may_be_given_by_both_sides_and_default_to_eleven():
         ("(;GM[11]SZ[5]AB[b6])", IllegalMoveError, "cell 'b6' is off the board"),
         ("(;GM[11]SZ[3]AB[a1][a2][a3];B[b1])", PositionError, "Black has won this position and cannot be to move"),
         ("(;GM[11]SZ[5]AB[b2];W[a1];W[a2])", PositionError, r"W\[a2\], move 2, is out of turn: it is Black's$"),
+        ("(;SZ[5];W[ab];B[])", PositionError, r"B\[\], move 2, cannot be read: the file names cells by two letters"),
+        ("(;SZ[5];W[ab];B[c3])", PositionError, r"B\[c3\], move 2, cannot be read: the file names cells by two letters"),
         ("(;SZ[5];W[az])", IllegalMoveError, "move 1: cell 'a26' is off the board"),
         ("(;GM[11]SZ[5];B[resign];W[a1])", PositionError, r"W\[a1\], move 2, comes after Black has resigned"),
         ("(;GM[11]SZ[5]RE[B+];B[resign])", PositionError, "says that Black has won, but Black resigns"),
