@@ -1,5 +1,6 @@
 """From tables to frontiers, laws, figures and a report. Reads tables alone: no weights, no GPU."""
 
+from hexlab.scaling.answers import Answer, answer_claims
 from hexlab.scaling.claims import Analysis, Claim, analyze, make_claims
 from hexlab.scaling.crossings import Crossing, Growth, Reach, crossing, find_reaches, fit_growth
 from hexlab.scaling.figures import (
@@ -38,6 +39,7 @@ from hexlab.scaling.tradeoffs import SizeLaw, Tradeoff, fit_network_size, fit_tr
 
 __all__ = [
     "Analysis",
+    "Answer",
     "BandScore",
     "Bill",
     "CeilingCurve",
@@ -61,6 +63,7 @@ __all__ = [
     "TestCurve",
     "Tradeoff",
     "analyze",
+    "answer_claims",
     "charge_agent",
     "check_figures",
     "compute_frontier",

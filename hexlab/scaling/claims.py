@@ -1,4 +1,4 @@
-"""Everything that can be fitted to an experiment, and its claims beside the paper's."""
+"""Everything that can be fitted to an experiment, and what it says board by board beside the paper."""
 
 import dataclasses
 import math
@@ -198,7 +198,7 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
 
 
 def make_claims(analysis: Analysis) -> tuple[Claim, ...]:
-    """Return the paper's claims with its values and ours, those on the law first."""
+    """Return the paper's values and ours in detail, those on the law first; `hexlab.scaling.answers` answers its claims."""
     return (*_law_claims(analysis), *_board_claims(analysis), *_search_claims(analysis))
 
 
@@ -211,37 +211,27 @@ def _law_claims(analysis: Analysis) -> list[Claim]:
     law = analysis.laws.get("change_point")
     paper = paper_frontier()
     two_boards = "not enough data: needs two boards"
-    rows: list[tuple[str, float, str, Callable[[np.ndarray], Any], bool]] = [
-        ("Elo a decade of training compute, on the law's incline", 500, "text; 506 refitted to its curves", lambda p: p[..., 2], False),
-        (
-            "win rate of 2x training compute, on the incline",
-            2 / 3,
-            "text",
-            lambda p: 1 / (1 + 10 ** (-p[..., 2] * math.log10(2) / 400)),
-            False,
-        ),
+    rows: list[tuple[str, float, str, Callable[[np.ndarray], Any]]] = [
         (
             "compute for the same Elo below perfect, factor a board (law)",
             7,
             "text and its law",
             lambda p: 10 ** np.clip(-p[..., 3] / p[..., 2], -12, 12),
-            True,
         ),
         (
             "compute at take-off, factor a board (law)",
             4,
             "text; its own law gives 2.1",
             lambda p: 10 ** np.clip((p[..., 0] - p[..., 3]) / p[..., 2], -12, 12),
-            True,
         ),
-        ("growth of the plateau below perfect play, Elo a board (law)", 268, "its law; its text says 500", lambda p: -p[..., 0], True),
+        ("growth of the plateau below perfect play, Elo a board (law)", 268, "its law; its text says 500", lambda p: -p[..., 0]),
     ]
     claims = []
-    for text, value, note, derive, many in rows:
+    for text, value, note, derive in rows:
         if law is None:
             reason = analysis.missing.get("law", analysis.missing.get("frontier", "not enough data: needs a frontier"))
             claims.append(Claim(text, value, note, _NAN, _NAN, _NAN, reason))
-        elif many and len(law.sizes) < 2:
+        elif len(law.sizes) < 2:
             claims.append(Claim(text, value, note, _NAN, _NAN, _NAN, two_boards))
         else:
             claims.append(Claim(text, value, note, float(derive(law.vector)), *_ends(derive(law.replicates))))
@@ -326,13 +316,6 @@ def _search_claims(analysis: Analysis) -> list[Claim]:
         else:
             low, high = tradeoff.intervals["slope"]
             claims.append(Claim(text, 1.2, "9x9, figure 9", -tradeoff.slope, -high, -low))
-    text = "exponent of net size (width^2 x depth) on the frontier against compute"
-    law = analysis.network_size
-    if law is None:
-        reason = analysis.missing.get("network size", "not enough data: needs a frontier")
-        claims.append(Claim(text, 0.93, "refitted to its 64-node agents", _NAN, _NAN, _NAN, reason))
-    else:
-        claims.append(Claim(text, 0.93, "refitted to its 64-node agents", law.exponent, law.low, law.high))
     return claims
 
 

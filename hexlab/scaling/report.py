@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hexlab.errors import ConfigError
+from hexlab.scaling.answers import RULE, answer_claims
 from hexlab.scaling.claims import Analysis, analyze, make_claims
 from hexlab.scaling.crossings import find_reaches, format_estimate, format_number
 from hexlab.scaling.figures import FIGURES, compute_numbers, render_numbers
@@ -176,11 +177,24 @@ def _claims_section(analysis: Analysis) -> str:
         paper = f"{format_number(claim.paper)} <small>({_text(claim.paper_note)})</small>" if math.isfinite(claim.paper) else "–"
         rows.append([("", _text(claim.text)), ("", paper), ("number", _text(claim)), (kind, _text(claim.verdict))])
     note = (
-        "<p>Each of the paper's claims that the tables can test. Ours comes with a 95 % interval from drawing openings, seeds and networks "
-        f"again ({analysis.bootstrap} copies); it agrees where the interval holds the paper's value. A frontier that starts above a level "
-        "or never reaches it gives a bound, said as below or above; so do the copies, and an interval may be open on one side.</p>"
+        "<p>What the claims rest on, law by law and board by board. Ours agrees where its interval holds the paper's value. A frontier "
+        "that starts above a level or never reaches it gives a bound, said as below or above; so do the copies, and an interval may be "
+        "open on one side.</p>"
     )
-    return note + _table("Claims of Jones 2021 and ours", ["claim", "paper", "ours [95 %]", "verdict"], rows, stack=True)
+    return _answers(analysis) + note + _table("In detail", ["quantity", "paper", "ours [95 %]", "verdict"], rows, stack=True)
+
+
+def _answers(analysis: Analysis) -> str:
+    kinds = {"holds": "agrees", "does not hold": "differs", "undecided": "missing"}
+    rows = []
+    for answer in answer_claims(analysis):
+        paper = f"{format_number(answer.paper)} <small>({_text(answer.remark)})</small>"
+        measured = f"{_text(answer.claim)} <small>{_text(answer.measured)}</small>"
+        cells = [("", measured), ("", paper), ("", _text(answer.range)), ("number", _text(answer)), (kinds[answer.verdict], answer.verdict)]
+        rows.append(cells)
+    note = f"<p>Intervals come from drawing openings, seeds and networks again ({analysis.bootstrap} copies). {_text(RULE)}</p>"
+    heads = ["claim", "paper", "counts as the same", "ours [95 %]", "verdict"]
+    return note + _table("Claims of Jones 2021 and ours", heads, rows, stack=True)
 
 
 def _crossings_section(analysis: Analysis) -> str:

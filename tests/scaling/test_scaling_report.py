@@ -10,6 +10,7 @@ from planted_tables import small_analysis, tiny
 from hexlab.errors import ConfigError
 from hexlab.scaling import analyze, make_claims, plot_elo_scale, report, write_report
 from hexlab.scaling.claims import Claim
+from hexlab.scaling.figures import FIGURES
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
@@ -72,7 +73,7 @@ def test_the_page_is_accessible(page):
     assert len(page.ids) == len(set(page.ids))
     assert all(values.get("scope") in ("col", "row") for tag, values in page.tags if tag == "th")
     drawings = [values for tag, values in page.tags if tag == "svg"]
-    assert len(drawings) == 9
+    assert len(drawings) == len(FIGURES)
     assert all(values["role"] == "img" and values["aria-label"] for values in drawings)
     headings = [tag for tag, _ in page.tags if tag in ("h1", "h2", "h3")]
     assert headings[0] == "h1"
@@ -147,10 +148,9 @@ def test_claims_compare_by_their_intervals():
 def test_claims_follow_from_the_law():
     analysis = small_analysis()
     claims = {claim.text.split(",")[0]: claim for claim in make_claims(analysis)}
-    slope = analysis.laws["change_point"].parameters["m_flops"]
-    assert claims["Elo a decade of training compute"].value == slope
-    doubled = claims["win rate of 2x training compute"].value
-    assert doubled == pytest.approx(1 / (1 + 2 ** (-slope / 400)))
+    law = analysis.laws["change_point"].parameters
+    plateau = claims["growth of the plateau below perfect play"].value
+    assert plateau == -law["m_plateau"]
     assert claims["3x3: log10 of compute (paper's count) to reach -50 Elo"].paper == pytest.approx(11.1, abs=0.05)
     assert all(claim.low <= claim.high for claim in claims.values() if math.isfinite(claim.low))
     assert set(analysis.sources) == {"openings", "seeds", "cells"}

@@ -1,0 +1,355 @@
+"""The claims of Jones 2021, answered: its values, ours with 95 % intervals, and a verdict by one rule for all.
+
+The rule. What counts as the paper's value is a range around it: a quarter of it either way, taken of decades for factors of compute and of
+log odds for shares of games. A claim holds if the whole interval is within the range, it does not hold if the whole interval is outside,
+and it is undecided otherwise: an interval too wide to tell decides nothing, though it may hold the paper's value. Two claims are one-sided:
+a sigmoid is better than a straight line or not, and a prediction may be better than the paper's.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from hexlab.scaling.claims import Analysis
+from hexlab.scaling.crossings import (
+    Growth,
+    Reach,
+    bound_interval,
+    crossing,
+    find_reaches,
+    fit_growth,
+    format_estimate,
+    format_number,
+)
+from hexlab.scaling.extrapolation import extrapolate, paper_extrapolations
+from hexlab.scaling.frontiers import Frontier, paper_frontier
+from hexlab.scaling.laws import interval
+from hexlab.scaling.paper import PAPER_DOUBLING_SCORE, PAPER_LAW, PAPER_NETWORK_SIZE, PAPER_TRADEOFF
+from hexlab.scaling.saturation import TestCurve
+from hexlab.scaling.tables import NotEnoughDataError
+
+__all__ = ["RULE", "Answer", "answer_claims", "compare_shapes", "find_takeoffs", "write_markdown"]
+
+RULE = (
+    "A claim holds if our whole 95 % interval is within the range that counts as the paper's value, does not hold if all of it is "
+    "outside, and is undecided otherwise. The range is a quarter of the value either way, of its decades for factors of compute, of its "
+    "log odds for shares of games."
+)
+"""The rule of the verdicts, for readers of a table."""
+
+_NAN = math.nan
+_NEAR = 0.25  # share of the paper's value by which ours may differ
+_RISEN = 0.85  # share of the distance from random to perfect play that is left at take-off
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """One claim of the paper and what these tables say of it.
+
+    Attributes:
+        claim: the claim, in the paper's round numbers.
+        measured: what is compared, with its unit.
+        paper: the paper's value of that; nan for a claim without a number.
+        near: the range that counts as the paper's value.
+        remark: where the paper's value is from, and what its own data say.
+        value: ours; nan if it cannot be had.
+        low: lower end of its 95 % interval, -inf if open; nan without bootstrap.
+        high: upper end, inf if open.
+        missing: why there is no value, "" if there is one.
+    """
+
+    claim: str
+    measured: str
+    paper: float
+    near: tuple[float, float]
+    remark: str
+    value: float = _NAN
+    low: float = _NAN
+    high: float = _NAN
+    missing: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """Say "holds", "does not hold" or "undecided", by the rule of the module; without an interval nothing is decided."""
+        least, most = self.near
+        if self.missing or math.isnan(self.low) or math.isnan(self.high):
+            return "undecided"
+        if least <= self.low and self.high <= most:
+            return "holds"
+        return "does not hold" if self.low > most or self.high < least else "undecided"
+
+    def __str__(self) -> str:
+        """Return ours in words, such as "10.4 [9.8, 11.2]"."""
+        return self.missing or format_estimate(self.value, self.low, self.high)
+
+    @property
+    def range(self) -> str:
+        """What counts as the paper's value, in words."""
+        least, most = self.near
+        if math.isinf(least) or math.isinf(most):
+            return f"below {_format_share(most)}" if math.isinf(least) else f"above {_format_share(least)}"
+        return f"{_format_share(least)} to {_format_share(most)}"
+
+
+def answer_claims(analysis: Analysis) -> tuple[Answer, ...]:
+    """Answer the paper's claims from an analysis, in the order of its text."""
+    return (
+        *_answer_by_law(analysis),
+        *_answer_growth(analysis),
+        _answer_distance(analysis),
+        _answer_exchange(analysis),
+        _answer_shape(analysis),
+        _answer_size(analysis),
+        _answer_prediction(analysis),
+    )
+
+
+def write_markdown(answers: Sequence[Answer]) -> str:
+    """Return the answers as a Markdown table."""
+    lines = ["| claim | what is compared | the paper | counts as the same | ours, 95 % interval | verdict |", "|---|---|---|---|---|---|"]
+    for answer in answers:
+        paper = f"{_format_share(answer.paper)}, {answer.remark}" if math.isfinite(answer.paper) else answer.remark
+        lines.append(f"| {answer.claim} | {answer.measured} | {paper} | {answer.range} | {answer} | {answer.verdict} |")
+    return "\n".join(lines)
+
+
+def find_takeoffs(frontier: Frontier, weakest: dict[int, float], copies: dict[int, np.ndarray] | None = None) -> tuple[Reach, ...]:
+    """Return for each board the compute at which its frontier has risen by 15 % of the way from random to perfect play.
+
+    Args:
+        frontier: what `compute_frontier` returned.
+        weakest: Elo of random play by board size.
+        copies: bootstrap copies of the frontier, as `resample_frontier` returns them.
+    """
+    reaches = []
+    for board in frontier.boards:
+        level = _RISEN * weakest[board.size]
+        drawn = np.array([crossing(board.log10_flops, row, level) for row in (copies or {}).get(board.size, ())], float).reshape(-1, 2)
+        found = crossing(board.log10_flops, board.elo, level)
+        reaches.append(Reach(board.size, "takeoff", level, found, *bound_interval(*drawn.T), drawn))
+    return tuple(reaches)
+
+
+def compare_shapes(curves: Sequence[TestCurve], *, bootstrap: int = 0, seed: int = 0) -> tuple[float, float, float]:
+    """Return by how much a straight line through Elo over log compute misses test curves more than their sigmoids do.
+
+    It is the ratio of the two root mean squared errors over all curves, each freed of what its parameters fit by themselves: 1 where a
+    sigmoid is no better than a line.
+
+    Args:
+        curves: of any boards; those rated at fewer than five budgets, which a sigmoid follows exactly, are left out.
+        bootstrap: number of bootstrap copies over runs; 0 for no interval.
+        seed: of the copies.
+
+    Returns:
+        (ratio, lower end, upper end of its 95 % interval).
+
+    Raises:
+        NotEnoughDataError: no snapshot was rated at five budgets.
+    """
+    runs: dict[str, list[tuple[float, float, int, int]]] = {}
+    for curve in curves:
+        budgets = len(curve.simulations)
+        if budgets > 4 and math.isfinite(curve.rmse):
+            logs = np.log(curve.simulations)
+            straight = curve.elo - np.polyval(np.polyfit(logs, curve.elo, 1), logs)
+            squares = float((straight**2).sum()), budgets * curve.rmse**2
+            runs.setdefault(curve.run, []).append((*squares, budgets - 2, budgets - 4))
+    if not runs:
+        raise NotEnoughDataError("not enough data: needs a snapshot rated at five test budgets or more")
+    sums = np.array([np.sum(rows, axis=0) for _, rows in sorted(runs.items())])
+
+    def compare(total: np.ndarray) -> np.ndarray:
+        line, sigmoid, line_freedom, sigmoid_freedom = np.moveaxis(total, -1, 0)
+        return np.sqrt(line / line_freedom / (sigmoid / sigmoid_freedom))
+
+    value = float(compare(sums.sum(axis=0)))
+    if not bootstrap:
+        return value, _NAN, _NAN
+    drawn = np.random.default_rng([seed & 0xFFFFFFFF, 6]).integers(len(sums), size=(bootstrap, len(sums)))
+    low, high = interval(compare(sums[drawn].sum(axis=1)))
+    return value, float(low), float(high)
+
+
+def _answer_by_law(analysis: Analysis) -> list[Answer]:
+    slope = Answer(
+        "500 Elo a decade of training compute", "incline of the change-point law, Elo a decade", 500, _near(500),
+        f"its table of the law says {PAPER_LAW['m_flops']:.0f}",
+    )  # fmt: skip
+    doubled = Answer(
+        "twice the compute wins 2/3 of the games", "share won at the incline, %", 100 * PAPER_DOUBLING_SCORE,
+        _near_share(PAPER_DOUBLING_SCORE), "500 Elo a decade would win 70 %",
+    )  # fmt: skip
+    law = analysis.laws.get("change_point")
+    if law is None:
+        reason = analysis.missing.get("law", analysis.missing.get("frontier", "not enough data: needs a frontier"))
+        return [dataclasses.replace(answer, missing=reason) for answer in (slope, doubled)]
+
+    def win(steepness: np.ndarray) -> np.ndarray:
+        return 100 / (1 + 10 ** (-steepness * math.log10(2) / 400))
+
+    found, copies = law.vector[2], law.replicates[:, 2]
+    return [_settle(slope, found, copies), _settle(doubled, float(win(found)), win(copies))]
+
+
+def _answer_growth(analysis: Analysis) -> list[Answer]:
+    theirs = paper_frontier()
+    law_takeoff = 10 ** ((PAPER_LAW["m_plateau"] - PAPER_LAW["m_board"]) / PAPER_LAW["m_flops"])
+    front = analysis.paper_count
+    weakest = {size: _find_weakest(analysis, size) for size in front.sizes} if front else {}
+
+    def grow(frontier: Frontier | None, find: Callable[[Frontier], Sequence[Reach]]) -> Growth:
+        if frontier is None:
+            raise NotEnoughDataError(analysis.missing.get("frontier", "not enough data: needs a frontier"))
+        return fit_growth(find(frontier))
+
+    def find_theirs(frontier: Frontier) -> Sequence[Reach]:
+        return find_takeoffs(frontier, {board.size: float(np.nanmin(board.elo)) for board in frontier.boards})
+
+    perfect = grow(theirs, find_reaches).factor
+    takeoff = grow(theirs, find_theirs).factor
+    ways: list[tuple[Answer, Callable[[Frontier], Sequence[Reach]]]] = [
+        (
+            Answer(
+                "7x the compute a board for perfect play", "factor a board of the compute of -50 Elo", 7, _near_factor(7),
+                f"from its law; its curves cross -50 Elo at {perfect:.1f}x",
+            ),
+            lambda frontier: [reach for reach in analysis.reaches if reach.scale == "elo"],
+        ),
+        (
+            Answer(
+                "4x the compute a board to take off", "factor a board of the compute of its first 15 %", 4, _near_factor(4),
+                f"its law says {law_takeoff:.1f}x, its curves {takeoff:.1f}x",
+            ),
+            lambda frontier: find_takeoffs(frontier, weakest, dict(analysis.paper_copies)),
+        ),
+    ]  # fmt: skip
+    answers = []
+    for answer, find in ways:
+        try:
+            growth = grow(front, find)
+        except NotEnoughDataError as error:
+            answers.append(dataclasses.replace(answer, missing=str(error)))
+        else:
+            measured = answer.measured + "".join(f"; {size}x{size} left out, {reason}" for size, reason in growth.left_out.items())
+            answers.append(dataclasses.replace(answer, measured=measured, value=growth.factor, low=growth.low, high=growth.high))
+    return answers
+
+
+def _answer_distance(analysis: Analysis) -> Answer:
+    theirs = {board.size: float(board.curves.plain.min()) for board in paper_frontier().boards}
+    answer = Answer(
+        "500 Elo a board from random to perfect play", "growth of the distance of random play, Elo a board", 500, _near(500),
+        f"its law says {-PAPER_LAW['m_plateau']:.0f}, its weakest snapshots {-_slope(theirs)[0]:.0f}",
+    )  # fmt: skip
+    rated = {}
+    for agent in analysis.tables.agents:
+        if agent.kind == "random" and agent.agent in analysis.tables.rating_by_agent:
+            rated[agent.size] = analysis.tables.rating_by_agent[agent.agent]
+    if len(rated) < 2:
+        return dataclasses.replace(answer, missing="not enough data: needs random play on two boards")
+    growth, weights = _slope({size: -row.elo for size, row in rated.items()})
+    half_width = math.hypot(*(weight * (rated[size].high - rated[size].low) / 2 for size, weight in weights.items()))
+    return dataclasses.replace(answer, value=growth, low=growth - half_width, high=growth + half_width)
+
+
+def _answer_exchange(analysis: Analysis) -> Answer:
+    size = max(analysis.tradeoffs, default=0)
+    answer = Answer(
+        "10x the training replaces 15x the search", "factor of search that a decade of training saves", 15, _near_factor(15),
+        f"of 9x9; the line of its figure 9 says {10 ** -PAPER_TRADEOFF['slope']:.0f}",
+    )  # fmt: skip
+    if not size:
+        reasons = [reason for name, reason in analysis.missing.items() if name.startswith("tradeoff")]
+        return dataclasses.replace(answer, missing=reasons[-1] if reasons else "not enough data: needs a trade-off")
+    tradeoff = analysis.tradeoffs[size]
+    low, high = tradeoff.intervals["slope"]
+    measured = f"{answer.measured}, {size}x{size}"
+    return dataclasses.replace(answer, measured=measured, value=10**-tradeoff.slope, low=10**-high, high=10**-low)
+
+
+def _answer_shape(analysis: Analysis) -> Answer:
+    answer = Answer(
+        "Elo is a sigmoid of the search", "error of a straight line over that of the sigmoid", _NAN, (1, math.inf),
+        "figure 8, without a fit",
+    )  # fmt: skip
+    curves = [curve for boards in analysis.test_curves.values() for curve in boards]
+    try:
+        value, low, high = compare_shapes(curves, bootstrap=analysis.bootstrap, seed=analysis.seed)
+    except NotEnoughDataError as error:
+        return dataclasses.replace(answer, missing=str(error))
+    return dataclasses.replace(answer, value=value, low=low, high=high)
+
+
+def _answer_size(analysis: Analysis) -> Answer:
+    exponent = PAPER_NETWORK_SIZE["exponent"]
+    answer = Answer(
+        f"the best net's size grows as compute to the {exponent}", "exponent of width^2 x depth on the frontiers", exponent,
+        _near(exponent), "fitted to its curves",
+    )  # fmt: skip
+    law = analysis.network_size
+    if law is None:
+        return dataclasses.replace(answer, missing=analysis.missing.get("network size", "not enough data: needs a frontier"))
+    return dataclasses.replace(answer, value=law.exponent, low=law.low, high=law.high)
+
+
+def _answer_prediction(analysis: Analysis) -> Answer:
+    claim, what = "smaller boards predict the next", "squared error of the law on the next board, % of the mean squared Elo"
+    front = analysis.frontier
+    known = {(each.size, each.seen): 100 * each.unexplained for each in paper_extrapolations()}
+    next_boards = [pair for pair in known if pair[0] == pair[1] + 1]
+    if front is None or len(front.sizes) < 3:
+        size, seen = min(next_boards)
+        reason = "not enough data: needs three boards, to fit two and predict one"
+    else:
+        size, seen = front.sizes[-1], front.sizes[-2]
+        reason = ""
+    theirs = known.get((size, seen), max(known[pair] for pair in next_boards))
+    remark = f"its curves, {size}x{size} from boards up to {seen}x{seen}"
+    answer = Answer(claim, f"{what}, {size}x{size}", theirs, (-math.inf, (1 + _NEAR) * theirs), remark, missing=reason)
+    if reason or front is None:
+        return answer
+    found = next(each for each in extrapolate(front, analysis.copies, seed=analysis.seed) if (each.size, each.seen) == (size, seen))
+    return dataclasses.replace(answer, value=100 * found.unexplained, low=100 * found.low, high=100 * found.high)
+
+
+def _settle(answer: Answer, value: float, copies: np.ndarray) -> Answer:
+    low, high = map(float, interval(copies)) if len(copies) else (_NAN, _NAN)
+    return dataclasses.replace(answer, value=float(value), low=low, high=high)
+
+
+def _slope(values: dict[int, float]) -> tuple[float, dict[int, float]]:
+    """Return the slope of a line through values by board size, and the weight of each value in it."""
+    sizes = np.array(sorted(values), float)
+    weights = (sizes - sizes.mean()) / ((sizes - sizes.mean()) ** 2).sum()
+    by_size = dict(zip(sorted(values), weights.tolist(), strict=True))
+    return sum(weight * values[size] for size, weight in by_size.items()), by_size
+
+
+def _find_weakest(analysis: Analysis, size: int) -> float:
+    rated = [analysis.tables.rating_by_agent[agent.agent].elo for agent in analysis.tables.agents if _is_random(analysis, agent, size)]
+    return min(rated) if rated else min(row.elo for row in analysis.tables.ratings if row.size == size)
+
+
+def _is_random(analysis: Analysis, agent, size: int) -> bool:
+    return agent.size == size and agent.kind == "random" and agent.agent in analysis.tables.rating_by_agent
+
+
+def _near(value: float) -> tuple[float, float]:
+    return (1 - _NEAR) * value, (1 + _NEAR) * value
+
+
+def _near_factor(value: float) -> tuple[float, float]:
+    return value ** (1 - _NEAR), value ** (1 + _NEAR)
+
+
+def _near_share(value: float) -> tuple[float, float]:
+    odds = value / (1 - value)
+    least, most = _near_factor(odds)
+    return 100 * least / (1 + least), 100 * most / (1 + most)
+
+
+def _format_share(value: float) -> str:
+    return format_number(float(f"{value:.3g}"))

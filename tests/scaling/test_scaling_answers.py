@@ -1,0 +1,180 @@
+"""The paper's claims: answers come back from planted tables, and the verdict keeps its rule."""
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+import pytest
+from planted_tables import PLANTED, plant, small_analysis, tiny
+
+from hexlab.scaling import NotEnoughDataError, analyze, paper_frontier
+from hexlab.scaling.answers import Answer, answer_claims, compare_shapes, find_takeoffs, write_markdown
+from hexlab.scaling.frontiers import compute_frontier
+from hexlab.scaling.laws import evaluate_law
+from hexlab.scaling.saturation import TestCurve, evaluate_test_curve, fit_saturation
+
+CLAIMS = ("500 Elo", "twice", "7x", "4x", "500 Elo a board", "10x", "Elo is a sigmoid", "the best net", "smaller boards")
+
+
+def answer(low, high, near=(375.0, 625.0), **fields):
+    return Answer("500 Elo a decade", "incline", 500.0, near, "text", value=(low + high) / 2, low=low, high=high, **fields)
+
+
+def by_claim(answers):
+    found = {}
+    for start in sorted(CLAIMS, key=len, reverse=True):
+        for each in answers:
+            if each.claim.startswith(start) and each not in found.values():
+                found[start] = each
+                break
+    return found
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (400, 600, "holds"),
+        (380, 420, "holds"),  # within the range without the paper's value itself
+        (350, 600, "undecided"),
+        (-math.inf, 600, "undecided"),
+        (200, 900, "undecided"),  # the paper's value is inside, and so is everything else
+        (200, 370, "does not hold"),
+        (630, math.inf, "does not hold"),
+        (math.nan, math.nan, "undecided"),
+    ],
+)
+def test_the_verdict_is_by_interval_and_range(low, high, verdict):
+    assert answer(low, high).verdict == verdict
+
+
+def test_one_sided_ranges():
+    below, above = (-math.inf, 4.7), (1.0, math.inf)
+    assert [answer(1, high, below).verdict for high in (4, 9)] == ["holds", "undecided"]
+    assert [answer(low, 3, above).verdict for low in (1.2, 0.5)] == ["holds", "undecided"]
+    assert answer(0.2, 0.9, above).verdict == "does not hold"
+    assert [answer(1, 2, near).range for near in (below, above, (375.0, 625.0))] == ["below 4.7", "above 1", "375 to 625"]
+
+
+def test_without_data_nothing_is_decided():
+    lacking = answer(400, 600, missing="not enough data: needs two boards")
+    assert (lacking.verdict, str(lacking)) == ("undecided", "not enough data: needs two boards")
+
+
+def test_all_claims_are_answered_in_the_order_of_the_text():
+    answers = answer_claims(small_analysis())
+    assert [each.claim.startswith(start) for each, start in zip(answers, CLAIMS, strict=True)] == [True] * len(CLAIMS)
+    table = write_markdown(answers).splitlines()
+    assert len(table) == len(CLAIMS) + 2
+    assert all(line.count("|") == 7 for line in table)
+
+
+def test_the_papers_values_come_from_its_own_data():
+    """The law's take-off is not the text's, and half of the distance from random play is nowhere in its data."""
+    found = by_claim(answer_claims(small_analysis()))
+    assert "8.4x" in found["7x"].remark
+    assert found["4x"].remark == "its law says 2.1x, its curves 3.3x"
+    assert found["500 Elo a board"].remark.startswith("its law says 270")
+    assert found["twice"].near == pytest.approx((62.7, 70.4), abs=0.1)
+    assert found["7x"].near == pytest.approx((7**0.75, 7**1.25))
+
+
+@functools.cache
+def plain():
+    """The default plant at one budget of search."""
+    return plant(budgets=(64,), greed=0.05)
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return by_claim(answer_claims(analyze(plain()[0], bootstrap=40, seed=0)))
+
+
+def test_planted_slopes_come_back(planted):
+    slope = PLANTED[2]
+    assert planted["500 Elo"].low <= slope <= planted["500 Elo"].high
+    assert planted["500 Elo"].value == pytest.approx(slope, rel=0.15)
+    assert planted["twice"].value == pytest.approx(100 / (1 + 2 ** (-planted["500 Elo"].value / 400)))
+    factor = 10 ** (-PLANTED[3] / slope)
+    assert planted["7x"].low <= factor <= planted["7x"].high
+
+
+def test_planted_distances_of_random_play_come_back(planted):
+    """Random play is planted 200 Elo farther off with every board: far from the paper's 500."""
+    assert planted["500 Elo a board"].value == pytest.approx(200, abs=25)
+    assert planted["500 Elo a board"].low <= 200 <= planted["500 Elo a board"].high
+    assert planted["500 Elo a board"].verdict == "does not hold"
+
+
+def test_a_planted_takeoff_comes_back():
+    """On frontiers that are the law itself, 15 % of the way up is where its incline is."""
+    measured = compute_frontier(plain()[0])
+    laws = {board.size: evaluate_law("change_point", PLANTED, board.size, board.log10_flops) for board in measured.boards}
+    boards = [dataclasses.replace(board, elo=laws[board.size]) for board in measured.boards]
+    weakest = {board.size: PLANTED[0] * board.size + PLANTED[1] for board in boards}
+    reaches = find_takeoffs(dataclasses.replace(measured, boards=tuple(boards)), weakest)
+    for reach in reaches:
+        cost = (0.85 * weakest[reach.size] - PLANTED[3] * reach.size - PLANTED[4]) / PLANTED[2]
+        assert reach.value == pytest.approx(cost, abs=0.01)
+    above = {size: 2 * level for size, level in weakest.items()}
+    assert [reach.bound for reach in find_takeoffs(measured, above)] == ["below"] * 3
+
+
+def test_takeoffs_of_the_papers_curves():
+    frontier = paper_frontier()
+    reaches = find_takeoffs(frontier, {board.size: float(np.nanmin(board.elo)) for board in frontier.boards})
+    assert [round(reach.value, 1) for reach in reaches] == [9.9, 10.7, 11.6, 12.1, 12.4, 12.8, 13.1]
+
+
+def curves(shape, runs=6, snapshots=4, noise=10.0, budgets=7, seed=0):
+    """Test curves of a shape over log2 of the budget, with noise; their sigmoids are fitted as those of tables."""
+    rng = np.random.default_rng(seed)
+    simulations = 2 ** np.arange(budgets)
+    made = []
+    for run in range(runs):
+        for snapshot in range(snapshots):
+            elo = shape(np.arange(budgets)) + noise * rng.standard_normal(budgets)
+            ceiling, gain, half, steepness = map(float, fit_saturation(simulations, elo))
+            rmse = float(np.sqrt(((elo - evaluate_test_curve(ceiling, gain, half, steepness, simulations)) ** 2).mean()))
+            made.append(
+                TestCurve(
+                    f"run{run}", snapshot, 5, 8, 2, 1e9, simulations, 1e3 * simulations, elo, elo - 20, elo + 20, ceiling, gain, half,
+                    steepness, rmse, 16.0, {"ceiling": (ceiling, ceiling), "enough": (16.0, 16.0)},
+                )
+            )  # fmt: skip
+    return made
+
+
+def test_sigmoids_beat_lines_where_sigmoids_are_planted():
+    ratio, low, high = compare_shapes(curves(lambda doubling: -40 - 400 / (1 + np.exp(1.3 * (doubling - 3)))), bootstrap=200)
+    assert ratio > 2
+    assert 1 < low <= ratio <= high
+
+
+def test_sigmoids_do_not_beat_lines_where_lines_are_planted():
+    ratio, low, _ = compare_shapes(curves(lambda doubling: -800 + 60.0 * doubling), bootstrap=200)
+    assert low < 1.05
+    assert ratio == pytest.approx(1, abs=0.15)
+
+
+def test_shapes_need_five_budgets():
+    with pytest.raises(NotEnoughDataError, match="rated at five test budgets"):
+        compare_shapes(curves(lambda doubling: 0.0 * doubling, budgets=4))
+
+
+def test_small_tables_say_what_they_lack():
+    answers = answer_claims(analyze(tiny()[0], bootstrap=0))
+    assert len(answers) == len(CLAIMS)
+    assert all(each.verdict == "undecided" for each in answers)
+    lacking = {start: each.missing for start, each in by_claim(answers).items()}
+    assert "needs random play on two boards" in lacking["500 Elo a board"]
+    assert "needs three boards" in lacking["smaller boards"]
+    nothing = dataclasses.replace(tiny()[0], agents=(), pairings=(), ratings=())
+    assert len(answer_claims(analyze(nothing, bootstrap=0))) == len(CLAIMS)
+
+
+def test_the_error_of_the_next_board_is_small_where_a_law_is_planted(planted):
+    found = planted["smaller boards"]
+    assert found.measured.endswith("5x5")
+    assert found.low <= found.value <= found.high
+    assert found.value < 5
