@@ -25,6 +25,7 @@ from hexlab.lab.heartbeats import Heartbeat
 from hexlab.lab.machine import machine_facts
 from hexlab.lab.runner import Progress, check_workers_memory, is_finished, make_pool, train_cells
 from hexlab.records import Agent, Rating, Run, Snapshot, Timing
+from hexlab.rules import sgf
 from hexlab.rules.batch import Boards
 from hexlab.store import Store, write_table
 from hexlab.system import Lock, count_cores, lock_folder, remove_drafts, write_whole
@@ -149,8 +150,9 @@ def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: 
         yield from _timed("rate", _rate(grid, ready, agents, store, pool), folder, manifest)
         started = time.monotonic()
         yield Progress("fit", 0.0, "writing tables", 0.0, None)
-        _write_tables(folder / "tables", sorted(agents), store)
+        ratings = _write_tables(folder / "tables", sorted(agents), store)
         _write_timings(folder, cells)
+        _write_games(folder, cells, ratings)
     yield Progress("fit", 0.2, "fitting laws", time.monotonic() - started, None)
     tables = scaling.read(folder / "tables")
     analysis = scaling.analyze(tables, bootstrap=grid.bootstrap, seed=_SEED)
@@ -299,12 +301,13 @@ def _rate(
     yield Progress("rate", 1.0, "all matches played", time.monotonic() - started, 0.0)
 
 
-def _write_tables(folder: pathlib.Path, sizes: Sequence[int], store: Store) -> None:
+def _write_tables(folder: pathlib.Path, sizes: Sequence[int], store: Store) -> list[Rating]:
     store.export(folder)
     ratings: list[Rating] = []
     for size in sizes:
         ratings += arena.rate(store.pairings(size))
     write_table(folder / "ratings.csv", ratings, Rating)
+    return ratings
 
 
 def _write_timings(folder: pathlib.Path, cells: Sequence[training.Config]) -> None:
@@ -317,6 +320,21 @@ def _write_timings(folder: pathlib.Path, cells: Sequence[training.Config]) -> No
             spent = sum(seconds[: row["samples"] // config.samples_an_iteration])
             rows.append(Timing(run, row["snapshot"], round(spent, 3)))
     write_table(folder / "tables" / "timings.csv", rows, Timing)
+
+
+def _write_games(folder: pathlib.Path, cells: Sequence[training.Config], ratings: Sequence[Rating]) -> None:
+    """Keep one game of each board to show: the longest of self-play at the end of the run whose agent is rated best."""
+    elo = {row.agent: row.elo for row in ratings}
+    shown = []
+    for size in sorted({config.size for config in cells}):
+        runs = {training.run_key(config): config for config in cells if config.size == size}
+        best = max((agent for agent in elo if agent.partition("/")[0] in runs), key=elo.__getitem__).partition("/")[0]
+        files = sorted((folder / "cells" / best / "games").glob("*.sgf"))
+        if files:
+            name = f"{runs[best].width}x{runs[best].depth} in self-play"
+            game = max(sgf.load(files[-1]), key=lambda game: len(game.moves))
+            shown.append(dataclasses.replace(game, black=name, white=name, comment=best))
+    write_whole(folder / "tables" / "games.sgf", "".join(map(sgf.write, shown)))
 
 
 def _read_lines(path: pathlib.Path) -> list[dict[str, Any]]:

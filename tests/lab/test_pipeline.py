@@ -51,7 +51,7 @@ if __name__ == "__main__":
     for step in pipeline.reproduce("minute", sys.argv[2], experiment=pathlib.Path(sys.argv[1]), **where):
         print(step.stage, step.message, flush=True)
 """
-TABLES = ("runs.csv", "snapshots.csv", "agents.csv", "openings.csv.gz", "pairings.csv", "ratings.csv")
+TABLES = ("runs.csv", "snapshots.csv", "agents.csv", "openings.csv.gz", "pairings.csv", "ratings.csv", "games.sgf")
 
 
 def read_tables(out):
