@@ -633,6 +633,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait for one another: on busy cores they cost 100 times more
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # on Windows a file may know fewer letters than the name of a player has
+            stream.reconfigure(errors="backslashreplace")
     dials = "use smaller numbers"
     if words == ["--version"]:
         print(f"hexlab {hexlab.__version__}")

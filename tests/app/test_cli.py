@@ -305,6 +305,13 @@ def test_runs_as_a_module_and_is_silent_on_stderr():
     assert json.loads(done.stdout)["winning_moves"] == ["b1", "a2"]
 
 
+def test_letters_that_the_output_does_not_know_are_spelled_out(monkeypatch, tmp_path):
+    output = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr("sys.stdout", output)
+    assert cli.main(["check-player", "--template", str(tmp_path / "小明.py")]) == 0
+    assert b"\\u5c0f\\u660e.py plays" in output.buffer.getvalue()
+
+
 def test_exit_code_reaches_the_shell():
     done = hexlab("solve", "--size", "3", "--moves", "d4")
     assert done.returncode == 2
