@@ -48,7 +48,7 @@ class Node:
     board: Board
     prior: float = 1.0
     priors: dict[int, float] = dataclasses.field(default_factory=dict)
-    children: "dict[int, Node]" = dataclasses.field(default_factory=dict)
+    children: dict[int, "Node"] = dataclasses.field(default_factory=dict)
     visits: int = 0
     total: float = 0.0
     raw: float = 0.0

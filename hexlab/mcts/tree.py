@@ -8,49 +8,55 @@ The edges of a node lie side by side, oldest first, with all that a choice among
 order. They start in a block of two; a full block moves to one twice as large at the end of the pool. All blocks that k edges ever
 had hold fewer than 4 k, and a tree has fewer edges than nodes, so 4 N slots suffice.
 
-| array | type | meaning |
-|---|---|---|
-| `nodes` | NODE[B, N] | scalars of a node, 64 bytes, one cache line: the table below |
-| `edges` | EDGE[B, 4 N] | moves that were tried, 24 bytes each: the second table below |
-| `cells` | uint8[B, N, A] | board at the node, codes as in `hexlab.rules.kernels` |
-| `untried` | float32[B, N, A] | prior of each legal move without a child, else -1; logits (-inf: occupied) until a move is chosen here |
-| `used` | int32[B, 2] | nodes and slots for edges in use |
-| `leaf` | int32[B] | node that the current simulation reached; -1 where the board idles |
-| `span` | float64[B, 2] | lowest and highest value that any node of the tree was given at its first visit, seen by Black |
-| `draws` | uint64[B] | generator states, `hexlab.rules.draws` |
-| `work` | int64[B, 3] | what the search has done so far: the columns below |
+=========  ================  ======================================================================================================
+array      type              meaning
+=========  ================  ======================================================================================================
+`nodes`    NODE[B, N]        scalars of a node, 64 bytes, one cache line: the table below
+`edges`    EDGE[B, 4 N]      moves that were tried, 24 bytes each: the second table below
+`cells`    uint8[B, N, A]    board at the node, codes as in `hexlab.rules.kernels`
+`untried`  float32[B, N, A]  prior of each legal move without a child, else -1; logits (-inf: occupied) until a move is chosen here
+`used`     int32[B, 2]       nodes and slots for edges in use
+`leaf`     int32[B]          node that the current simulation reached; -1 where the board idles
+`span`     float64[B, 2]     lowest and highest value that any node of the tree was given at its first visit, seen by Black
+`draws`    uint64[B]         generator states, `hexlab.rules.draws`
+`work`     int64[B, 3]       what the search has done so far: the columns below
+=========  ================  ======================================================================================================
 
 `work` counts, since the search began, nodes visited (on the way down and on the way up), actions scanned (edges, and cells wherever
 a node's row of moves is read through) and bytes copied (boards, logits, edges that move). It does not depend on the machine, so a
 test can pin it where a clock cannot.
 
-| field of a node | type | meaning |
-|---|---|---|
-| `total` | float64 | sum of the values of its visits, for the side to move here |
-| `value` | float64 | `total` / `visits`; exactly -1 or 1 once `status` says so and the recipe asks for proofs |
-| `tried` | float64 | sum of the priors of the moves that have a child |
-| `open_mass` | float64 | sum of the priors of the untried moves; -2 for not looked up |
-| `open_prior` | float32 | prior of `open_move`; not set where that is below 0 |
-| `raw` | float32 | value at the first visit, for the side to move here: the evaluator's, or -1 in a finished game |
-| `visits` | int32 | visits, the node's own evaluation included |
-| `parent` | int32 | -1 at the root |
-| `first` | int32 | slot of the oldest edge; not set where there is none |
-| `slot` | int16 | number of the edge that leads here among the parent's, from 0; -1 at the root |
-| `count` | int16 | edges |
-| `open_move` | int16 | untried move with the largest prior, ties by the lowest cell; -1 none, -2 not looked up, -3 logits |
-| `legal` | int16 | legal moves here |
-| `refuted` | int16 | moves here that are proven to lose |
-| `turn` | int8 | color to move: 0 Black, 1 White |
-| `status` | int8 | for the side to move: 1 proven won, -1 proven lost (a finished game is), 0 open |
+===============  =======  ==================================================================================================
+field of a node  type     meaning
+===============  =======  ==================================================================================================
+`total`          float64  sum of the values of its visits, for the side to move here
+`value`          float64  `total` / `visits`; exactly -1 or 1 once `status` says so and the recipe asks for proofs
+`tried`          float64  sum of the priors of the moves that have a child
+`open_mass`      float64  sum of the priors of the untried moves; -2 for not looked up
+`open_prior`     float32  prior of `open_move`; not set where that is below 0
+`raw`            float32  value at the first visit, for the side to move here: the evaluator's, or -1 in a finished game
+`visits`         int32    visits, the node's own evaluation included
+`parent`         int32    -1 at the root
+`first`          int32    slot of the oldest edge; not set where there is none
+`slot`           int16    number of the edge that leads here among the parent's, from 0; -1 at the root
+`count`          int16    edges
+`open_move`      int16    untried move with the largest prior, ties by the lowest cell; -1 none, -2 not looked up, -3 logits
+`legal`          int16    legal moves here
+`refuted`        int16    moves here that are proven to lose
+`turn`           int8     color to move: 0 Black, 1 White
+`status`         int8     for the side to move: 1 proven won, -1 proven lost (a finished game is), 0 open
+===============  =======  ==================================================================================================
 
-| field of an edge | type | meaning |
-|---|---|---|
-| `value` | float64 | `value` of the node it leads to |
-| `prior` | float32 | prior of the move, root noise included |
-| `visits` | int32 | `visits` of the node it leads to |
-| `node` | int32 | index of that node |
-| `move` | int16 | cell of the move |
-| `status` | int8 | `status` of that node |
+================  =======  ======================================
+field of an edge  type     meaning
+================  =======  ======================================
+`value`           float64  `value` of the node it leads to
+`prior`           float32  prior of the move, root noise included
+`visits`          int32    `visits` of the node it leads to
+`node`            int32    index of that node
+`move`            int16    cell of the move
+`status`          int8     `status` of that node
+================  =======  ======================================
 
 A node takes 160 + 5 A bytes, its share of the edges included: 285 at 5x5, 565 at 9x9, 765 at 11x11; a board 60 bytes more.
 """

@@ -62,7 +62,7 @@ class Report:
     value_explained: float | None
     """1 - squared error / variance of the value targets."""
     calibration_error: float | None
-    """Mean over this iteration's positions of |mean value - mean outcome| within ten bins of the network's value."""
+    """Mean over this iteration's positions of the distance between mean value and mean outcome, within ten bins of the network's value."""
     game_length: float | None
     """Mean number of stones on final boards of this iteration."""
     black_wins: float | None
