@@ -13,7 +13,10 @@ PACKAGE = ROOT / "hexlab"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TEXTS = sorted(
     path
-    for pattern in ("hexlab/**/*.py", "tests/**/*.py", "experiments/**/*.md", "hexlab/**/*.toml", "*.md", "*.toml", "*.cff", ".ci/*")
+    for pattern in (
+        *("hexlab/**/*.py", "tests/**/*.py", "notebooks/**/*.py", "experiments/**/*.md", "notebooks/**/*.md", "hexlab/**/*.toml"),
+        *("*.md", "*.toml", "*.cff", ".ci/*"),
+    )
     for path in ROOT.glob(pattern)
 )
 

@@ -3,9 +3,9 @@
 import dataclasses
 import pathlib
 import re
-import shlex
 
 import pytest
+from written_examples import read_blocks, read_commands, run_page
 
 from hexlab.app import cli
 
@@ -13,32 +13,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 
 
-def blocks(kind):
-    fences = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [text for name, text in fences if name == kind]
-
-
-def commands(text):
-    """Return the words of every hexlab command in a block; comments, what comes before && and the file behind > are left out."""
-    found = []
-    for line in text.splitlines():
-        for command in line.split("&&"):
-            words = shlex.split(command.split(" > ")[0], comments=True)
-            if words[:1] == ["hexlab"]:
-                found.append(words[1:])
-    return found
-
-
-COMMANDS = [words for block in blocks("console") for words in commands(block)]
+COMMANDS = [words for kind, block in read_blocks(README) if kind == "console" for words in read_commands(block)]
 
 
 def test_python_examples_run_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = blocks("python")
-    assert len(found) >= 6
-    namespace = {}
-    for number, block in enumerate(found):
-        exec(compile(block, f"README.md, example {number}", "exec"), namespace)
+    assert sum(kind == "python" for kind, _ in read_blocks(README)) >= 6
+    run_page(README, skip=set(cli.COMMANDS))
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -56,7 +37,7 @@ def test_every_command_is_shown():
 
 
 def test_file_tree_is_true():
-    tree = next(block for block in blocks("") if block.startswith("hexlab/\n"))
+    tree = next(block for kind, block in read_blocks(README) if not kind and block.startswith("hexlab/\n"))
     shown = set()
     for line in tree.splitlines():
         path = (ROOT / "hexlab" if line.startswith("  ") else ROOT) / line.split()[0]

@@ -1,0 +1,125 @@
+"""How Sphinx builds the documentation: ``sphinx-build -W -c notebooks/guide . build/guide``, from the root of the repository.
+
+Pages and lessons are read where they lie, and the reference from the docstrings, so that a link leads to the same place here and in
+the repository.
+"""
+
+import json
+import pkgutil
+import re
+
+from myst_parser.parsers.sphinx_ import MystParser
+from sphinx.util.nodes import make_refnode
+
+project = "hexlab"
+author = "The hexlab developers"
+html_title = "hexlab"
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+root_doc = "notebooks/guide/index"
+include_patterns = ["CHANGELOG.md", "CONTRIBUTING.md", "experiments/**.md", "hexlab/data/*.md", "notebooks/*.ipynb", "notebooks/**.md"]
+
+nitpicky = True
+nitpick_ignore_regex = [
+    ("py:obj", r"(?!hexlab\.).*"),  # what a docstring quotes, unless it names a place in the package
+    ("py:class", "Figure"),  # matplotlib's, named where that is not loaded
+    ("py:class", r"jax\..*"),  # private names of public classes
+]
+
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+default_role = "py:obj"
+autodoc_default_options = {"members": True}
+autodoc_member_order = "bysource"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 80
+
+myst_heading_anchors = 4
+
+html_theme = "furo"
+html_copy_source = False
+html_additional_pages = {"index": "first.html"}
+templates_path = ["."]
+
+
+class LessonParser(MystParser):
+    """Reads a notebook as the Markdown of its cells and of what they showed."""
+
+    supported = ("ipynb",)
+
+    def parse(self, inputstring, document):
+        """Parse a notebook into a document."""
+        super().parse("\n\n".join(filter(None, map(_write_cell, json.loads(inputstring)["cells"]))), document)
+
+
+def _write_cell(cell):
+    source = "".join(cell["source"])
+    if cell["cell_type"] == "markdown":
+        return source
+    return "\n\n".join([_fence("python", source), *(_write_output(output) for output in cell["outputs"])])
+
+
+def _write_output(output):
+    if output["output_type"] == "stream":
+        return _fence("text", "".join(output["text"]))
+    shown = output["data"]
+    if "image/png" in shown:
+        return _fence("{raw} html", f'<img alt="" src="data:image/png;base64,{"".join(shown["image/png"]).strip()}">')
+    for kind in ("image/svg+xml", "text/html"):
+        if kind in shown:
+            return _fence("{raw} html", "".join(shown[kind]))
+    return _fence("text", "".join(shown["text/plain"]))
+
+
+def _fence(kind, text):
+    return f"````{kind}\n{text.rstrip()}\n````"
+
+
+def read_page(app, document, content):
+    """Lead links to an experiment's folder to its README, and give tables that programs wrote a title."""
+    content[0] = re.sub(r"\]\(((?:\.\./)+\d\d_\w+)\)", r"](\1/README.md)", content[0])
+    if document.startswith("experiments/") and not content[0].startswith("# "):
+        content[0] = f"# {document.rpartition('/')[2]}\n\n{content[0]}"
+
+
+def keep_colons(app, what, name, obj, options, lines):
+    """Begin an attribute's docstring with an empty word: Napoleon takes what stands before a colon in its first line for a type."""
+    if what in ("attribute", "data", "property") and lines:
+        lines.insert(0, "\\ ")
+
+
+def show_factories(app, what, name, obj, options, signature, returned):
+    """Write ``...`` where a dataclass makes a default anew each time, which its signature shows as what is no Python."""
+    return signature and signature.replace("<factory>", "..."), returned
+
+
+def skip_plain_fields(app, what, name, obj, skip, options):
+    """Leave out the fields of a NamedTuple as members: its docstring lists them with what they hold."""
+    return True if (obj.__doc__ or "").startswith("Alias for field number") else None
+
+
+def find_elsewhere(app, env, node, contnode):
+    """Resolve a short name, such as `ConfigError` in `hexlab.mcts`; leave without a link what exists and is on no page."""
+    if node["refdomain"] != "py":
+        return None
+    target = node["reftarget"]
+    found = env.domains["py"].find_obj(env, None, None, target.rpartition(".")[2], None, searchmode=1)
+    places = {(entry.docname, entry.node_id) for _, entry in found}
+    if len(places) == 1:
+        return make_refnode(app.builder, node["refdoc"], *places.pop(), contnode)
+    try:
+        pkgutil.resolve_name(target)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    return contnode
+
+
+def setup(app):
+    """Register what is above."""
+    app.add_source_suffix(".ipynb", "ipynb")
+    app.add_source_parser(LessonParser)
+    app.connect("source-read", read_page)
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before Napoleon
+    app.connect("autodoc-process-signature", show_factories)
+    app.connect("autodoc-skip-member", skip_plain_fields)
+    app.connect("missing-reference", find_elsewhere)

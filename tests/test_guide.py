@@ -1,0 +1,157 @@
+"""The guide keeps its word: examples run, commands parse, numbers are the measured ones; the site builds unwarned and stands alone."""
+
+import csv
+import html.parser
+import importlib.util
+import io
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import types
+import urllib.parse
+
+import pytest
+from written_examples import read_blocks, read_commands, run_page
+
+from hexlab.app import cli
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+GUIDE = ROOT / "notebooks" / "guide"
+PAGES = sorted([*GUIDE.glob("**/*.md"), *ROOT.glob("notebooks/*.md"), *ROOT.glob("experiments/**/*.md"), ROOT / "CONTRIBUTING.md"])
+NOT_HERE = {
+    "reproduce": "minutes; tests/lab/test_pipeline.py runs it",
+    "train": "an agent for every line would take minutes; the tutorial trains one",
+    "verify": "needs such an agent",
+    "web": "answers until it is stopped",
+    "gtp": "answers until its input ends",
+    "match": "with a program that is not installed here",
+    "bench": "a minute",
+}
+
+
+def test_tutorial_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO("b2\nquit\n"))
+    run_page(GUIDE / "tutorial.md", skip={"reproduce", "web"})
+
+
+@pytest.mark.parametrize("name", ["parts", "bring_your_own", "dials"])
+def test_examples_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_page(GUIDE / f"{name}.md", skip=NOT_HERE)
+
+
+def test_workers_of_a_batch_system_are_asked_for_with_encryption(monkeypatch, capsys):
+    pytest.importorskip("distributed", reason="the page on clusters needs the cluster extra")
+    asked = {}
+
+    class Cluster:
+        scheduler_address = "tls://10.0.0.1:8786"
+
+        def __init__(self, **settings):
+            asked.update(settings)
+
+        def scale(self, jobs):
+            asked["jobs"] = jobs
+
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", types.SimpleNamespace(SLURMCluster=Cluster))
+    monkeypatch.setattr("builtins.input", print)
+    [script] = [text for kind, text in read_blocks(GUIDE / "cluster.md") if kind == "python"]
+    exec(compile(script, "workers.py", "exec"), {"__name__": "__main__"})
+    assert asked["security"].require_encryption
+    assert asked["cores"] == asked["processes"]
+    assert asked["jobs"] == 8
+    assert Cluster.scheduler_address in capsys.readouterr().out
+
+
+BLOCKS = [text for page in PAGES for kind, text in read_blocks(page) if kind == "console"]
+COMMANDS = sorted({tuple(words) for text in BLOCKS for words in read_commands(text)})
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_commands_parse(words, monkeypatch):
+    asked = []
+    for command in cli.COMMANDS.values():
+        monkeypatch.setattr(command, "run", lambda self: asked.append(self))
+    assert cli.main(list(words)) == 0
+    assert isinstance(asked[0], cli.COMMANDS[words[0]])
+
+
+def test_seconds_of_each_board_are_those_measured():
+    with (ROOT / "experiments/00_presets/seconds.csv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    text = (GUIDE / "dials.md").read_text(encoding="utf-8")
+    for size in (3, 4, 5):
+        runs = [row for row in rows if row["size"] == str(size)]
+        seconds = statistics.median(float(row["cpu_seconds"]) for row in runs)
+        cost = f"{float(runs[0]['train_flops']):.1e}".replace("e+", "e")
+        assert re.search(rf"^\| {size}x{size} \|.*\| {cost} \| {seconds:g} \|", text, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    for name in ("sphinx", "myst_parser", "furo"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"the documentation needs the docs extra, {name} is not installed")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", str(GUIDE), str(ROOT), str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+class Page(html.parser.HTMLParser):
+    """What a built page links to, what it loads, and the names by which others can link into it."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.loads, self.names = [], [], set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.names.add(found.get("id"))
+        if tag == "a" and "href" in found:
+            self.links.append(found["href"])
+        if tag == "link" and found.get("rel") != "canonical":
+            self.loads.append(found["href"])
+        if "src" in found:
+            self.loads.append(found["src"])
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    return {path: Page(path) for path in site.rglob("*.html")}
+
+
+def is_elsewhere(link):
+    return bool(urllib.parse.urlsplit(link).scheme) and not link.startswith("data:")
+
+
+def test_every_page_of_the_guide_is_built(site):
+    for path in [*PAGES, *ROOT.glob("notebooks/*.ipynb")]:
+        assert (site / path.relative_to(ROOT)).with_suffix(".html").is_file(), f"{path} is on no page"
+
+
+def test_every_link_within_leads_somewhere(pages):
+    for path, page in pages.items():
+        for link in page.links:
+            if is_elsewhere(link):
+                continue
+            target, _, name = urllib.parse.unquote(link).partition("#")
+            place = (path.parent / target.partition("?")[0]).resolve() if target else path
+            assert place.is_file(), f"{path.name}: {link}"
+            if name and place in pages:
+                assert name in pages[place].names, f"{path.name}: {link}"
+
+
+def test_pages_fetch_nothing_from_elsewhere(site, pages):
+    for path, page in pages.items():
+        for link in page.loads:
+            assert not is_elsewhere(link), f"{path.name} loads {link}"
+            if not link.startswith(("data:", "#")):
+                assert (path.parent / link.partition("?")[0]).is_file(), f"{path.name} loads {link}"
+    for path in site.rglob("*.css"):
+        assert not re.search(r"@import|url\(['\"]?(?:https?:)?//", path.read_text(encoding="utf-8")), path
