@@ -50,7 +50,7 @@ __all__ = [
     "resample_kept",
 ]
 
-COSTS = ("train_flops", "paper_flops")
+COSTS = ("train_flops", "paper_flops", "train_seconds")
 SOURCES = ("openings", "seeds", "cells")
 
 Line = tuple[str, tuple[int, int], list[tuple[float, str]]]
@@ -154,7 +154,8 @@ class Frontier:
     """Frontiers of all boards at one test budget.
 
     Attributes:
-        x: unit of compute: "train_flops" (2 a multiply-add, self-play and learner) or "paper_flops" (the paper's count).
+        x: unit of compute: "train_flops" (2 a multiply-add, self-play and learner), "paper_flops" (the paper's count), or
+            "train_seconds" (wall-clock on one core).
         test_simulations: simulations a move at which the agents play.
         boards: one frontier for each board, in order of size.
     """
@@ -215,13 +216,14 @@ def compute_frontier(
     Args:
         tables: an experiment.
         size: board size; None takes every board.
-        x: cost on the axis, "train_flops" or "paper_flops".
+        x: cost on the axis, one of `COSTS`; with "train_seconds" every ``log10_flops`` is log10 of the wall-clock on one core.
         test_simulations: simulations a move of the agents compared; None takes the budget at which most snapshots are rated, the
             largest of several such.
         points: grid points a board, from its cheapest snapshot to its dearest, evenly in log10.
 
     Raises:
-        NotEnoughDataError: no run with two rated snapshots at that budget, or games on one half of the openings only.
+        NotEnoughDataError: no run with two rated snapshots at that budget, games on one half of the openings only, or seconds of
+            tables that hold no timings.
     """
     if x not in COSTS:
         raise ConfigError(f"unknown cost {x!r}: expected one of {', '.join(COSTS)}")
@@ -246,7 +248,7 @@ def list_preset_runs(tables: Tables, *, x: str = "train_flops", test_simulations
         rows = []
         for agent in tables.agents:
             if agent.run == run.run and agent.test_simulations == test_simulations and agent.agent in tables.rating_by_agent:
-                flops, rating = getattr(tables.snapshot_by_key[agent.run, agent.snapshot], x), tables.rating_by_agent[agent.agent]
+                flops, rating = tables.cost(agent.run, agent.snapshot, x), tables.rating_by_agent[agent.agent]
                 if flops > 0:
                     rows.append((np.log10(flops), rating.elo, rating.low, rating.high))
         if run.preset and rows:
@@ -407,7 +409,7 @@ def list_lines(tables: Tables, size: int, x: str, budget: int, known: Collection
         line = {}
         for agent in tables.grid_agents:
             if agent.run == run.run and agent.test_simulations == budget:
-                flops = getattr(tables.snapshot_by_key[agent.run, agent.snapshot], x)
+                flops = tables.cost(agent.run, agent.snapshot, x)
                 # An untrained net costs nothing and has no place on a logarithmic axis.
                 if flops > 0 and agent.agent in known:
                     line[float(np.log10(flops))] = agent.agent

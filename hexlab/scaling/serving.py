@@ -37,6 +37,7 @@ __all__ = [
     "Plan",
     "Price",
     "charge_agent",
+    "choose_price",
     "find_isoquants",
     "find_plan",
     "measure_speeds",
@@ -216,12 +217,11 @@ def measure_speeds(tables: Tables) -> dict[str, float]:
     Raises:
         NotEnoughDataError: the tables hold no timings.
     """
-    speeds: dict[str, float] = {}
-    for timing in sorted(tables.timings, key=lambda row: row.snapshot):
-        if timing.seconds > 0:
-            speeds[timing.run] = tables.snapshot_by_key[timing.run, timing.snapshot].train_flops / timing.seconds
-    if not speeds:
-        raise NotEnoughDataError("not enough data: needs timings.csv, how long each snapshot had trained")
+    speeds = {}
+    for snapshot in sorted(tables.snapshots, key=lambda row: row.snapshot):
+        seconds = tables.cost(snapshot.run, snapshot.snapshot, "train_seconds")
+        if seconds > 0:
+            speeds[snapshot.run] = snapshot.train_flops / seconds
     return speeds
 
 
@@ -241,6 +241,19 @@ def price_core_hours(tables: Tables, price: float = 1.0, currency: str = "core-h
     _require_positive("price of a core-hour", price, "money")
     a_flop = {run: price / 3600 / speed for run, speed in measure_speeds(tables).items()}
     return Price(a_flop, a_flop, currency)
+
+
+def choose_price(tables: Tables, core_hour: float, currency: str) -> Price:
+    """Return `price_core_hours` where every run was timed, else one FLOP a FLOP.
+
+    Args:
+        tables: an experiment.
+        core_hour: money for an hour of one core.
+        currency: its name.
+    """
+    if tables.timings and measure_speeds(tables).keys() >= {run.run for run in tables.runs}:
+        return price_core_hours(tables, core_hour, currency)
+    return Price()
 
 
 def charge_agent(tables: Tables, agent: str, demand: Demand, price: Price) -> Bill:

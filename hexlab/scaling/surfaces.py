@@ -54,7 +54,7 @@ class Surface:
         lines: dict[str, dict[int, list[tuple[float, str, float]]]] = {}
         for agent in tables.grid_agents:
             if agent.agent in tables.rating_by_agent:
-                flops = getattr(tables.snapshot_by_key[agent.run, agent.snapshot], x)
+                flops = tables.cost(agent.run, agent.snapshot, x)
                 if flops > 0 and agent.test_flops > 0:
                     line = lines.setdefault(agent.run, {}).setdefault(agent.test_simulations, [])
                     line.append((float(np.log10(flops)), agent.agent, float(np.log10(agent.test_flops))))

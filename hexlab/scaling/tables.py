@@ -101,6 +101,28 @@ class Tables:
         return {(row.run, row.snapshot): row for row in self.snapshots}
 
     @functools.cached_property
+    def seconds_by_key(self) -> dict[tuple[str, int], float]:
+        """Wall-clock of training on one core, by run and number of the snapshot."""
+        return {(row.run, row.snapshot): row.seconds for row in self.timings}
+
+    def cost(self, run: str, snapshot: int, x: str) -> float:
+        """Return what a snapshot had cost to train.
+
+        Args:
+            run: run key.
+            snapshot: its number.
+            x: unit: "train_flops", "paper_flops", or "train_seconds", the wall-clock on one core; nan if that was not kept.
+
+        Raises:
+            NotEnoughDataError: seconds of tables that hold no timings.
+        """
+        if x != "train_seconds":
+            return float(getattr(self.snapshot_by_key[run, snapshot], x))
+        if not self.timings:
+            raise NotEnoughDataError("not enough data: needs timings.csv, how long each snapshot had trained")
+        return self.seconds_by_key.get((run, snapshot), float("nan"))
+
+    @functools.cached_property
     def agent_by_key(self) -> dict[str, records.Agent]:
         """Agents by their key."""
         return {row.agent: row for row in self.agents}

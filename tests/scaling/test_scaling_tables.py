@@ -2,12 +2,14 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from planted_tables import small, tiny
 
 from hexlab.errors import StoreError
+from hexlab.records import Timing
 from hexlab.rules.sgf import Game
-from hexlab.scaling import Tables, paper_curves, read
+from hexlab.scaling import NotEnoughDataError, Tables, compute_frontier, paper_curves, read
 
 
 def test_csv_gives_back_every_row_to_the_last_digit(tmp_path):
@@ -103,3 +105,16 @@ def test_paper_curves_are_complete():
     assert len(curves) == 2966
     assert len({(point.size, point.width, point.depth) for point in curves}) == 195
     assert min(point.elo for point in curves if point.size == 3) == -322.1
+
+
+def test_a_frontier_by_the_clock_is_the_one_by_compute_where_every_run_is_as_fast():
+    tables, _ = tiny()
+    with pytest.raises(NotEnoughDataError, match=r"needs timings\.csv"):
+        compute_frontier(tables, x="train_seconds")
+    seconds = tuple(Timing(row.run, row.snapshot, row.train_flops / 1e9) for row in tables.snapshots)
+    timed = dataclasses.replace(tables, timings=seconds)
+    (by_clock,), (by_compute,) = (compute_frontier(timed, x=x).boards for x in ("train_seconds", "train_flops"))
+    np.testing.assert_allclose(by_clock.log10_flops + 9, by_compute.log10_flops)
+    np.testing.assert_allclose(by_clock.elo, by_compute.elo)
+    some = dataclasses.replace(tables, timings=tuple(row for row in seconds if row.run != tables.runs[0].run))
+    assert set(compute_frontier(some, x="train_seconds").boards[0].run) == {tables.runs[1].run}
