@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Topp", "play_topp", "plot_topp", "write_topp"]
 
 
+_BEYOND = 300.0  # Elo: how far an interval widens the scale beyond its snapshot, at most
+
+
 @dataclasses.dataclass(frozen=True)
 class Topp:
     """Results, snapshots in the order of their training.
@@ -108,7 +111,10 @@ def _read_snapshots(path: pathlib.Path) -> list[Snapshot]:
 
 
 def plot_topp(topp: Topp) -> "Figure":
-    """Draw Elo with 95 % intervals against the positions seen, and beside it the share of games that each won against each."""
+    """Draw Elo against the positions seen, and beside it the share of games that each won against each.
+
+    Intervals of 95 % that the games do not bound are cut off at the frame.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
@@ -116,6 +122,8 @@ def plot_topp(topp: Topp) -> "Figure":
     curve, matrix = figure.subplots(1, 2)
     rows = [topp.ratings[name] for name in topp.names]
     below, above = [row.elo - row.low for row in rows], [row.high - row.elo for row in rows]
+    low, high = min(max(row.low, row.elo - _BEYOND) for row in rows), max(min(row.high, row.elo + _BEYOND) for row in rows)
+    curve.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     curve.errorbar(topp.samples, [row.elo for row in rows], yerr=[below, above], marker="o", capsize=3, color="#0b5cab")
     thinking = "raw policy" if topp.simulations == 1 else f"{topp.simulations} simulations"
     curve.set(xlabel="self-play positions seen", ylabel="Elo, mean of the snapshots = 0", title=f"{topp.size}×{topp.size}, {thinking}")

@@ -6,7 +6,7 @@ import pytest
 
 from hexlab import arena, training
 from hexlab.errors import ConfigError, RunError
-from hexlab.lab.topp import Topp, play_topp, write_topp
+from hexlab.lab.topp import Topp, play_topp, plot_topp, write_topp
 from hexlab.records import Opening
 
 
@@ -37,6 +37,19 @@ def test_it_tells_how_often_the_later_one_won():
     assert topp.count_later_wins() == (1, 1, 3)
     assert str(topp).endswith("the later snapshot won more games in 1 of 3 pairs, as many in 1")
     assert "perfect play" not in str(topp)
+
+
+def test_the_figure_shows_who_won_and_is_not_stretched_by_intervals_without_a_bound():
+    topp = plant({("snapshot 0", "snapshot 2"): 10, ("snapshot 0", "snapshot 5"): 10, ("snapshot 2", "snapshot 5"): 7})
+    curve, matrix = plot_topp(topp).axes
+    elo = [topp.ratings[name].elo for name in topp.names]
+    assert topp.ratings["snapshot 0"].low < elo[0] - 1000, "it lost all its games"
+    low, high = curve.get_ylim()
+    assert elo[0] - 500 < low < elo[0]
+    assert elo[2] < high < elo[2] + 500
+    assert curve.lines[0].get_xdata().tolist() == [0, 200, 500]
+    assert curve.lines[0].get_ydata().tolist() == elo
+    assert [text.get_text() for text in matrix.texts] == ["0", "0", "100", "30", "100", "70"]
 
 
 def test_training_makes_the_agent_stronger(run, tmp_path):
