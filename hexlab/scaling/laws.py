@@ -13,6 +13,7 @@ With a single board the terms in b drop out and three parameters remain.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,10 +21,22 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from hexlab.errors import ConfigError
-from hexlab.scaling.frontiers import BoardFrontier, Frontier, resample_frontier
+from hexlab.scaling.frontiers import BoardFrontier, Frontier, paper_frontier, resample_frontier
 from hexlab.scaling.tables import NotEnoughDataError
 
-__all__ = ["LEVEL", "MODELS", "PARAMETERS", "Law", "Prediction", "evaluate_law", "fit_law", "foretell", "interval", "predict_board"]
+__all__ = [
+    "LEVEL",
+    "MODELS",
+    "PARAMETERS",
+    "Law",
+    "Prediction",
+    "evaluate_law",
+    "fit_law",
+    "foretell",
+    "interval",
+    "paper_law",
+    "predict_board",
+]
 
 MODELS = ("change_point", "smooth")
 PARAMETERS = ("m_plateau", "c_plateau", "m_flops", "m_board", "c_incline")
@@ -207,6 +220,12 @@ def fit_law(
         1 - float((errors**2).sum()) / spread if spread > 0 else float("nan"),
         residuals,
     )
+
+
+@functools.cache
+def paper_law() -> Law:
+    """Return the change-point law of Jones 2021, fitted to its frontiers as there: by plain least squares, compute in its own count."""
+    return fit_law(paper_frontier(), loss="linear")
 
 
 def predict_board(

@@ -11,7 +11,6 @@ __all__ = [
     "PAPER_DOUBLING_SCORE",
     "PAPER_HYPERPARAMETERS",
     "PAPER_LAW",
-    "PAPER_LAW_REFITTED",
     "PAPER_NETWORK_SIZE",
     "PAPER_TOP_GAMES",
     "PAPER_TO_TRUE_FLOPS",
@@ -26,9 +25,6 @@ true count takes it twice and adds the learner's forward and backward pass, thre
 
 PAPER_LAW: Mapping[str, float] = {"m_plateau": -270, "c_plateau": 570, "m_flops": 510, "m_board": -430, "c_incline": -4400}
 """Table III: the change-point law, compute in the paper's count."""
-
-PAPER_LAW_REFITTED: Mapping[str, float] = {"m_plateau": -268, "c_plateau": 575, "m_flops": 506, "m_board": -430, "c_incline": -4399}
-"""The same law fitted again to its curves by its own least squares: RMSE 58 Elo, R² 0.987."""
 
 PAPER_DOUBLING_SCORE = 2 / 3
 """Share of games that twice the training compute wins, as its text says."""

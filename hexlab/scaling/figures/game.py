@@ -106,8 +106,8 @@ def _draw_edges(axes: "Axes", size: int) -> None:
 
 FIGURE = Kind(
     "A game of Hex",
-    "The last position of a game between the experiment's agents, or of one with itself, on the largest board of which one is kept. Stones "
-    "bear the number of their move.",
+    "The last position of a game that is kept with the tables, of an agent against itself or against another, on the largest such board. "
+    "Stones bear the number of their move.",
     lambda analysis: _numbers(analysis.tables.games),
     _draw,
     figure=1,

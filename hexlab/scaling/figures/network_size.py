@@ -66,7 +66,7 @@ def _draw(numbers: Numbers) -> "Figure":
         log_axis(axes, "y")
         axes.set_ylabel("width² × depth of the net on the frontier")
         compute_axis(axes, numbers["x"])
-        axes.legend(loc="best")
+        figure.legend(loc="outside upper left", ncols=2)
     return figure
 
 

@@ -1,6 +1,7 @@
 """What all drawings share: colors, axes, curves and their labels. Nothing here touches pyplot or its global state."""
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -86,13 +87,22 @@ def canvas(width: float, height: float) -> "Iterator[Figure]":
 
 
 def panel_size(count: int, height: float) -> tuple[float, float]:
-    """Return the width and height in inches that suit a row of `count` panels."""
-    return (5.0 if count == 1 else 3.0 * count + 0.6), height
+    """Return the width and height in inches that suit `count` panels, each `height` high."""
+    columns = _count_columns(count)
+    return (5.0 if count == 1 else 3.0 * columns + 0.6), height * -(-count // columns)
 
 
 def make_panels(figure: "Figure", count: int, *, sharey: bool) -> list["Axes"]:
-    """Return `count` axes in a row."""
-    return list(figure.subplots(1, count, squeeze=False, sharey=sharey)[0])
+    """Return `count` axes, in a row if they are few, else in two or three."""
+    columns = _count_columns(count)
+    panels = list(figure.subplots(-(-count // columns), columns, squeeze=False, sharey=sharey).flat)
+    for spare in panels[count:]:
+        spare.remove()
+    return panels[:count]
+
+
+def _count_columns(count: int) -> int:
+    return count if count <= 3 else 3 if count > 4 else 2
 
 
 def board_color(size: int) -> str:
@@ -138,14 +148,20 @@ def compute_label(x: str) -> str:
 
 
 def log_axis(axes: "Axes", which: str) -> None:
-    """Make an axis logarithmic; over two decades and more it needs no ticks between the powers of ten."""
-    from matplotlib.ticker import NullLocator
+    """Make an axis logarithmic, with ticks at powers of ten or, where it holds less than two of them, at 1, 2 and 5 times such."""
+    from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullLocator
 
     axis = getattr(axes, f"{which}axis")
     getattr(axes, f"set_{which}scale")("log")
-    low, high = getattr(axes, f"get_{which}lim")()
-    if high >= 100 * low:
+    low, high = np.log10(getattr(axes, f"get_{which}lim")())
+    if math.floor(high) <= math.ceil(low):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(math.inf, math.inf)))
         axis.set_minor_locator(NullLocator())
+    elif high - low >= 2:
+        axis.set_minor_locator(NullLocator())
+    else:
+        axis.set_minor_formatter("")
 
 
 def compute_axis(axes: "Axes", x: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from hexlab.scaling.figures.kinds import Kind, Numbers
 from hexlab.scaling.figures.style import (
     MARKERS,
+    annotate,
     board_color,
     board_name,
     canvas,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["FIGURE", "plot_test_compute"]
+
+_LEGEND = {"fontsize": 8.5, "title_fontsize": 8.5, "handletextpad": 0.1, "columnspacing": 0.8, "alignment": "left"}
 
 
 def plot_test_compute(curves: Mapping[int, Sequence[TestCurve]]) -> "Figure":
@@ -89,6 +92,7 @@ def _draw(numbers: Numbers) -> "Figure":
                 x, elo = floats(curve["test_flops"]), floats(curve["elo"])
                 ends = np.abs(np.array([elo - floats(curve["low"]), floats(curve["high"]) - elo]))
                 label = f"10$^{{{math.log10(curve['train_flops']):.1f}}}$" if curve["train_flops"] else "untrained"
+                label += f", {curve['width']}x{curve['depth']}"
                 axes.errorbar(
                     x, elo, ends, ls="none", marker=marker, ms=4.8, color=shade, elinewidth=1, capsize=2, label=label, mec="white", mew=0.4
                 )
@@ -98,10 +102,13 @@ def _draw(numbers: Numbers) -> "Figure":
                     axes.plot(steps * x[0] / curve["simulations"][0], fitted, color=shade, lw=1.4)
                 else:
                     axes.plot(x, elo, color=shade, lw=0.9, ls=":")
+                every = 1 if len(x) <= 5 else 2
+                for place, simulations in list(zip(zip(x, elo, strict=True), curve["simulations"], strict=True))[::every]:
+                    annotate(axes, str(simulations), place, (4, -9), shade, fontsize=7.5)
                 lowest.append(floats(curve["low"]))
             log_axis(axes, "x")
             axes.set_title(board_name(board["size"]), color=board_color(board["size"]))
-            axes.legend(title="training FLOPs", loc="lower right", fontsize=8.5, title_fontsize=8.5, handletextpad=0.2)
+            axes.legend(title="training FLOPs, net", ncols=2, loc="upper left", bbox_to_anchor=(-0.04, -0.08), **_LEGEND)
             perfect_line(axes)
         elo_axis(panels[0], lowest)
         figure.supxlabel("test-time compute (FLOPs a move)", fontsize=10.5)
@@ -110,8 +117,9 @@ def _draw(numbers: Numbers) -> "Figure":
 
 FIGURE = Kind(
     "Strength against search at play",
-    "Elo of single snapshots at several numbers of simulations a move, with 95 % intervals, labeled by the compute of their "
-    "training. Lines are logistic curves in log compute up to a ceiling of their own; dotted where there are too few budgets for one.",
+    "Elo of single snapshots at several numbers of simulations a move, which label the points, with 95 % intervals: the cheapest "
+    "snapshots to reach each of four levels, by the compute of their training. Lines are logistic curves in log compute up to a ceiling of "
+    "their own; dotted where there are too few budgets for one.",
     lambda analysis: _numbers(analysis.test_curves),
     _draw,
     figure=8,

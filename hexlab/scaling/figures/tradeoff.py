@@ -7,6 +7,8 @@ import numpy as np
 
 from hexlab.scaling.figures.kinds import Kind, Numbers
 from hexlab.scaling.figures.style import (
+    GRAY,
+    INK,
     MARKERS,
     annotate,
     board_color,
@@ -14,16 +16,17 @@ from hexlab.scaling.figures.style import (
     canvas,
     compute_label,
     floats,
+    legend_line,
     log_axis,
-    make_panels,
     make_shades,
-    panel_size,
     powers,
 )
+from hexlab.scaling.paper import PAPER_TRADEOFF
 from hexlab.scaling.tables import NotEnoughDataError
 from hexlab.scaling.tradeoffs import Tradeoff
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["FIGURE", "plot_tradeoff"]
@@ -56,39 +59,57 @@ def _numbers(tradeoffs: Mapping[int, Tradeoff]) -> Numbers:
 
 
 def _draw(numbers: Numbers) -> "Figure":
-    boards = numbers["boards"]
-    with canvas(*panel_size(len(boards), 4.0)) as figure:
-        panels = make_panels(figure, len(boards), sharey=False)
-        for axes, board in zip(panels, boards, strict=True):
-            levels = sorted(set(floats(board["levels"]).tolist()))
-            for level, shade, marker in zip(levels, make_shades(len(levels)), MARKERS, strict=False):
-                mine = floats(board["levels"]) == level
-                cost = floats(board["log10_train"])[mine]
-                test = floats(board["log10_test"])[mine]
-                axes.plot(powers(cost), powers(test), ls="none", marker=marker, ms=4.8, color=shade, mec="white", mew=0.4)
-                ends = np.array([cost.min(), cost.max()])
-                line = board["slope"] * ends + board["per_elo"] * level + board["intercept"]
-                axes.plot(powers(ends), powers(line), color=shade, ls=(0, (5, 2)), lw=1.3)
-                name = f"Elo {level:.0f}" if level == levels[-1] else f"{level:.0f}"
-                place = (10.0 ** ends[1], 10.0 ** line[1])
-                annotate(axes, name.replace("-", "−"), place, (4, 0), shade, va="center", fontsize=8.5)
-            low, high = board["intervals"]["slope"]
-            about = f"slope {board['slope']:.2f}" + ("" if low is None else f" [{low:.2f}, {high:.2f}]")
-            axes.annotate(about.replace("-", "−"), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=9)
-            axes.set_title(f"{board_name(board['size'])}\n", color=board_color(board["size"]))
-            log_axis(axes, "x")
-            log_axis(axes, "y")
-            axes.margins(x=0.14)
-        panels[0].set_ylabel("test-time compute (FLOPs a move)")
+    *smaller, largest = numbers["boards"]
+    rows = 2 if len(smaller) > 1 else 1
+    columns = rows - (-len(smaller) // rows)
+    with canvas(5.2 if columns == 1 else 2.9 * columns, 3.2 * rows if smaller else 4.2) as figure:
+        grid = figure.add_gridspec(rows, columns)
+        _draw_board(figure.add_subplot(grid[:, :rows]), largest)
+        for place, board in enumerate(reversed(smaller)):
+            _draw_board(figure.add_subplot(grid[place % rows, rows + place // rows]), board)
         figure.supxlabel(compute_label(numbers["x"]), fontsize=10.5)
+        figure.supylabel("test-time compute (FLOPs a move)", fontsize=10.5)
+        handles = [
+            legend_line(INK, ls="none", marker="o", ms=5, label="least compute a move for an Elo"),
+            legend_line(INK, ls=(0, (5, 2)), lw=1.3, label="one plane a board"),
+            legend_line(GRAY, ls=":", lw=2, label=f"slope of Jones 2021 on 9×9: −{-PAPER_TRADEOFF['slope']:.1f}"),
+        ]
+        figure.legend(handles=handles, loc="outside upper left", ncols=3)
     return figure
+
+
+def _draw_board(axes: "Axes", board: Numbers) -> None:
+    levels = sorted(set(floats(board["levels"]).tolist()))
+    for level, shade, marker in zip(levels, make_shades(len(levels)), MARKERS, strict=False):
+        mine = floats(board["levels"]) == level
+        cost = floats(board["log10_train"])[mine]
+        test = floats(board["log10_test"])[mine]
+        axes.plot(powers(cost), powers(test), ls="none", marker=marker, ms=4.8, color=shade, mec="white", mew=0.4)
+        ends = np.array([cost.min(), cost.max()])
+        line = board["slope"] * ends + board["per_elo"] * level + board["intercept"]
+        axes.plot(powers(ends), powers(line), color=shade, ls=(0, (5, 2)), lw=1.3)
+        name = f"Elo {level:.0f}" if level == levels[-1] else f"{level:.0f}"
+        place = (10.0 ** ends[1], 10.0 ** line[1])
+        annotate(axes, name.replace("-", "−"), place, (4, 0), shade, va="center", fontsize=8.5)
+    # Only the slope can be laid beside ours: levels are of another board and another count of compute.
+    cost = floats(board["log10_train"])
+    ends, middle = np.array([cost.min(), cost.max()]), floats(board["log10_test"]).mean()
+    axes.plot(powers(ends), powers(middle + PAPER_TRADEOFF["slope"] * (ends - cost.mean())), color=GRAY, ls=":", lw=2, zorder=1.5)
+    low, high = board["intervals"]["slope"]
+    about = f"slope {board['slope']:.2f}" + ("" if low is None else f" [{low:.2f}, {high:.2f}]")
+    axes.annotate(about.replace("-", "−"), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=9)
+    axes.set_title(f"{board_name(board['size'])}\n", color=board_color(board["size"]))
+    axes.margins(x=0.14)
+    log_axis(axes, "x")
+    log_axis(axes, "y")
 
 
 FIGURE = Kind(
     "Training traded for search",
     "The least compute a move that reaches an Elo, against the training compute allowed: runs are picked on half of the openings "
-    "and rated on the other half. Dashed: one plane for each board, "
-    "log10 test = slope · log10 train + e · Elo + c, with the 95 % interval of its slope.",
+    "and rated on the other half; the largest board first. Dashed: one plane for each board, "
+    "log10 test = slope · log10 train + e · Elo + c, with the 95 % interval of its slope; dotted, the slope of Jones 2021 on 9×9 through "
+    "the middle of the points.",
     lambda analysis: _numbers(analysis.tradeoffs),
     _draw,
     figure=9,

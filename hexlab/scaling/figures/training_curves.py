@@ -1,8 +1,9 @@
 """Every run's Elo against the compute of its training: figure 5 of Jones 2021."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
 from hexlab.scaling.figures.style import (
@@ -15,14 +16,17 @@ from hexlab.scaling.figures.style import (
     elo_axis,
     floats,
     label_curve,
+    legend_band,
     legend_line,
     perfect_line,
     powers,
 )
-from hexlab.scaling.frontiers import Frontier, PresetRun, paper_frontier
-from hexlab.scaling.paper import PAPER_TO_TRUE_FLOPS
+from hexlab.scaling.frontiers import BoardFrontier, Frontier, PresetRun, paper_frontier
+from hexlab.scaling.laws import interval
+from hexlab.scaling.paper import paper_shift
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["FIGURE", "plot_training_curves"]
@@ -34,103 +38,110 @@ _PRESET_LINES: dict[str, Any] = {
 _OTHER_PRESET: Any = {"marker": "d", "ms": 4.5, "lw": 1.2, "ls": "-."}
 
 
-def plot_training_curves(frontier: Frontier, presets: Sequence[PresetRun] = ()) -> "Figure":
-    """Draw every run's Elo against training compute with the frontier of each board and the paper's.
+def plot_training_curves(
+    frontier: Frontier, presets: Sequence[PresetRun] = (), copies: Mapping[int, np.ndarray] | None = None
+) -> "Figure":
+    """Draw every run's Elo against training compute with the frontier of each board, above the paper's.
 
     Args:
         frontier: what `compute_frontier` returned.
         presets: runs of presets, drawn beside the grid's.
+        copies: bootstrap copies of the frontiers, for their bands.
     """
-    return _draw(plain(_numbers(frontier, presets)))
+    return _draw(plain(_numbers(frontier, presets, copies or {})))
 
 
-def _numbers(frontier: Frontier, presets: Sequence[PresetRun]) -> Numbers:
-    paper = {board.size: board for board in paper_frontier().boards}
-    # In true FLOPs the paper's curves shift by a constant; in the paper's count they stay.
-    shift = math.log10(PAPER_TO_TRUE_FLOPS) if frontier.x == "train_flops" else 0.0
+def _numbers(frontier: Frontier, presets: Sequence[PresetRun], copies: Mapping[int, np.ndarray]) -> Numbers:
     boards = []
     for board in frontier.boards:
-        curves, runs = board.curves, []
-        for number, (run, cell) in enumerate(zip(curves.runs, curves.cells, strict=True)):
-            mine = curves.agent_run == number
-            runs.append(
-                {
-                    "run": run,
-                    "width": cell[0],
-                    "depth": cell[1],
-                    "log10_flops": curves.agent_log10_flops[mine],
-                    "elo": curves.plain[mine],
-                }
-            )
-        theirs = paper.get(board.size)
-        boards.append(
+        entry: Numbers = {"size": board.size, "log10_flops": board.log10_flops, "elo": board.elo, "runs": _list_runs(board)}
+        if board.size in copies:
+            entry["low"], entry["high"] = interval(copies[board.size])
+        entry["presets"] = [
             {
-                "size": board.size,
-                "log10_flops": board.log10_flops,
-                "elo": board.elo,
-                "runs": runs,
-                "presets": [
-                    {
-                        "preset": each.run.preset,
-                        "run": each.run.run,
-                        "width": each.run.width,
-                        "depth": each.run.depth,
-                        "log10_flops": each.log10_flops,
-                        "elo": each.elo,
-                        "low": each.low,
-                        "high": each.high,
-                    }
-                    for each in presets
-                    if each.run.size == board.size
-                ],
-                "paper_log10_flops": [] if theirs is None else theirs.log10_flops + shift,
-                "paper_elo": [] if theirs is None else theirs.elo,
+                "preset": each.run.preset,
+                "run": each.run.run,
+                "width": each.run.width,
+                "depth": each.run.depth,
+                "log10_flops": each.log10_flops,
+                "elo": each.elo,
+                "low": each.low,
+                "high": each.high,
             }
-        )
-    return {"x": frontier.x, "test_simulations": frontier.test_simulations, "boards": boards}
+            for each in presets
+            if each.run.size == board.size
+        ]
+        boards.append(entry)
+    shift = paper_shift(frontier.x)
+    paper = [
+        {
+            "size": board.size,
+            "log10_flops": board.log10_flops + shift,
+            "elo": board.elo,
+            "runs": _list_runs(board, shift) if board.size in frontier.sizes else [],
+        }
+        for board in paper_frontier().boards
+    ]
+    return {"x": frontier.x, "test_simulations": frontier.test_simulations, "boards": boards, "paper": paper}
+
+
+def _list_runs(board: BoardFrontier, shift: float = 0.0) -> list[Numbers]:
+    curves, runs = board.curves, []
+    for number, (run, (width, depth)) in enumerate(zip(curves.runs, curves.cells, strict=True)):
+        mine = curves.agent_run == number
+        cost, elo = curves.agent_log10_flops[mine] + shift, curves.plain[mine]
+        runs.append({"run": run, "width": width, "depth": depth, "log10_flops": cost, "elo": elo})
+    return runs
 
 
 def _draw(numbers: Numbers) -> "Figure":
-    with canvas(7.6, 4.9) as figure:
-        axes = figure.add_subplot()
-        overlaid = False
-        for board in numbers["boards"]:
-            color, marker = board_color(board["size"]), board_marker(board["size"])
-            for run in board["runs"]:
-                axes.plot(powers(run["log10_flops"]), floats(run["elo"]), color=color, alpha=0.28, lw=0.9, marker=marker, ms=2.4)
+    boards, paper = numbers["boards"], numbers["paper"]
+    with canvas(7.6, 7.2) as figure:
+        upper, lower = figure.subplots(2, 1, sharex=True)
+        _draw_boards(upper, boards)
+        for board in boards:
             for run in board["presets"]:
                 style = _PRESET_LINES.get(run["preset"], _OTHER_PRESET)
-                axes.plot(powers(run["log10_flops"]), floats(run["elo"]), color=color, **style)
-            if len(board["paper_elo"]):
-                overlaid = True
-                axes.plot(powers(board["paper_log10_flops"]), floats(board["paper_elo"]), color=color, lw=1.4, ls=(0, (4, 2)))
-        for board in numbers["boards"]:
-            axes.plot(powers(board["log10_flops"]), floats(board["elo"]), color=board_color(board["size"]), lw=2.6)
-            label_curve(axes, board["log10_flops"], board["elo"], board_name(board["size"]), board_color(board["size"]))
+                upper.plot(powers(run["log10_flops"]), floats(run["elo"]), color=board_color(board["size"]), **style)
+        elo_axis(upper, [run["elo"] for board in boards for run in board["runs"] + board["presets"]])
+        perfect_line(upper)
+        _draw_boards(lower, paper)
+        elo_axis(lower, [each["elo"] for board in paper for each in [board, *board["runs"]]])
+        lower.set_ylabel("Elo (0 is the best of its pool)")
+        lower.set_title("Jones 2021")
+        compute_axis(lower, numbers["x"])
         handles = [
             legend_line(INK, lw=2.6, label="frontier: best Elo for the compute"),
             legend_line(INK, lw=0.9, alpha=0.4, marker="o", ms=2.4, label="one training run, its snapshots"),
         ]
-        if overlaid:
-            handles.append(legend_line(INK, lw=1.4, ls=(0, (4, 2)), label="frontier of Jones 2021 (its zero: best of its noisy pool)"))
-        for name in sorted({run["preset"] for board in numbers["boards"] for run in board["presets"]}):
+        if any("low" in board for board in boards):
+            handles.append(legend_band(INK, "95 % band of the frontier"))
+        for name in sorted({run["preset"] for board in boards for run in board["presets"]}):
             handles.append(legend_line(INK, **_PRESET_LINES.get(name, _OTHER_PRESET), label=f"preset {name!r}, its snapshots"))
-        shown = [run["elo"] for board in numbers["boards"] for run in board["runs"] + board["presets"]]
-        elo_axis(axes, shown + [board["paper_elo"] for board in numbers["boards"]])
-        compute_axis(axes, numbers["x"])
-        perfect_line(axes)
-        figure.legend(handles=handles, loc="outside upper left", ncols=1 if len(handles) < 3 else 2)
+        figure.legend(handles=handles, loc="outside upper left", ncols=2)
     return figure
+
+
+def _draw_boards(axes: "Axes", boards: Sequence[Numbers]) -> None:
+    for board in boards:
+        color, marker = board_color(board["size"]), board_marker(board["size"])
+        if "low" in board:
+            axes.fill_between(powers(board["log10_flops"]), floats(board["low"]), floats(board["high"]), color=color, alpha=0.13, lw=0)
+        for run in board["runs"]:
+            axes.plot(powers(run["log10_flops"]), floats(run["elo"]), color=color, alpha=0.28, lw=0.9, marker=marker, ms=2.4)
+    for board in boards:
+        axes.plot(powers(board["log10_flops"]), floats(board["elo"]), color=board_color(board["size"]), lw=2.6)
+        label_curve(axes, board["log10_flops"], board["elo"], board_name(board["size"]), board_color(board["size"]))
 
 
 FIGURE = Kind(
     "Strength against training compute",
     "Every run's Elo against the compute of its training, at equal search in play, and the frontier of each board: the best Elo "
     "for the compute, picked on half of the openings and rated on the other half. Runs of presets were rated in the same pools and "
-    "have no part in the frontiers. Dashes are the frontiers of Jones 2021 on "
-    "the same boards, their compute converted to true FLOPs; their zero is the best agent of a pool that plays with noise, not "
-    "perfect play, so slopes and positions compare, levels near zero do not.",
-    lambda analysis: _numbers(require_frontier(analysis), analysis.presets),
+    "have no part in the frontiers. Below, the frontiers of Jones 2021 on all its boards, with its runs on the same boards as above, their "
+    "compute converted to true FLOPs; their zero is the best agent of a pool that plays with noise, not perfect play, so slopes and "
+    "positions compare, levels near zero do not.",
+    lambda analysis: _numbers(require_frontier(analysis), analysis.presets, analysis.copies),
     _draw,
     figure=5,
 )

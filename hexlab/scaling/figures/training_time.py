@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FIGURE", "plot_training_time"]
 
-_TICKS = {1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 36_000: "10 h", 360_000: "100 h"}
+_TICKS = {0.1: "0.1 s", 1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 36_000: "10 h", 360_000: "100 h"}
 
 
 def plot_training_time(analysis: Analysis) -> "Figure":
@@ -83,7 +83,7 @@ def _draw(numbers: Numbers) -> "Figure":
             if each["low"] is not None:
                 axes.plot([size, size], [each["low"], top if each["open"] else each["high"]], color=color, lw=2, solid_capstyle="butt")
             axes.plot([size], [each["seconds"]], ls="none", marker=board_marker(size), ms=8, color=color, mec="white")
-            text = f"{each['width']} wide, {each['depth']} deep\n{_describe(each['seconds'])}"
+            text = f"{each['width']}x{each['depth']}\n{_describe(each['seconds'])}"
             annotate(axes, text, (size, each["seconds"]), (9, -3), color, va="center", fontsize=9)
         for each in paper:
             axes.plot([each["size"]], [each["seconds"]], ls="none", marker="x", ms=9, mew=2, color=INK)
