@@ -17,6 +17,7 @@ strangers' code on an account or a machine that holds nothing of value.
 
 import dataclasses
 import importlib.resources
+import itertools
 import json
 import os
 import pathlib
@@ -287,17 +288,18 @@ def check_submission(
         won = played = 0
         for size in sizes:
             games = list(_play_both_colors(player, size, seed, swap))
-            for game, color in zip(games, Color, strict=True):
-                won += game.winner is color
-                played += 1
+            again = [] if any(game.forfeit for game in games) else list(_play_both_colors(player, size, seed, swap))
+            won += sum(game.winner is color for game, color in zip(games, Color, strict=True))
+            played += len(games)
+            for game, color in zip(games + again, itertools.cycle(Color), strict=False):
                 kind = re.sub("[0-9]+", "", game.forfeit.partition("\n")[0])
                 if game.forfeit and kind not in told:
                     told.add(kind)
                     at = f"\n(as {color} on {size}x{size}, after: {' '.join(game.board.moves) or 'no move'})"
                     yield Finding("bad", f"{player.path.name} {game.forfeit}{at}")
-            if not any(game.forfeit for game in games):
+            if not any(game.forfeit for game in games + again):
                 yield Finding("good", f"{size}x{size}: two games to their ends, every move legal")
-                yield from _compare(games, list(_play_both_colors(player, size, seed, swap)))
+                yield from _compare(games, again)
         if player.printed:
             yield Finding("note", f"it prints, up to {player.printed:,} characters in a game; nobody reads them in a tournament")
         if told:
@@ -354,7 +356,7 @@ def _play_both_colors(player: SubmissionPlayer, size: int, seed: int, swap: bool
 def _compare(games: Sequence[Game], again: Sequence[Game]) -> Iterator[Finding]:
     for one, other in zip(games, again, strict=True):
         moves, others = one.board.moves, other.board.moves
-        if moves != others and not other.forfeit:
+        if moves != others:
             ply = next(ply for ply, pair in enumerate(zip(moves, others, strict=False)) if pair[0] != pair[1])
             yield Finding(
                 "note",

@@ -645,8 +645,8 @@ def check_lines(engine, lines):
         assert WELL_FORMED.fullmatch(reply), (line, reply)
         assert "see the messages on stderr" not in reply, line
         number = re.match(r"\s*([0-9]{1,10})(\s|$)", re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", line))
-        if number and number[1] == gtp._parse(line)[0]:
-            assert reply[1:].startswith(f"{number[1]} ")
+        if number:
+            assert reply[1:].startswith(f"{number[1]} "), line
 
 
 def make_quick_engine():

@@ -240,6 +240,19 @@ def test_the_check_says_what_is_good_and_what_is_bad(tmp_path):
     swapping = [str(finding) for finding in check_submission(write(tmp_path, SWAPPER), sizes=(3,), seconds=20.0, swap=True)]
     assert "ok    3x3: two games to their ends, every move legal" in swapping
 
+    moody = f"""
+import pathlib
+loads = pathlib.Path({str(tmp_path / "loads")!r})
+loads.write_text(loads.read_text() + "x" if loads.exists() else "x")
+def choose_move(board, generator, seconds):
+    if len(loads.read_text()) > 3:
+        raise RuntimeError("again?")
+    return board.legal_moves[0]
+"""
+    found = [str(finding) for finding in check_submission(write(tmp_path, moody, "moody"), sizes=(3,), seconds=20.0)]
+    assert any(re.match(r"BAD   moody.py raised RuntimeError: again\?", text) for text in found)
+    assert not any("3x3: two games to their ends" in text for text in found)
+
     code = "def choose_move(board, generator, seconds):\n    return 'a1'"
     bad = [finding for finding in check_submission(write(tmp_path, code, "stubborn"), sizes=(3,), seconds=20.0) if finding.kind == "bad"]
     assert re.match(r"stubborn.py played 'a1': cannot play 'a1': Black has a stone there", bad[0].text)
