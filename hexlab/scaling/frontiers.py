@@ -92,7 +92,7 @@ class Curves:
         rating: float64[A], Elo by the half that rates.
         plain: float64[A], Elo by all games.
         perfect: int64[A, 3], openings of the half that rates against perfect play of which an agent won both games, one, none.
-        halves: the pairings behind `picking` and `rating`, two empty tuples where the games are not known.
+        halves: the games behind `picking` and `rating`, None where they are not known.
     """
 
     log10_flops: np.ndarray
@@ -109,7 +109,7 @@ class Curves:
     rating: np.ndarray
     plain: np.ndarray
     perfect: np.ndarray
-    halves: tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]] = ((), ())
+    halves: tuple[pools.PoolGames, pools.PoolGames] | None = None
 
     def interpolate(self, elo: np.ndarray) -> np.ndarray:
         """Return the Elo of every run at every grid point from the agents' Elo float64[..., A]: float64[..., K, G]."""
@@ -390,12 +390,12 @@ def _common_budget(tables: Tables) -> int:
 
 
 def _measured_curves(tables: Tables, size: int, x: str, budget: int, points: int) -> Curves:
-    halves = pools.split_halves(tables.pairings)
+    halves = pools.gather_halves(tables)
     picking, rating = (dict(zip(*pools.rate_pool(half), strict=True)) for half in halves)
     plain = {row.agent: row.elo for row in tables.ratings}
     lines = list_lines(tables, size, x, budget, picking.keys() & rating.keys() & plain.keys())
     perfect = {agent.agent for agent in tables.agents if agent.kind == "perfect"}
-    return make_curves(lines, points, picking, rating, plain, count_games(halves[1], perfect), halves)
+    return make_curves(lines, points, picking, rating, plain, count_games(halves[1].pairings, perfect), halves)
 
 
 def list_lines(tables: Tables, size: int, x: str, budget: int, known: Collection[str]) -> list[Line]:
@@ -434,7 +434,7 @@ def count_games(pairings: Sequence[records.Pairing], opponents: Collection[str])
     return counts
 
 
-def make_curves(lines: Sequence[Line], points: int, picking, rating, plain, perfect=None, halves=((), ())) -> Curves:
+def make_curves(lines: Sequence[Line], points: int, picking, rating, plain, perfect=None, halves=None) -> Curves:
     """Lay runs on a common grid of compute, with the Elo of each agent by the picking half, the rating half and all games."""
     agents = [agent for _, _, line in lines for _, agent in line]
     place = {agent: position for position, agent in enumerate(agents)}
@@ -534,7 +534,7 @@ def _scores(counts: np.ndarray) -> np.ndarray:
 def _draw(curves: Curves, samples: int, seed: int, sources: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw (picking float64[R, A], rating float64[R, A], drawn bool[R, K])."""
     picking, rating = (np.broadcast_to(known, (samples, len(known))) for known in (curves.picking, curves.rating))
-    if "openings" in sources and all(curves.halves):
+    if "openings" in sources and curves.halves:
         picking, rating = pools.bootstrap_halves(curves.halves, curves.agents, samples, seed)
     drawn = draw_runs(curves.cells, samples, np.random.default_rng([seed & 0xFFFFFFFF, 1]), sources)
     return picking, rating, drawn

@@ -7,10 +7,22 @@ from typing import NamedTuple
 import numpy as np
 
 from hexlab import records
-from hexlab.arena.ratings import bootstrap_ratings, rate
-from hexlab.scaling.tables import NotEnoughDataError
+from hexlab.arena.ratings import Anchor, bootstrap_ratings, rate
+from hexlab.scaling.tables import NotEnoughDataError, Tables
 
-__all__ = ["PoolElo", "bootstrap_halves", "bootstrap_pool", "rate_pool", "split_halves"]
+__all__ = ["PoolElo", "PoolGames", "bootstrap_halves", "bootstrap_pool", "gather_games", "gather_halves", "rate_pool", "split_halves"]
+
+
+class PoolGames(NamedTuple):
+    """What one pool is rated by.
+
+    Attributes:
+        pairings: its games.
+        anchor: what stands in for perfect play; None where the pool holds perfect play itself.
+    """
+
+    pairings: tuple[records.Pairing, ...]
+    anchor: Anchor | None = None
 
 
 class PoolElo(NamedTuple):
@@ -45,8 +57,21 @@ def split_halves(pairings: tuple[records.Pairing, ...]) -> tuple[tuple[records.P
     return halves
 
 
+def gather_games(tables: Tables) -> PoolGames:
+    """Return the pool of the tables of one board."""
+    anchor = next(iter(tables.anchors.values()), None)
+    return PoolGames(tables.pairings, None if anchor is None or anchor.kind == "perfect" else anchor)
+
+
+def gather_halves(tables: Tables) -> tuple[PoolGames, PoolGames]:
+    """Return the pool of the tables of one board, on the openings of half 0 and of half 1; raises as `split_halves`."""
+    one, other = split_halves(tables.pairings)
+    anchor = gather_games(tables).anchor
+    return PoolGames(one, anchor), PoolGames(other, anchor)
+
+
 def bootstrap_halves(
-    halves: tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]], agents: Sequence[str], samples: int, seed: int
+    halves: tuple[PoolGames, PoolGames], agents: Sequence[str], samples: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the Elo of `agents` in bootstrap copies of each half, drawn apart: float64[samples, len(agents)] twice."""
     picking, rating = (bootstrap_pool(half, samples, 2 * seed + number).column(agents) for number, half in enumerate(halves))
@@ -54,14 +79,14 @@ def bootstrap_halves(
 
 
 @functools.lru_cache(maxsize=64)
-def rate_pool(pairings: tuple[records.Pairing, ...]) -> PoolElo:
+def rate_pool(games: PoolGames) -> PoolElo:
     """Rate one pool; the arguments of recent calls are remembered with their answers."""
-    rated = rate(list(pairings))
+    rated = rate(games.pairings, anchor=games.anchor)
     return PoolElo(tuple(row.agent for row in rated), np.array([row.elo for row in rated]))
 
 
 @functools.lru_cache(maxsize=64)
-def bootstrap_pool(pairings: tuple[records.Pairing, ...], samples: int, seed: int) -> PoolElo:
-    """Rate `samples` copies of a pool whose openings are drawn again with replacement within each pairing."""
-    agents = rate_pool(pairings).agents
-    return PoolElo(agents, np.asarray(bootstrap_ratings(list(pairings), samples, seed)))
+def bootstrap_pool(games: PoolGames, samples: int, seed: int) -> PoolElo:
+    """Rate `samples` copies of a pool whose openings, and the Elo of whose anchor, are drawn again."""
+    agents = rate_pool(games).agents
+    return PoolElo(agents, np.asarray(bootstrap_ratings(games.pairings, samples, seed, anchor=games.anchor)))

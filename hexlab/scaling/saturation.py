@@ -233,7 +233,7 @@ def fit_test_curves(tables: Tables, size: int, *, bootstrap: int = 0, seed: int 
             by_budgets.setdefault(budgets, []).append(members)
     if not by_budgets:
         raise NotEnoughDataError(f"not enough data: needs a snapshot on {size}x{size} rated at two test budgets or more")
-    copies = pools.bootstrap_pool(tables.pairings, bootstrap, seed + 7919 * size) if bootstrap else None
+    copies = pools.bootstrap_pool(pools.gather_games(tables), bootstrap, seed + 7919 * size) if bootstrap else None
     curves = []
     for budgets, group in by_budgets.items():
         curves += _fit_group(tables, np.array(budgets), group, copies)
@@ -259,7 +259,7 @@ def fit_ceilings(tables: Tables, size: int, *, x: str = "train_flops", bootstrap
     """
     tables = tables.select(size)
     surface = Surface.of(tables, size, x, complete=True)
-    halves = pools.split_halves(tables.pairings)
+    halves = pools.gather_halves(tables)
     picking, rating = (pools.rate_pool(half).column(surface.agents)[None] for half in halves)
     everything = np.ones((1, len(surface.cells)), bool)
     run, elo = _read_best(surface, picking, rating, everything)

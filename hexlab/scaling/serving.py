@@ -298,7 +298,7 @@ def find_isoquants(
     """
     tables = tables.select(size)
     surface = Surface.of(tables, size, "train_flops")
-    halves = pools.split_halves(tables.pairings)
+    halves = pools.gather_halves(tables)
     everything = np.ones((1, len(surface.cells)), bool)
     measured = [surface.interpolate(pools.rate_pool(half).column(surface.agents)[None], everything) for half in halves]
     copied = [np.empty((0, *measured[0].shape[1:]))] * 2

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hexlab import records, store
+from hexlab.arena.ratings import Anchor
 from hexlab.errors import HexlabError, StoreError
 from hexlab.rules import sgf
 from hexlab.system import write_whole
@@ -136,6 +137,18 @@ class Tables:
     def grid_agents(self) -> tuple[records.Agent, ...]:
         """Snapshots of the grid's runs as players, without those of presets: what frontiers, laws and trade-offs are made of."""
         return tuple(row for row in self.agents if row.kind == "snapshot" and not self.run_by_key[row.run].preset)
+
+    @functools.cached_property
+    def anchors(self) -> dict[int, Anchor]:
+        """What has a known Elo by board size: perfect play, or the agent that stands in for it; boards rated without one are left out."""
+        found = {}
+        for size in sorted({row.size for row in self.ratings}):
+            row = next(row for row in self.ratings if row.size == size)
+            agent = self.agent_by_key.get(row.anchor)
+            if agent is not None:
+                kind = "perfect" if agent.kind == "perfect" else "strongest"
+                found[size] = Anchor(row.anchor, kind, self.rating_by_agent[row.anchor].elo, row.anchor_error)
+        return found
 
     def select(self, size: int) -> "Tables":
         """Return the tables of one board size alone.

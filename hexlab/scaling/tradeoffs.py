@@ -113,7 +113,7 @@ def fit_tradeoff(
     elo: np.ndarray = np.array([tables.rating_by_agent[agent].elo for agent in surface.agents])
     default = np.linspace(min(0.8 * elo.min(), -75.0), -50.0, 6).round()
     height = np.asarray(default if levels is None else levels, float)
-    halves = pools.split_halves(tables.pairings)
+    halves = pools.gather_halves(tables)
     picking, rating = (pools.rate_pool(half).column(surface.agents)[None] for half in halves)
     needed = surface.needed(picking, rating, np.ones((1, len(surface.cells)), bool), height)[0]
     try:
