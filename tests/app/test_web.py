@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -442,6 +443,21 @@ def test_long_curves_are_thinned(tmp_path):
     curves = learning.read_curves(run)
     assert 300 < len(curves["samples"]) <= 400
     assert len(curves["curves"]["policy_loss"]) == len(curves["samples"])
+
+
+def test_a_run_is_there_as_soon_as_it_starts_and_lives_as_long_as_its_iterations_take(tmp_path):
+    write_run(tmp_path / "slow")
+    for name in ("metrics.jsonl", "snapshots.jsonl", "health.jsonl"):
+        (tmp_path / "slow" / name).unlink()
+    (run,) = learning.Runs(tmp_path).list_runs()
+    assert (run.iteration, run.samples, run.live) == (0, 0, True)
+    assert learning.read_curves(run)["samples"] == []
+    (tmp_path / "slow" / "metrics.jsonl").write_text('{"iteration": 1, "iterations": 9}\n')
+    for name in ("config.json", "metrics.jsonl"):
+        os.utime(tmp_path / "slow" / name, (time.time() - 100,) * 2)
+    assert [run.live for run in learning.Runs(tmp_path).list_runs()] == [False]
+    (tmp_path / "slow" / "timings.jsonl").write_text('{"iteration": 1, "seconds": 50}\n')
+    assert [run.live for run in learning.Runs(tmp_path).list_runs()] == [True]
 
 
 def test_damaged_runs_are_left_out(tmp_path):

@@ -188,6 +188,7 @@ def test_the_stepper_walks_through_the_four_phases(page):
     assert name.startswith("root")
     assert f"Simulation {visits} of" in page.inner_text("#step-status")
     assert page.locator("#tree .node").count() > 5
+    assert page.evaluate("document.activeElement.id") == "step-back", "a button that ends hands the focus on"
     page.click("#step-back")
     assert "evaluate" in page.inner_text("#step-status")
     page.click("#step-first")

@@ -31,6 +31,13 @@ export function setChoices(select, choices, chosen = select.value) {
   if (choices.some(([value]) => String(value) === String(chosen))) select.value = chosen;
 }
 
+// A control that loses the keyboard's focus by it hands the focus on.
+export function setDisabled(control, disabled, next) {
+  const held = document.activeElement === control;
+  control.disabled = disabled;
+  if (held && disabled) next.focus();
+}
+
 export const percent = (share) => `${Math.round(100 * share)} %`;
 export const capital = (word) => word[0].toUpperCase() + word.slice(1);
 export const other = (color) => (color === "black" ? "white" : "black");

@@ -3,7 +3,7 @@
 import { get, post, stream } from "./api.js";
 import { Board } from "./board.js";
 import { drawChance } from "./charts.js";
-import { byId, capital, other, percent, say, setChoices } from "./dom.js";
+import { byId, capital, other, percent, say, setChoices, setDisabled } from "./dom.js";
 import { buildOverlays, layFinding, layTruth, lineOf, overlayKind, showFinding, tellLegend } from "./thinking.js";
 
 const STRENGTHS = [1, 8, 64, 256, 1024, 4096];
@@ -220,11 +220,11 @@ function show() {
   const searching = following !== null || game.pending;
   progress.classList.toggle("busy", searching);
   progress.value = solving() ? countSettled() / countFree() : searching && here() ? finding.simulations / game.simulations : 0;
-  byId("undo").disabled = !(game.moves.length || game.resigned);
-  byId("resign").disabled = Boolean(game.winner);
-  byId("hint").disabled = !waits();
+  setDisabled(byId("undo"), !(game.moves.length || game.resigned), byId("new"));
+  setDisabled(byId("resign"), Boolean(game.winner), byId("new"));
+  setDisabled(byId("hint"), !waits(), byId("new"));
   byId("swap").hidden = !game.swap;
-  byId("swap").disabled = !game.can_swap;
+  setDisabled(byId("swap"), !game.can_swap, byId("undo"));
   for (const name of ["sgf", "svg"]) byId(name).href = `api/games/${game.id}/${name === "sgf" ? "game" : "board"}.${name}`;
   drawChance(byId("chance"), game.black_wins);
   const toMove = finding ? `${capital(finding.turn)} to move after ${finding.moves} ${finding.moves === 1 ? "move" : "moves"}` : "";

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { Board } from "./board.js";
-import { byId, capital, html, other, percent, say, svg } from "./dom.js";
+import { byId, capital, html, other, percent, say, setDisabled, svg } from "./dom.js";
 import { currentGame, start } from "./play.js";
 
 const PHASES = ["Select", "Expand", "Evaluate", "Back up"];
@@ -122,9 +122,11 @@ function show() {
     if (index === phase) chip.setAttribute("aria-current", "step");
     else chip.removeAttribute("aria-current");
   });
-  byId("step-first").disabled = byId("step-back").disabled = at === 0;
-  byId("step-next").disabled = byId("step-last").disabled = at === 4 * count;
-  byId("step-skip").disabled = number >= count - 1;
+  const [back, next] = [byId("step-back"), byId("step-next")];
+  back.disabled = next.disabled = false;
+  for (const id of ["step-first", "step-back"]) setDisabled(byId(id), at === 0, next);
+  for (const id of ["step-next", "step-last"]) setDisabled(byId(id), at === 4 * count, back);
+  setDisabled(byId("step-skip"), number >= count - 1, next.disabled ? back : next);
   byId("step-heading").textContent = at ? PHASES[phase] : "Before the first simulation";
   byId("story").textContent = step ? tell(step, phase) : "The tree is empty. Each simulation adds what the network says about one more position.";
   fillChoices(step, phase);

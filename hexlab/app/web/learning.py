@@ -28,7 +28,8 @@ _DEPTH = 4  # folders that a run may lie below the one that is searched
 _MOST_FOLDERS = 5000
 _MOST_POINTS = 400
 _FRESH_SECONDS = 2.0  # how long a listing of the folders is good for
-_LIVE_SECONDS = 60.0  # a run that wrote this recently goes on
+_LIVE_SECONDS = 60.0  # a run that wrote this recently goes on,
+_LIVE_ITERATIONS = 3  # and so does one that wrote within so many of its iterations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Run:
         samples: positions played.
         games: games finished.
         snapshots: numbers of its snapshots, increasing.
-        live: whether it wrote something within the last minute and is not done.
+        live: whether it is not done and wrote something lately, for the length of its iterations.
     """
 
     name: str
@@ -153,8 +154,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 def _read_run(name: str, path: Path) -> Run | None:
     try:
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-        metrics = path / "metrics.jsonl"
-        last = _last_row(metrics)
+        last = _last_row(path / "metrics.jsonl")
         snapshots = tuple(sorted(int(file.stem) for file in (path / "snapshots").glob("*.safetensors") if file.stem.isdecimal()))
         first = next(_read_rows(path / "snapshots.jsonl"), {})
         iteration, iterations = int(last.get("iteration", 0)), int(last.get("iterations", 0))
@@ -172,14 +172,22 @@ def _read_run(name: str, path: Path) -> Run | None:
             samples=int(last.get("samples", 0)),
             games=int(last.get("games", 0)),
             snapshots=snapshots,
-            live=(iteration < iterations or not last) and time.time() - metrics.stat().st_mtime < _LIVE_SECONDS,
+            live=(iteration < iterations or not last) and _wrote_lately(path),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None  # no run, or one that is being made or damaged
 
 
+def _wrote_lately(path: Path) -> bool:
+    written = max(file.stat().st_mtime for file in (path / "config.json", path / "metrics.jsonl") if file.is_file())
+    took = _last_row(path / "timings.jsonl").get("seconds", 0.0)
+    return time.time() - written < max(_LIVE_SECONDS, _LIVE_ITERATIONS * took)
+
+
 def _last_row(path: Path) -> dict[str, Any]:
-    """Return the last whole row of a file of JSON lines, without reading all of it."""
+    """Return the last whole row of a file of JSON lines, without reading all of it; none of one that is not there yet."""
+    if not path.is_file():
+        return {}
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 8192))
         lines = file.read().splitlines()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import secrets
 import socket
@@ -38,6 +39,7 @@ __all__ = ["PageServer", "create_app", "serve"]
 _STATIC = Path(__file__).parents[1] / "static"
 _PEOPLE = {"black": frozenset({Color.BLACK}), "white": frozenset({Color.WHITE}), "both": frozenset(Color)}
 _MOST_CONNECTIONS = 512
+_FAILED = "the server failed ({}): its log says more"
 _LOOK_EVERY = 1.0  # seconds between two looks at the files of a run
 
 
@@ -308,12 +310,18 @@ class _Desk:
 def _stream(told: AsyncIterator[tuple[str, dict[str, Any]]]) -> StreamingResponse:
     """Return server-sent events; an error that comes too late for a status is told as a "problem"."""
 
+    def tell(event: str, data: dict[str, Any]) -> str:
+        return f"event: {event}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
+
     async def write() -> AsyncIterator[str]:
         try:
             async for event, data in told:
-                yield f"event: {event}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
+                yield tell(event, data)
         except HexlabError as error:
-            yield f"event: problem\ndata: {json.dumps({'error': str(error)})}\n\n"
+            yield tell("problem", {"error": str(error)})
+        except Exception as error:
+            logging.getLogger(__name__).exception("a stream broke off")
+            yield tell("problem", {"error": _FAILED.format(type(error).__name__)})
 
     return StreamingResponse(write(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
@@ -368,4 +376,4 @@ async def _explain(request: Request, error: Exception) -> Response:
 
 
 async def _fail(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": f"the server failed ({type(error).__name__}): its log says more"}, 500)
+    return JSONResponse({"error": _FAILED.format(type(error).__name__)}, 500)
