@@ -85,6 +85,7 @@ def test_what_there_is_no_data_for_is_not_drawn(committed):
         "prediction": "a board and two smaller ones",
         "prediction_error": "three boards",
         "training_time": "timings.csv",
+        "wall_clock": "timings.csv",
         "game": "games.sgf",
     }
     assert names == set(FIGURES) - set(missing)

@@ -1,0 +1,121 @@
+"""How the best split between training and search moves with the number of games to be served, and what it costs."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hexlab.scaling.figures.kinds import Kind, Numbers, plain
+from hexlab.scaling.figures.style import (
+    INK,
+    board_color,
+    board_name,
+    canvas,
+    floats,
+    legend_band,
+    legend_line,
+    log_axis,
+    make_shades,
+    panel_size,
+)
+from hexlab.scaling.serving import Demand, Isoquant, Price, choose_price, find_plan, typical_moves
+from hexlab.scaling.tables import NotEnoughDataError
+from hexlab.scaling.tradeoffs import Tradeoff
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["CORE_HOUR", "FIGURE", "plot_serving"]
+
+CORE_HOUR = 0.04
+"""USD for an hour of one core, about what clouds ask."""
+
+_GAMES = np.geomspace(1e1, 1e9, 25)
+
+
+def plot_serving(
+    isoquants: Mapping[int, Sequence[Isoquant]], tradeoffs: Mapping[int, Tradeoff] | None = None, price: Price | None = None
+) -> "Figure":
+    """Draw the share of training in the cheapest bill, and the bill, against the games served; a column for each board size.
+
+    Args:
+        isoquants: by board size, what `find_isoquants` returned.
+        tradeoffs: by board size, what `fit_tradeoff` returned; a power law splits every bill alike.
+        price: of compute; None takes one a FLOP.
+    """
+    return _draw(plain(_numbers(isoquants, tradeoffs or {}, price or Price())))
+
+
+def _numbers(isoquants: Mapping[int, Sequence[Isoquant]], tradeoffs: Mapping[int, Tradeoff], price: Price) -> Numbers:
+    if not isoquants:
+        raise NotEnoughDataError("not enough data: needs snapshots at two test budgets that reach the same Elo")
+    boards = []
+    for size, members in sorted(isoquants.items()):
+        law = tradeoffs.get(size)
+        levels = []
+        for isoquant in members:
+            plans = [find_plan(isoquant, Demand(float(games), typical_moves(size)), price) for games in _GAMES]
+            levels.append(
+                {
+                    "level": isoquant.level,
+                    "run": [plan.run for plan in plans],
+                    "train_flops": [plan.train_flops for plan in plans],
+                    "test_flops": [plan.test_flops for plan in plans],
+                    "simulations": [plan.simulations for plan in plans],
+                    "share": [plan.bill.train_share for plan in plans],
+                    "share_interval": [plan.share_interval for plan in plans],
+                    "bill": [plan.bill.total for plan in plans],
+                    "bill_interval": [plan.total_interval for plan in plans],
+                }
+            )
+        slope = None if law is None or law.slope >= 0 else law.slope
+        boards.append({"size": size, "moves": typical_moves(size), "law": slope and slope / (slope - 1), "levels": levels})
+    return {"currency": price.currency, "games": _GAMES, "boards": boards}
+
+
+def _draw(numbers: Numbers) -> "Figure":
+    boards, games = numbers["boards"], floats(numbers["games"])
+    names = sorted({level["level"] for board in boards for level in board["levels"]})
+    shades = dict(zip(names, make_shades(len(names)), strict=True))
+    lines = dict(zip(names, ("-", "--", "-.", ":"), strict=False))
+    with canvas(*panel_size(len(boards), 6.0)) as figure:
+        panels = figure.subplots(2, len(boards), squeeze=False, sharex=True, sharey="row")
+        for column, board in enumerate(boards):
+            upper, lower = panels[:, column]
+            for level in board["levels"]:
+                style = {"color": shades[level["level"]], "ls": lines[level["level"]]}
+                for axes, name in ((upper, "share"), (lower, "bill")):
+                    low, high = (floats(ends) for ends in zip(*level[f"{name}_interval"], strict=True))
+                    # A bill that is open above, since copies do not reach the Elo, has its band up to the edge.
+                    high = np.where(np.isfinite(low) & np.isnan(high), 1e3 * floats(level[name]), high)
+                    axes.fill_between(games, low, high, color=style["color"], alpha=0.14, lw=0)
+                    axes.plot(games, floats(level[name]), **style)
+            if board["law"] is not None:
+                upper.axhline(board["law"], color=INK, lw=1, ls=(0, (1, 2)))
+            upper.set_title(board_name(board["size"]), color=board_color(board["size"]))
+            upper.set_ylim(0, 1.02)
+            log_axis(lower, "x")
+            log_axis(lower, "y")
+        bills = [bill for board in boards for level in board["levels"] for bill in level["bill"]]
+        panels[1, 0].set_ylim(0.4 * min(bills), 3 * max(bills))
+        panels[0, 0].set_ylabel("share of training\nin the cheapest bill")
+        panels[1, 0].set_ylabel(f"cheapest bill ({numbers['currency']})")
+        figure.supxlabel("games served in the agent's life", fontsize=10.5)
+        handles = [
+            legend_line(shades[level], ls=lines[level], label=f"Elo {level:.0f}".replace("-", "−")) for level in names
+        ]
+        handles += [legend_line(INK, lw=1, ls=(0, (1, 2)), label="by the fitted power law"), legend_band(INK, "95 % bootstrap bands")]
+        figure.legend(handles=handles, loc="outside upper left", ncols=3 if len(boards) < 4 else len(handles))
+    return figure
+
+
+FIGURE = Kind(
+    "The best split between training and search",
+    "For a number of games to be served, the pair of training and test-time compute that reaches an Elo for the smallest bill: above, the "
+    "share of training in it, below, the bill, with 95 % bands. Where training and search exchange by a power law the share would be the "
+    "dotted one whatever the number. What moves it are the ends: few games do not repay more training than the largest search needs, and "
+    "at one simulation a move nothing is left to save. Bills are in USD at 0.04 a core-hour where every run was timed, each net at its "
+    "own measured speed, and in FLOPs elsewhere.",
+    lambda analysis: _numbers(analysis.isoquants, analysis.tradeoffs, choose_price(analysis.tables, CORE_HOUR, "USD")),
+    _draw,
+)
