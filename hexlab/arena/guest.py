@@ -220,7 +220,7 @@ def _main() -> None:
 
     Board.from_moves("a1 b1", size=2)  # the rules' kernels are loaded, on nobody's clock
     threading.Thread(target=receive, daemon=True).start()
-    answer({"ready": True})
+    answer({"process": os.getpid()})  # on Windows a virtual environment's python is not the process that was started, but its child
     answer_requests(iter(requests.get, None), answer)
 
 

@@ -91,6 +91,7 @@ class SubmissionPlayer:
         self.slowest, self.touched, self.printed = 0.0, False, 0
         self._stop = stop
         self._process: Process | None = None
+        self._watched = 0  # number of the process that runs the file
         self._folder: tempfile.TemporaryDirectory | None = None  # where the process may leave files
         self._expected: Board | None = None  # the position after this player's last move: a reply to it goes on with the game
         self._looked = 0.0
@@ -124,7 +125,7 @@ class SubmissionPlayer:
             Forfeited: the file fails, or holds no player.
             HexlabError: no process can be started here.
         """
-        if self._process is not None and (resident_bytes(self._process.pid) or 0) > self.megabytes * 500_000:
+        if self._process is not None and (resident_bytes(self._watched) or 0) > self.megabytes * 500_000:
             self.close()  # what earlier games have left takes half the memory
         if self._process is None:
             self._start()
@@ -190,6 +191,7 @@ class SubmissionPlayer:
             said = " ".join(self._process.remarks[-1:])
             self.close()
             raise HexlabError(f"a process for players cannot be started here: {said or 'it does not answer'}")
+        self._watched = json.loads(ready)["process"]
 
     def _demand(self, request: dict[str, Any], seconds: float, purpose: str, keys: set[str]) -> dict[str, Any]:
         process = self._process
@@ -226,7 +228,7 @@ class SubmissionPlayer:
             self._end(f"printed more than {_PRINTED:,} characters in one game")
         if time.monotonic() > self._looked + _LOOK:
             self._looked = time.monotonic()
-            taken = (resident_bytes(self._process.pid) or 0) / 1e6
+            taken = (resident_bytes(self._watched) or 0) / 1e6
             if taken > self.megabytes:
                 self._end(f"took {taken:,.0f} MB of memory, of the {self.megabytes:,} MB it has")
 

@@ -215,3 +215,13 @@ def test_a_program_that_does_not_quit_is_ended():
         player.close()
     assert time.monotonic() - before < 5
     assert process.returncode is not None
+
+
+def test_a_program_is_ended_on_windows_also_where_taskkill_is_missing(monkeypatch):
+    with program("does not quit") as player:
+        player.ask(Board(3))
+        process = player._program._process
+        monkeypatch.setattr(sys, "platform", "win32")
+        monkeypatch.setenv("PATH", "")
+        player.close()
+    assert process.returncode is not None

@@ -143,6 +143,7 @@ def test_the_template_plays_and_wins_where_it_can(tmp_path):
     with SubmissionPlayer(write(tmp_path, read_template()), seconds=20.0) as player:
         assert play_game(player, RandomPlayer(), size=4).forfeit == ""
         assert player.ask(Board.from_moves("b1 a1", size=2)) == 2
+        assert player._watched == player._process.pid or sys.platform == "win32"
         assert player.ask(Board.from_text("B W / . .", turn=Color.WHITE)) == 2
     assert not list(tmp_path.glob("__pycache__"))
 
