@@ -13,14 +13,14 @@ def games(draw):
     """Return a game, perhaps with a swap, from the empty board or from a random position."""
     size = draw(st.integers(1, 7))
     cells = draw(st.permutations(range(size * size)))[: draw(st.integers(0, 30))]
-    board = Board(size, swap=draw(st.booleans()))
+    board, start = Board(size, swap=draw(st.booleans())), None
     if draw(st.integers(0, 3)) == 0:
         turn = draw(st.sampled_from(Color))
         stones = [0] * size**2
         for cell in cells[::2]:
             stones[cell] = draw(st.integers(1, 2))
         board, cells = set_up(stones, turn), cells[1::2]
-    start = board.copy() if board.stones.any() or board.turn is Color.WHITE else None
+        start = board.copy()
     for cell in cells:
         if board.can_swap and draw(st.booleans()):
             board.push(SWAP_PIECES)
