@@ -7,7 +7,7 @@ Time: without a clock a move takes a fixed number of simulations from an empty t
 one that `arena.SearchPlayer` plays. With seconds a move, or a clock (``time_left``, ``time_settings``), search deepens until the time
 is up and goes on from the tree of the move before. A clock is shared out over a quarter of the empty cells and two more.
 
-``perfect`` knows no clock: a proof takes the time it takes, milliseconds up to 5x5, on 6x6 half a minute for the first moves.
+``perfect`` knows no clock: a proof takes the time it takes, milliseconds up to 5x5, on 6x6 many seconds for the first moves.
 
 By the swap rule, an engine opens with the move that leaves the game most even, and swaps where its search gives it less than an even
 chance. ``swap-pieces`` means what HexGui from 0.10 on means by it: Black's stone leaves and White's comes to its mirror image. Older
