@@ -80,7 +80,8 @@ def _draw(numbers: Numbers) -> "Figure":
         for model, each in numbers["models"].items():
             first = model == "change_point"
             low, high = floats(each["low"]), floats(each["high"])
-            if np.isfinite(low).any():
+            banded = np.isfinite(low).any()
+            if banded:
                 if first:
                     axes.fill_between(x, low, high, color=GRAY, alpha=0.22, lw=0)
                 else:
@@ -89,7 +90,7 @@ def _draw(numbers: Numbers) -> "Figure":
             axes.plot(x, floats(each["predicted"]), color=INK, ls=MODEL_LINES[model], lw=1.6)
             band = "shaded" if first else "dotted"
             text = f"{MODEL_NAMES[model]}: RMSE {each['rmse']:.0f}, bias {each['bias']:+.0f} Elo"
-            if each["inside"] is not None:
+            if banded:
                 text += f", {100 * each['inside']:.0f} % inside its 95 % band ({band})"
             handles.append(legend_line(INK, ls=MODEL_LINES[model], lw=1.6, label=text))
         axes.plot(x[::3], floats(numbers["measured"])[::3], ls="none", marker=marker, ms=4, color=color, mec="white", mew=0.3)
