@@ -8,6 +8,8 @@ import json
 import pkgutil
 import re
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 from myst_parser.parsers.sphinx_ import MystParser
 from sphinx.util.nodes import make_refnode
 
@@ -29,12 +31,13 @@ nitpick_ignore_regex = [
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 default_role = "py:obj"
-autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 
 myst_heading_anchors = 4
+myst_enable_extensions = ["dollarmath"]
+html_math_renderer = "mathml"
 
 html_theme = "furo"
 html_copy_source = False
@@ -73,6 +76,12 @@ def _write_output(output):
 
 def _fence(kind, text):
     return f"````{kind}\n{text.rstrip()}\n````"
+
+
+def write_formula(translator, node):
+    """Write a formula as MathML, which browsers show without a script."""
+    translator.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
+    raise nodes.SkipNode
 
 
 def read_page(app, document, content):
@@ -118,6 +127,7 @@ def setup(app):
     """Register what is above."""
     app.add_source_suffix(".ipynb", "ipynb")
     app.add_source_parser(LessonParser)
+    app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
     app.connect("source-read", read_page)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before Napoleon
     app.connect("autodoc-process-signature", show_factories)
