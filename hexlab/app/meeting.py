@@ -39,7 +39,7 @@ def play(
         out: file for the games, in SGF; its folder is made if need be.
 
     Raises:
-        ConfigError: a size that a player does not play or that has no openings, or a program that cannot be started.
+        ConfigError: a size that a player does not play or that has no openings, a program that cannot be started, or a folder for the games.
         RunError: no such player.
     """
     agents = [find_agent(words, simulations, seconds) for words in (first, second)]
@@ -48,6 +48,8 @@ def play(
     if not openings:
         raise ConfigError(f"a board of size {size} has no opening to play from: give a larger one")
     if out is not None:
+        if out.is_dir():
+            raise ConfigError(f"{out} is a folder: name a file for the games")
         out.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         players = [stack.enter_context(agent.open(size)) for agent in agents]

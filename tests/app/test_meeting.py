@@ -109,6 +109,7 @@ def test_players_of_one_name_are_told_apart(capsys):
         (["--player", "random", "--player", "gtp:"], "a GTP player without a command"),
         (["--player", "random", "--player", "gtp:no-such-program"], "cannot start 'no-such-program'"),
         (["--player", "random", "--player", program("plays 11x11")], "does not play 5x5: it refuses boardsize 5"),
+        (["--player", "random", "--player", "random", "--out", "."], ". is a folder: name a file for the games"),
         (["--player", "random", "--player", "random", "--time-limit", "0"], "--time-limit 0.0: give a number above 0"),
     ],
 )
