@@ -39,7 +39,7 @@ def play(
         out: file for the games, in SGF; its folder is made if need be.
 
     Raises:
-        ConfigError: a size that a player does not play or that has no openings, a program that cannot be started, or a folder for the games.
+        ConfigError: a size that a player does not play or that has no openings, a program that does not start, or a folder for the games.
         RunError: no such player.
     """
     agents = [find_agent(words, simulations, seconds) for words in (first, second)]
