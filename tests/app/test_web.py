@@ -22,6 +22,8 @@ from web_client import TOKEN, Page, read_events, serve, write_run
 from hexlab import mcts
 from hexlab.app import lessons
 from hexlab.app.web import games, learning
+from hexlab.app.web.agents import Agents
+from hexlab.app.web.lines import Line
 from hexlab.app.web.positions import read_position
 from hexlab.app.web.safety import MOST_BYTES, Gate
 from hexlab.app.web.searching import RECIPE, Searches
@@ -195,6 +197,21 @@ def test_a_new_analysis_ends_the_one_before(page):
     assert all(data["simulations"] < 4096 for event, data in older if event == "thinking")
 
 
+def test_what_goes_wrong_inside_ends_a_stream_with_a_sentence(page, monkeypatch, caplog):
+    game = page.start(color="both")
+
+    def fail(*asked):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(Agents, "load", fail)
+    ((event, data),) = page.events(f"/api/games/{game['id']}/analysis", {})
+    assert (event, data["error"]) == ("problem", "the server failed (ValueError): its log says more")
+    assert "a bug" in caplog.text
+    game = page.events(f"/api/games/{page.start(color='white')['id']}/stream")[-1][1]
+    assert game["problem"] == "the agent failed (ValueError): the server's log says more"
+    assert not game["pending"]
+
+
 def test_the_truth_is_the_solvers(page):
     game = page.start(size=3)
     event, truth = page.events(f"/api/games/{game['id']}/truth", {})[-1]
@@ -235,6 +252,18 @@ def test_a_truth_that_nobody_waits_for_is_given_up():
 
     assert asyncio.run(ask()).winner is Color.BLACK
     assert [size for size, _ in proven] == [6] + [3] * 8, "one proof of the abandoned position ends, no other begins"
+
+
+def test_a_line_is_bounded():
+    async def ask():
+        line = Line("the solver")
+        answers = await asyncio.gather(*(line.do(str, number) for number in range(17)), return_exceptions=True)
+        line.close()
+        return answers
+
+    *answered, refused = asyncio.run(ask())
+    assert answered == [str(number) for number in range(16)]
+    assert str(refused) == "16 others wait for the solver: try again in a few seconds"
 
 
 def test_truths_take_turns():
