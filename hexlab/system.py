@@ -112,12 +112,16 @@ def resident_bytes(pid: int) -> int | None:
 
 def _list_family(pid: int) -> list[tuple[int, int, int]]:
     """Return (process, its parent, its kilobytes in main memory) of a process and its descendants where there is no /proc."""
+    columns = [word for name in ("pid", "ppid", "rss") for word in ("-o", f"{name}=")]
     try:
-        columns = [word for name in ("pid", "ppid", "rss") for word in ("-o", f"{name}=")]
-        told = subprocess.run(["ps", "-A", *columns], capture_output=True, encoding="ascii", check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
+        with subprocess.Popen(["ps", "-A", *columns], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="ascii") as ps:
+            told = ps.communicate()[0]
+    except OSError:
+        return []
+    if ps.returncode:
         return []
     rows = [(int(own), int(parent), int(kilobytes)) for own, parent, kilobytes in map(str.split, told.splitlines())]
+    rows = [row for row in rows if row[0] != ps.pid]  # it is this process's child
     family = [row for row in rows if row[0] == pid]
     for member in family:
         family += [row for row in rows if row[1] == member[0]]

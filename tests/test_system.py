@@ -127,6 +127,12 @@ def test_a_line_without_an_end_comes_in_pieces():
     assert max(map(len, lines)) <= 40
 
 
+@pytest.mark.skipif(shutil.which("ps") is None, reason="asks ps")
+def test_asking_who_started_whom_adds_nobody():
+    code = "import os; from hexlab import system; print([row[0] == os.getpid() for row in system._list_family(os.getpid())])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[True]\n"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell who started whom")
 def test_a_family_and_its_memory_are_found():
     sleep = "import time; held = b'x' * 50_000_000; print('here', flush=True); time.sleep(600)"
