@@ -209,16 +209,17 @@ def fit_saturation(simulations: np.ndarray, elo: np.ndarray, *, refine: bool = T
 def fit_test_curves(tables: Tables, size: int, *, bootstrap: int = 0, seed: int = 0) -> tuple[TestCurve, ...]:
     """Fit Elo against test-time compute for every snapshot of a board's grid that was rated at two budgets or more.
 
-    A curve has four parameters and is fitted from four budgets on. Untrained snapshots are included.
+    A curve has four parameters and is fitted from four budgets on. Untrained snapshots are included. Bootstrap copies stray from the
+    Elo by all games as the half of the openings that rates does from its own, a little farther than copies of all games would.
 
     Args:
         tables: an experiment.
         size: board size.
-        bootstrap: number of bootstrap copies over openings; 0 for no intervals.
+        bootstrap: number of bootstrap copies; 0 for no intervals.
         seed: of the copies.
 
     Raises:
-        NotEnoughDataError: no snapshot was rated at two budgets.
+        NotEnoughDataError: no snapshot was rated at two budgets, or, with bootstrap, games on one half of the openings only.
     """
     tables = tables.select(size)
     agents: dict[tuple[str, int], list] = {}
@@ -233,10 +234,15 @@ def fit_test_curves(tables: Tables, size: int, *, bootstrap: int = 0, seed: int 
             by_budgets.setdefault(budgets, []).append(members)
     if not by_budgets:
         raise NotEnoughDataError(f"not enough data: needs a snapshot on {size}x{size} rated at two test budgets or more")
-    copies = pools.bootstrap_pool(pools.gather_games(tables), bootstrap, seed + 7919 * size) if bootstrap else None
+    strays = None
+    if bootstrap:
+        halves = pools.gather_halves(tables)
+        keys = tuple(agent.agent for agent in tables.grid_agents)
+        _, copies = pools.bootstrap_halves(halves, keys, bootstrap, seed + 7919 * size)
+        strays = pools.PoolElo(keys, copies - pools.rate_pool(halves[1]).column(keys))
     curves = []
     for budgets, group in by_budgets.items():
-        curves += _fit_group(tables, np.array(budgets), group, copies)
+        curves += _fit_group(tables, np.array(budgets), group, strays)
     return tuple(sorted(curves, key=lambda curve: (curve.run, curve.snapshot)))
 
 
@@ -293,15 +299,15 @@ def fit_ceilings(tables: Tables, size: int, *, x: str = "train_flops", bootstrap
     )
 
 
-def _fit_group(tables: Tables, budgets: np.ndarray, group: list[list], copies: pools.PoolElo | None) -> list[TestCurve]:
-    """Fit the snapshots, each a list of its agents by budget, that were rated at the same budgets."""
+def _fit_group(tables: Tables, budgets: np.ndarray, group: list[list], strays: pools.PoolElo | None) -> list[TestCurve]:
+    """Fit the snapshots, each a list of its agents by budget, that were rated at the same budgets; `strays` is what copies stray."""
     ratings = [[tables.rating_by_agent[member.agent] for member in members] for members in group]
     elo = np.array([[rating.elo for rating in row] for row in ratings])
     fitted = fit_saturation(budgets, elo)
     ends = np.full((4, len(group)), np.nan)
-    if copies is not None:
-        drawn = copies.column([member.agent for members in group for member in members]).reshape(-1, *elo.shape)
-        ends = _ends(fit_saturation(budgets, drawn, refine=False), budgets)
+    if strays is not None:
+        drawn = strays.column([member.agent for members in group for member in members]).reshape(-1, *elo.shape)
+        ends = _ends(fit_saturation(budgets, elo + drawn, refine=False), budgets)
     curves = []
     for place, (members, row) in enumerate(zip(group, ratings, strict=True)):
         run = tables.run_by_key[members[0].run]
