@@ -41,7 +41,7 @@ PAPER_TRAINING_SECONDS: Mapping[int, float] = {9: 3 * 3600.0}
 PAPER_TOP_GAMES = 128
 """Games that each of its agents plays against MoHex, which stands for perfect play."""
 
-PAPER_HYPERPARAMETERS: Mapping[str, float] = {
+PAPER_HYPERPARAMETERS: Mapping[str, float | str] = {
     "boards": 32_768,
     "batch": 32_768,
     "buffer": 2_097_152,
@@ -50,8 +50,9 @@ PAPER_HYPERPARAMETERS: Mapping[str, float] = {
     "exploration": 1 / 16,
     "noise_fraction": 1 / 4,
     "reuse": 1,
+    "recipe": "regularized",
 }
-"""Its table of hyperparameters, by the names of `hexlab.training.Config`."""
+"""Its table of hyperparameters, and what else its code fixes, by the names of `hexlab.training.Config`."""
 
 
 def paper_shift(x: str) -> float:

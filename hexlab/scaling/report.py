@@ -15,6 +15,7 @@ from hexlab.scaling.crossings import find_reaches, format_estimate, format_numbe
 from hexlab.scaling.figures import FIGURES, compute_numbers, render_numbers
 from hexlab.scaling.frontiers import paper_frontier
 from hexlab.scaling.laws import PARAMETERS
+from hexlab.scaling.paper_tables import make_paper_tables
 from hexlab.scaling.tables import Tables
 from hexlab.system import write_whole
 
@@ -27,7 +28,6 @@ _PARAMETER_TEXT = {
     "m_board": "incline, Elo a board",
     "c_incline": "incline, Elo at 1 FLOP and board size 0",
 }
-_PAPER_PARAMETERS = {"m_plateau": -268, "c_plateau": 575, "m_flops": 506, "m_board": -430, "c_incline": -4399}
 _MODEL_TITLES = {"change_point": "change-point law", "smooth": "smooth law"}
 _SOURCE_TITLES = {"openings": "openings of the games", "seeds": "training seeds", "cells": "networks"}
 
@@ -134,6 +134,7 @@ def _page(analysis: Analysis, facts: dict[str, Any]) -> str:
         ("figures", "Figures", "".join(_figure(name, numbers[name]) for name in order[1:])),
         ("crossings", "Compute for a level", _crossings_section(analysis)),
         ("laws", "Fitted laws", _laws_section(analysis)),
+        ("paper-tables", "The paper's tables, ours beside its own", _paper_tables_section(analysis)),
         ("agents", "Best agents", _agents_section(analysis)),
         ("costs", "What the runs cost", _costs_section(analysis)),
     ]
@@ -232,15 +233,15 @@ def _laws_section(analysis: Analysis) -> str:
     for name in PARAMETERS:
         single = any(len(law.sizes) < 2 for law in analysis.laws.values()) and name in ("m_plateau", "m_board")
         label = f"<code>{name}</code> <small>{_text(_PARAMETER_TEXT[name])}</small>"
-        cells = [("", label), ("number", format_number(_PAPER_PARAMETERS[name]))]
+        cells = [("", label)]
         for law in analysis.laws.values():
             low, high = law.intervals[name]
             cells.append(("missing number", "needs two boards") if single else ("number", format_estimate(law.parameters[name], low, high)))
         rows.append(cells)
-    rows.append([("", "RMSE, Elo"), ("number", "58"), *(("number", format_number(law.rmse)) for law in analysis.laws.values())])
-    rows.append([("", "R²"), ("number", "0.987"), *(("number", f"{law.r2:.3f}") for law in analysis.laws.values())])
-    heads = ["parameter", "paper's curves, refitted", *(f"{_MODEL_TITLES[model]} [95 %]" for model in analysis.laws)]
-    parts.append(_table("Parameters of the laws over all boards", heads, rows, stack=True))
+    rows.append([("", "RMSE, Elo"), *(("number", format_number(law.rmse)) for law in analysis.laws.values())])
+    rows.append([("", "R²"), *(("number", f"{law.r2:.3f}") for law in analysis.laws.values())])
+    heads = ["parameter", *(f"{_MODEL_TITLES[model]} [95 %]" for model in analysis.laws)]
+    parts.append(_table("Parameters of the laws over all boards, compute in true FLOPs", heads, rows, stack=True))
     if analysis.predictions:
         first = next(iter(analysis.predictions.values()))
         rows = [
@@ -267,6 +268,17 @@ def _laws_section(analysis: Analysis) -> str:
             for source, (low, high) in analysis.sources.items()
         ]
         parts.append(_table("Where the interval of m_flops comes from: one source drawn again alone", ["source", "95 %"], rows, stack=True))
+    return "".join(parts)
+
+
+def _paper_tables_section(analysis: Analysis) -> str:
+    parts = []
+    for table in make_paper_tables(analysis).values():
+        if isinstance(table, str):
+            parts.append(f'<p class="note">No table: {_text(table)}.</p>')
+            continue
+        rows = [[("number", _text(cell)) for cell in row] for row in table.texts()]
+        parts.append(_table(table.title, table.heads, rows) + f'<p class="note">{_text(table.note)}</p>')
     return "".join(parts)
 
 
@@ -326,7 +338,8 @@ def _costs_section(analysis: Analysis) -> str:
 
 def _figure(name: str, numbers: Any, heading: bool = True) -> str:
     kind = FIGURES[name]
-    head = f"<h3>{_text(kind.title)}</h3>" if heading else ""
+    redone = f" <small>figure {kind.figure} of Jones 2021</small>" if kind.figure else ""
+    head = f"<h3>{_text(kind.title)}{redone}</h3>" if heading else ""
     if isinstance(numbers, str):
         return f'{head}<p class="note">{_text(kind.title)}: {_text(numbers)}.</p>'
     svg = render_numbers(name, numbers).decode()

@@ -1,5 +1,6 @@
-"""Figures as files: drawn, written beside the numbers behind them, and checked."""
+"""Figures and the paper's tables as files: drawn, written beside the numbers behind them, and checked."""
 
+import csv
 import functools
 import hashlib
 import io
@@ -14,6 +15,7 @@ from hexlab.scaling.claims import Analysis, analyze
 from hexlab.scaling.figures.kinds import Numbers, plain
 from hexlab.scaling.figures.registry import FIGURES
 from hexlab.scaling.figures.style import STYLE
+from hexlab.scaling.paper_tables import make_paper_tables
 from hexlab.scaling.tables import NotEnoughDataError, Tables, read
 from hexlab.system import write_whole
 
@@ -61,15 +63,16 @@ def render_numbers(name: str, numbers: Numbers) -> bytes:
     return _render_text(name, json.dumps(numbers, sort_keys=True))
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=64)
 def _render_text(name: str, text: str) -> bytes:
     return render_svg(draw_figure(name, json.loads(text)), name)
 
 
 def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, bootstrap: int = 400, seed: int = 0) -> list[Path]:
-    """Write every figure that the tables allow: NAME.svg, and NAME.json with the numbers behind it.
+    """Write every figure that the tables allow, NAME.svg, and NAME.json with the numbers behind it, and the paper's tables.
 
-    Figures of an earlier time for which there is no longer enough data are removed.
+    A table of the paper, ours beside its own, is NAME.md for readers and NAME.csv with its numbers in full. Figures and tables of an
+    earlier time for which there is no longer enough data are removed.
 
     Args:
         tables: an experiment, or its analysis.
@@ -78,7 +81,7 @@ def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, 
         seed: of the copies; an analysis brings its own.
 
     Returns:
-        The paths written, SVG and JSON in turn.
+        The paths written: SVG and JSON in turn, then Markdown and CSV in turn.
     """
     import matplotlib
 
@@ -104,6 +107,15 @@ def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, 
         write_whole(drawing, svg)
         write_whole(data, (json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
         paths += [drawing, data]
+    for name, table in make_paper_tables(analysis).items():
+        written = folder / f"{name}.md", folder / f"{name}.csv"
+        if isinstance(table, str):
+            for path in written:
+                path.unlink(missing_ok=True)
+            continue
+        for path, text in zip(written, (table.to_markdown(), table.to_csv()), strict=True):
+            write_whole(path, text)
+        paths += written
     return paths
 
 
@@ -111,7 +123,8 @@ def check_figures(tables_folder: str | os.PathLike[str], figures_folder: str | o
     """Draw committed figures again from committed tables and say what has drifted.
 
     Numbers are compared within a relative tolerance of 1e-6. The SVG must be there and be the one whose hash its JSON file names;
-    what it shows is compared byte by byte where the same version of matplotlib is installed.
+    what it shows is compared byte by byte where the same version of matplotlib is installed. Of the paper's tables the text is compared,
+    and the numbers within the tolerance.
 
     Returns:
         One line for each drift, none if all is as committed.
@@ -135,11 +148,13 @@ def check_figures(tables_folder: str | os.PathLike[str], figures_folder: str | o
             records[name] = {key: record[key] for key in ("bootstrap", "seed", "matplotlib", "svg_sha256", "numbers")}
         except (ValueError, KeyError, TypeError) as error:
             drifts.append(f"{path.name}: not the numbers of a figure ({error})")
+    analyses: dict[tuple[int, int], Analysis] = {}
     redrawn: dict[tuple[int, int], dict[str, Numbers | str]] = {}
     for name, record in records.items():
         settings = (record["bootstrap"], record["seed"])
         if settings not in redrawn:
-            redrawn[settings] = compute_numbers(analyze(tables, bootstrap=settings[0], seed=settings[1]))
+            analyses[settings] = analyze(tables, bootstrap=settings[0], seed=settings[1])
+            redrawn[settings] = compute_numbers(analyses[settings])
         numbers = redrawn[settings][name]
         if isinstance(numbers, str):
             drifts.append(f"{name}: committed, but the tables no longer allow it: {numbers}")
@@ -154,11 +169,39 @@ def check_figures(tables_folder: str | os.PathLike[str], figures_folder: str | o
             drifts.append(f"{name}: {drawing.name} is not the drawing that {name}.json was written with")
         elif record["matplotlib"] == matplotlib.__version__ and render_numbers(name, record["numbers"]) != svg:
             drifts.append(f"{name}: {drawing.name} is drawn differently now")
-    for numbers_by_name in redrawn.values():
+    for settings, numbers_by_name in redrawn.items():
         missing = [name for name, numbers in numbers_by_name.items() if not isinstance(numbers, str) and name not in committed]
         drifts += [f"{name}: the tables allow it, but it is not committed" for name in missing]
+        drifts += _check_paper_tables(analyses[settings], folder)
         break
     return drifts
+
+
+def _check_paper_tables(analysis: Analysis, folder: Path) -> list[str]:
+    drifts = []
+    for name, table in make_paper_tables(analysis).items():
+        for path in (folder / f"{name}.md", folder / f"{name}.csv"):
+            if isinstance(table, str):
+                drifts += [f"{path.name}: committed, but the tables no longer allow it: {table}"] if path.is_file() else []
+            elif not path.is_file():
+                drifts.append(f"{path.name}: the tables allow it, but it is not committed")
+            else:
+                committed, now = path.read_text(encoding="utf-8"), table.to_csv() if path.suffix == ".csv" else table.to_markdown()
+                drifts += [f"{path.name}: {drift}" for drift in _differences(_read_cells(committed), _read_cells(now), "line")]
+    return drifts
+
+
+def _read_cells(text: str) -> list[list[str | float]]:
+    """Return the lines of a table, what can be read as numbers as such."""
+    lines: list[list[str | float]] = []
+    for row in csv.reader(io.StringIO(text)):
+        lines.append([])
+        for cell in row:
+            try:
+                lines[-1].append(float(cell))
+            except ValueError:
+                lines[-1].append(cell)
+    return lines
 
 
 def _differences(old: Any, new: Any, where: str = "") -> list[str]:
