@@ -16,9 +16,11 @@ __all__ = [
     "count_cores",
     "end_tree",
     "find_holder",
+    "joules_between",
     "list_descendants",
     "lock_folder",
     "memory_bytes",
+    "read_energy",
     "read_lines",
     "remove_drafts",
     "resident_bytes",
@@ -66,6 +68,40 @@ def _windows_memory_bytes() -> int:
     status.length = ctypes.sizeof(Status)
     known = getattr(ctypes, "windll").kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # noqa: B009, absent elsewhere
     return int(status.total) if known else 0
+
+
+def read_energy(zones: pathlib.Path = pathlib.Path("/sys/class/powercap")) -> dict[str, tuple[int, int]] | None:
+    """Return the counters of energy that Linux keeps of its processors and their memory, whatever runs on them (RAPL).
+
+    Source: https://docs.kernel.org/power/powercap/powercap.html. Kernels since 5.10 show the counters to the superuser alone.
+
+    Args:
+        zones: folder of the counters.
+
+    Returns:
+        By zone the microjoules so far and those after which the counter starts again at 0; None where the system does not tell.
+
+    >>> before, after = {"intel-rapl:0": (9_000_000, 10_000_000)}, {"intel-rapl:0": (1_000_000, 10_000_000)}
+    >>> joules_between(before, after)
+    2.0
+    """
+    counters = {}
+    for zone in sorted(zones.glob("intel-rapl:*")):  # AMD's go by the same name
+        with contextlib.suppress(OSError, ValueError):
+            name = (zone / "name").read_text(encoding="ascii")
+            # A package holds its cores and graphics; its memory is counted beside it, and "psys" would count all of it again.
+            if name.startswith(("package", "dram")):
+                energy, span = (int((zone / file).read_text(encoding="ascii")) for file in ("energy_uj", "max_energy_range_uj"))
+                counters[zone.name] = energy, span
+    return counters or None
+
+
+def joules_between(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> float:
+    """Return the energy taken between two readings of `read_energy`, in joules.
+
+    A counter may have started again once in between: take a reading every ten minutes, and add up.
+    """
+    return sum((after[zone][0] - energy) % span for zone, (energy, span) in before.items() if zone in after) / 1e6
 
 
 def list_descendants(pid: int) -> list[int]:

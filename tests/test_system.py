@@ -107,6 +107,26 @@ def test_the_machine_is_counted():
     assert system.memory_bytes() is None or 2**27 < system.memory_bytes() < 2**50
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no files of such names")
+def test_energy_is_that_of_processors_and_memory_through_a_restart_of_the_counters(tmp_path):
+    def write(zone, name, energy):
+        folder = tmp_path / zone
+        folder.mkdir(exist_ok=True)
+        for file, text in (("name", name), ("energy_uj", energy), ("max_energy_range_uj", 100_000_000)):
+            (folder / file).write_text(f"{text}\n")
+
+    assert system.read_energy(tmp_path) is None
+    for zone, name in (("intel-rapl:0", "package-0"), ("intel-rapl:0:0", "core"), ("intel-rapl:0:1", "dram"), ("intel-rapl:1", "psys")):
+        write(zone, name, 90_000_000)
+    before = system.read_energy(tmp_path)
+    assert set(before) == {"intel-rapl:0", "intel-rapl:0:1"}
+    write("intel-rapl:0", "package-0", 5_000_000)  # past its end and on from 0
+    write("intel-rapl:0:1", "dram", 92_000_000)
+    assert system.joules_between(before, system.read_energy(tmp_path)) == 15 + 2
+    (tmp_path / "intel-rapl:0" / "energy_uj").unlink()  # as to a user who may not read it
+    assert set(system.read_energy(tmp_path)) == {"intel-rapl:0:1"}
+
+
 def test_lines_of_a_pipe_come_whole_however_they_were_written():
     source, target = os.pipe()
     for part in (b"one\ntw", "o ü\n\n".encode(), b"x" * 25, b"\nlast"):
