@@ -61,6 +61,10 @@ export class Board {
     this.size = 0;
     this.focused = 0;
     phone.addEventListener("change", () => this.shown && this.show(this.shown));
+    if (small) return;
+    home.addEventListener("keydown", (event) => this.steer(event)); // a picture that listens for focus would take it
+    home.addEventListener("focusin", () => this.showCursor());
+    home.addEventListener("focusout", () => this.cursor.setAttribute("visibility", "hidden"));
   }
 
   build(size) {
@@ -106,10 +110,6 @@ export class Board {
       this.cursor,
     );
     this.home.replaceChildren(this.picture);
-    if (this.small) return;
-    this.picture.addEventListener("keydown", (event) => this.steer(event));
-    this.picture.addEventListener("focusin", () => this.showCursor());
-    this.picture.addEventListener("focusout", () => this.cursor.setAttribute("visibility", "hidden"));
   }
 
   buildCell(row, column) {
