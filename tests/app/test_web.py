@@ -27,6 +27,7 @@ from hexlab.app.web.lines import Line
 from hexlab.app.web.positions import read_position
 from hexlab.app.web.safety import MOST_BYTES, Gate
 from hexlab.app.web.searching import RECIPE, Searches
+from hexlab.app.web.server import name_host
 from hexlab.app.web.solving import Truths
 from hexlab.app.web.stepping import trace_phases
 from hexlab.rules import Board, Color, solver
@@ -652,6 +653,17 @@ def test_reading_needs_no_token_but_the_right_name(page):
 )
 def test_names_that_the_server_answers_to(listening, name, answered):
     assert Gate(None, listening, "token").answers_to(name) is answered
+
+
+@pytest.mark.parametrize(("listening", "written"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("lab.example", "lab.example")])
+def test_hosts_are_written_as_a_link_needs_them(listening, written):
+    assert name_host(listening) == written
+
+
+@pytest.mark.parametrize("listening", ["0.0.0.0", "::"])
+def test_a_link_to_all_addresses_names_one_that_is_answered(listening):
+    assert name_host(listening) != listening
+    assert Gate(None, listening, "token").answers_to(f"{name_host(listening)}:8765")
 
 
 def test_the_page_carries_the_token_and_may_run_no_foreign_script(page):

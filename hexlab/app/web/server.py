@@ -34,7 +34,7 @@ from hexlab.rules import Board, Color, hexworld, render, sgf
 from hexlab.rules.cells import check_size
 from hexlab.system import count_cores
 
-__all__ = ["PageServer", "create_app", "serve"]
+__all__ = ["PageServer", "create_app", "name_host", "serve"]
 
 _STATIC = Path(__file__).parents[1] / "static"
 _PEOPLE = {"black": frozenset({Color.BLACK}), "white": frozenset({Color.WHITE}), "both": frozenset(Color)}
@@ -128,8 +128,7 @@ def serve(runs: Path, host: str, port: int) -> None:
     Raises:
         RunError: the address cannot be listened on.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
+    with socket.socket(_family(host), socket.SOCK_STREAM) as listener:
         if os.name == "posix":  # elsewhere it would let two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -137,9 +136,25 @@ def serve(runs: Path, host: str, port: int) -> None:
             listener.listen()  # from here on, who opens the address waits for the server instead of being turned away
         except (OSError, OverflowError) as error:
             raise RunError(f"cannot listen on {host}, port {port} ({error}): give another --port, or a --host of this machine") from None
-        address = f"[{host}]" if ":" in host else host
-        print(f"hexlab: http://{address}:{listener.getsockname()[1]} (stop with Ctrl-C)", flush=True)
+        print(f"hexlab: http://{name_host(host)}:{listener.getsockname()[1]} (stop with Ctrl-C)", flush=True)
         PageServer(create_app(runs, host)).run(sockets=[listener])
+
+
+def name_host(host: str) -> str:
+    """Return what to write for a host in a link: for all addresses of this machine, the one by which others reach it."""
+    beyond = {"0.0.0.0": "192.0.2.1", "::": "2001:db8::1"}.get(host)  # addresses kept for documentation
+    if beyond is not None:
+        with socket.socket(_family(host), socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((beyond, 9))  # sends nothing, but chooses the way there
+                host = probe.getsockname()[0]
+            except OSError:  # no network
+                return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 class _Desk:
