@@ -563,6 +563,37 @@ class Figures:
 
 
 @dataclasses.dataclass(frozen=True)
+class Results:
+    """Compute every number that pages quote from an experiment's tables, and fill it into the marked places of the pages."""
+
+    dials: ClassVar[str] = "lower --bootstrap"
+
+    tables: Path = Path("experiments/01_frontier/tables")
+    """Folder of the tables; results.json is kept there."""
+    pages: tuple[Path, ...] = (Path("experiments/01_frontier/README.md"), Path("README.md"))
+    """Markdown pages to fill: what stands between <!--= NAME --> and <!--/--> becomes the result of that name."""
+    bootstrap: int = 400
+    """Bootstrap copies behind each interval."""
+    seed: int = 0
+    """Seed of the copies."""
+    check: bool = False
+    """Write nothing; say how results.json and the pages differ from what the tables give, and exit with code 1 if they do."""
+
+    def run(self) -> int:
+        """Write or check."""
+        _check_positive("--bootstrap", self.bootstrap)
+        from hexlab import scaling
+
+        if not self.check:
+            for path in scaling.write_results(self.tables, self.pages, bootstrap=self.bootstrap, seed=self.seed):
+                print(path)
+            return 0
+        drifts = scaling.check_results(self.tables, self.pages)
+        print("\n".join(drifts) if drifts else f"all numbers are those of {self.tables}")
+        return 1 if drifts else 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Predict:
     """Foretell a board from the smaller ones of an experiment, or score a forecast once the board is measured."""
 
@@ -621,6 +652,7 @@ COMMANDS: dict[str, type] = {
     "solve": Solve,
     "bench": Bench,
     "figures": Figures,
+    "results": Results,
     "predict": Predict,
 }
 

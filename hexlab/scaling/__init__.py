@@ -20,6 +20,7 @@ from hexlab.scaling.forecasts import BandScore, Estimate, Forecast, Score, forec
 from hexlab.scaling.frontiers import Frontier, compute_frontier, paper_frontier, resample_frontier
 from hexlab.scaling.laws import Law, Prediction, fit_law, predict_board
 from hexlab.scaling.report import write_report
+from hexlab.scaling.results import check_results, compute_results, fill_page, write_results
 from hexlab.scaling.saturation import CeilingCurve, TestCurve, fit_ceilings, fit_test_curves
 from hexlab.scaling.serving import (
     Bill,
@@ -66,8 +67,11 @@ __all__ = [
     "answer_claims",
     "charge_agent",
     "check_figures",
+    "check_results",
     "compute_frontier",
+    "compute_results",
     "crossing",
+    "fill_page",
     "find_isoquants",
     "find_plan",
     "find_reaches",
@@ -99,4 +103,5 @@ __all__ = [
     "typical_moves",
     "write_figures",
     "write_report",
+    "write_results",
 ]

@@ -58,6 +58,7 @@ class Answer:
         low: lower end of its 95 % interval, -inf if open; nan without bootstrap.
         high: upper end, inf if open.
         missing: why there is no value, "" if there is one.
+        factor: whether it is a factor, known by its order of magnitude rather than to a digit.
     """
 
     claim: str
@@ -69,6 +70,7 @@ class Answer:
     low: float = _NAN
     high: float = _NAN
     missing: str = ""
+    factor: bool = False
 
     @property
     def verdict(self) -> str:
@@ -82,7 +84,10 @@ class Answer:
 
     def __str__(self) -> str:
         """Return ours in words, such as "10.4 [9.8, 11.2]"."""
-        return self.missing or format_estimate(self.value, self.low, self.high)
+        if self.missing or not self.factor or not all(map(math.isfinite, (self.low, self.high))):
+            return self.missing or format_estimate(self.value, self.low, self.high)
+        value, low, high = (f"{float(f'{each:.2g}'):,.12g}" for each in (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]"
 
     @property
     def range(self) -> str:
@@ -214,14 +219,14 @@ def _answer_growth(analysis: Analysis) -> list[Answer]:
         (
             Answer(
                 "7x the compute a board for perfect play", "factor a board of the compute of -50 Elo", 7, _near_factor(7),
-                f"from its law; its curves cross -50 Elo at {perfect:.1f}x",
+                f"from its law; its curves cross -50 Elo at {perfect:.1f}x", factor=True,
             ),
             lambda frontier: [reach for reach in analysis.reaches if reach.scale == "elo"],
         ),
         (
             Answer(
                 "4x the compute a board to take off", "factor a board of the compute of its first 15 %", 4, _near_factor(4),
-                f"its law says {law_takeoff:.1f}x, its curves {takeoff:.1f}x",
+                f"its law says {law_takeoff:.1f}x, its curves {takeoff:.1f}x", factor=True,
             ),
             lambda frontier: find_takeoffs(frontier, weakest, dict(analysis.paper_copies)),
         ),
@@ -259,7 +264,7 @@ def _answer_exchange(analysis: Analysis) -> Answer:
     size = max(analysis.tradeoffs, default=0)
     answer = Answer(
         "10x the training replaces 15x the search", "factor of search that a decade of training saves", 15, _near_factor(15),
-        f"of 9x9; the line of its figure 9 says {10 ** -PAPER_TRADEOFF['slope']:.0f}",
+        f"of 9x9; the line of its figure 9 says {10 ** -PAPER_TRADEOFF['slope']:.0f}", factor=True,
     )  # fmt: skip
     if not size:
         reasons = [reason for name, reason in analysis.missing.items() if name.startswith("tradeoff")]

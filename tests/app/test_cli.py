@@ -262,6 +262,20 @@ def test_figures_say_what_they_wrote_and_what_drifted(monkeypatch, capsys):
         assert ("drawn differently" in capsys.readouterr().out) == bool(drifts)
 
 
+def test_results_say_what_they_wrote_and_what_drifted(monkeypatch, capsys):
+    from hexlab import scaling
+
+    asked = []
+    monkeypatch.setattr(scaling, "write_results", lambda *args, **settings: asked.append((args, settings)) or [pathlib.Path("a.json")])
+    assert cli.main(["results", "--tables", "there", "--pages", "one.md", "two.md", "--bootstrap", "7"]) == 0
+    assert asked == [((pathlib.Path("there"), (pathlib.Path("one.md"), pathlib.Path("two.md"))), {"bootstrap": 7, "seed": 0})]
+    assert capsys.readouterr().out == "a.json\n"
+    for drifts, status, told in (([], 0, "all numbers are those of"), (["results.json: 'games' is '1'"], 1, "'games' is '1'")):
+        monkeypatch.setattr(scaling, "check_results", lambda tables, pages, drifts=drifts: drifts)
+        assert cli.main(["results", "--check"]) == status
+        assert told in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_figures_are_drawn_and_checked(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(pathlib.Path(__file__).parents[1] / "scaling")

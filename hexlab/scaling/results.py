@@ -1,0 +1,298 @@
+"""The numbers of a results page: computed from an experiment's tables, kept as JSON, filled into marked places of Markdown pages.
+
+A page marks what is not written by hand:
+
+    The tournament had <!--= games -->911,712<!--/--> games.
+
+    <!--= claims -->
+    | claim | ... |
+    <!--/-->
+
+Between the two comments stands the result of that name. `write_results` computes all results and fills the pages; `check_results` says
+which pages and results have drifted from the tables. Names are those of `compute_results`.
+"""
+
+import difflib
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hexlab import arena, store
+from hexlab.errors import ConfigError, StoreError
+from hexlab.records import Opening
+from hexlab.scaling.answers import RULE, answer_claims, write_markdown
+from hexlab.scaling.claims import Analysis, analyze, make_claims
+from hexlab.scaling.crossings import ELO, find_reaches, format_number
+from hexlab.scaling.frontiers import paper_frontier
+from hexlab.scaling.tables import Tables, read
+from hexlab.system import write_whole
+
+__all__ = ["check_results", "compute_results", "fill_page", "list_marks", "write_results"]
+
+_RESULTS = "results.json"
+_MARK = re.compile(r"<!--= (?P<name>[^<>]+?) -->(?P<text>.*?)<!--/-->", re.DOTALL)
+
+
+def compute_results(analysis: Analysis, openings: Iterable[Opening] = (), seconds: Mapping[str, float] | None = None) -> dict[str, str]:
+    """Return every result that a page may show, as text by name.
+
+    - Counts: "networks", "snapshots", "agents", "games", "self-play simulations"; "seconds to train" and so on, "minutes in all".
+    - Tables: "claims", "crossings", "anchors", "goodness", "cycles", "halves and colors", "openings".
+    - "rule", that of the verdicts.
+    - Single numbers with their intervals: each of `answer_claims` by its claim, each row of `make_claims` by its text, and the paper's
+      value as "the paper, " and the text.
+    - By board, such as 5x5: "best five on 5x5, Elo", "best five on 5x5, score", "score of the frontier on 5x5" (of its agents
+      above -50 Elo), "width of intervals on 5x5", "cheaper than the paper on 5x5" (at the dear end of the interval).
+    - Of the prediction of the largest board, by model: "prediction by change_point, RMSE", "..., share inside"; "prediction by the
+      smaller board unchanged, RMSE".
+
+    Args:
+        analysis: of the experiment.
+        openings: the raw results, for the table of openings.
+        seconds: by stage, from the manifest of the run.
+    """
+    tables = analysis.tables
+    results = {
+        "networks": f"{len(tables.runs)}",
+        "snapshots": f"{len(tables.snapshots)}",
+        "agents": f"{len(tables.agents):,}",
+        "games": f"{sum(2 * (row.won_both + row.won_black_only + row.won_white_only + row.lost_both) for row in tables.pairings):,}",
+        "self-play simulations": _format_large(_count_simulations(tables)),
+        "rule": RULE,
+        "claims": write_markdown(answer_claims(analysis)),
+        "crossings": _tabulate_crossings(analysis),
+        "anchors": _tabulate_anchors(tables),
+        **_tabulate_checks(analysis),
+    }
+    results |= {f"seconds to {stage}": f"{spent:,.0f}" for stage, spent in (seconds or {}).items()}
+    if seconds:
+        results["minutes in all"] = f"{sum(seconds.values()) / 60:.0f}"
+    results |= {answer.claim: str(answer) for answer in answer_claims(analysis)}
+    for claim in make_claims(analysis):
+        name = claim.text.partition(";")[0]
+        results |= {name: str(claim), f"the paper, {name}": format_number(claim.paper)}
+    for size in tables.sizes:
+        results |= _describe_board(analysis, size)
+    for model, prediction in analysis.predictions.items():
+        results[f"prediction by {model}, RMSE"] = f"{prediction.rmse:.0f}"
+        results[f"prediction by {model}, share inside"] = f"{100 * prediction.inside:.0f} %"
+        results["prediction by the smaller board unchanged, RMSE"] = f"{prediction.baseline_rmse:.0f}"
+    rows = list(openings)
+    if rows:
+        results["openings"] = _tabulate_openings(rows)
+    return results
+
+
+def fill_page(text: str, results: Mapping[str, str]) -> str:
+    """Return a page with the marked places filled.
+
+    Raises:
+        ConfigError: a mark that names no result, or one that does not end.
+
+    >>> fill_page("We played <!--= games -->3<!--/--> games.", {"games": "1,024"})
+    'We played <!--= games -->1,024<!--/--> games.'
+    """
+    if text.count("<!--= ") != len(_MARK.findall(text)) or text.count("<!--= ") != text.count("<!--/-->"):
+        raise ConfigError("a mark of the page does not end: write <!--= NAME -->text<!--/-->, and none within another")
+
+    def replace(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name not in results:
+            near = difflib.get_close_matches(name, results, n=3, cutoff=0.4)
+            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"results.json has the names of all {len(results)}"
+            raise ConfigError(f"no result is named {name!r}: {hint}")
+        value = f"\n{results[name]}\n" if "\n" in results[name] else results[name]
+        return f"<!--= {name} -->{value}<!--/-->"
+
+    return _MARK.sub(replace, text)
+
+
+def list_marks(text: str) -> list[tuple[str, str]]:
+    """Return what a page shows by its marks: (name, text) in order.
+
+    >>> list_marks("We played <!--= games -->3<!--/--> games.")
+    [('games', '3')]
+    """
+    return [(match["name"], match["text"].strip("\n")) for match in _MARK.finditer(text)]
+
+
+def write_results(
+    tables_folder: str | os.PathLike[str], pages: Sequence[str | os.PathLike[str]] = (), *, bootstrap: int = 400, seed: int = 0
+) -> list[Path]:
+    """Compute an experiment's results, keep them in ``results.json`` beside its tables, and fill pages with them.
+
+    Args:
+        tables_folder: holds the tables; ``openings.csv.gz`` there and ``manifest.json`` there or above are read too.
+        pages: Markdown files with marks.
+        bootstrap: number of copies behind each interval.
+        seed: of the copies.
+
+    Returns:
+        The paths written.
+
+    Raises:
+        StoreError: tables that cannot be read.
+        ConfigError: a page with marks that cannot be filled.
+    """
+    home = Path(tables_folder)
+    results = _compute(home, bootstrap, seed)
+    filled = {Path(page): fill_page(Path(page).read_text(encoding="utf-8"), results) for page in pages}
+    record = {"bootstrap": bootstrap, "seed": seed, "results": results}
+    write_whole(home / _RESULTS, json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    for page, text in filled.items():
+        write_whole(page, text)
+    return [home / _RESULTS, *filled]
+
+
+def check_results(
+    tables_folder: str | os.PathLike[str], pages: Sequence[str | os.PathLike[str]] = (), *, recompute: bool = True
+) -> list[str]:
+    """Say which results and marks of pages are not those of the tables.
+
+    Args:
+        tables_folder: holds the tables and ``results.json``.
+        pages: Markdown files with marks.
+        recompute: compute the results anew; False compares the pages with ``results.json`` alone, in no time.
+
+    Returns:
+        One line for each drift, none if all is as committed.
+
+    Raises:
+        StoreError: results or tables that cannot be read.
+        ConfigError: a page with marks that cannot be filled.
+    """
+    home = Path(tables_folder)
+    try:
+        record = json.loads((home / _RESULTS).read_text(encoding="utf-8"))
+        kept, bootstrap, seed = dict(record["results"]), int(record["bootstrap"]), int(record["seed"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{home / _RESULTS} cannot be read ({error}): write it with `hexlab results`") from None
+    drifts = []
+    if recompute:
+        now = _compute(home, bootstrap, seed)
+        drifts = [f"{_RESULTS}: {name!r} is {kept.get(name)!r}, the tables give {now.get(name)!r}" for name in _differing(kept, now)]
+    for page in map(Path, pages):
+        text = page.read_text(encoding="utf-8")
+        shown, due = list_marks(text), list_marks(fill_page(text, kept))
+        pairs = zip(shown, due, strict=True)
+        drifts += [f"{page}: {name!r} is {one!r}, not {other!r}" for (name, one), (_, other) in pairs if one != other]
+    return drifts
+
+
+def _compute(home: Path, bootstrap: int, seed: int) -> dict[str, str]:
+    tables = read(home)
+    packed = home / "openings.csv.gz"
+    openings = store.read_table(packed, Opening) if packed.is_file() else []
+    manifest: dict[str, Any] = {}
+    for path in (home / "manifest.json", home.parent / "manifest.json"):
+        if path.is_file():
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            break
+    return compute_results(analyze(tables, bootstrap=bootstrap, seed=seed), openings, manifest.get("seconds"))
+
+
+def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    return [name for name in sorted(one.keys() | other.keys()) if one.get(name) != other.get(name)]
+
+
+def _count_simulations(tables: Tables) -> int:
+    return sum(max((each.simulations for each in tables.snapshots if each.run == run.run), default=0) for run in tables.runs)
+
+
+def _describe_board(analysis: Analysis, size: int) -> dict[str, str]:
+    tables, board = analysis.tables, f"{size}x{size}"
+    rated = [row for row in tables.ratings if row.size == size and tables.agent_by_key[row.agent].kind == "snapshot"]
+    if not rated:
+        return {}
+    best = sorted(rated, key=lambda row: (-row.elo, row.agent))[:5]
+    found = {
+        f"best five on {board}, Elo": _span([row.elo for row in best], signed=True),
+        f"width of intervals on {board}": f"{np.median([row.high - row.low for row in rated]):.0f}",
+    }
+    scores = [100 * row.perfect_score for row in best if row.perfect_games]
+    if scores:
+        found[f"best five on {board}, score"] = f"{_span(scores)} %"
+    if analysis.paper_count and size in analysis.paper_count.sizes:
+        front = analysis.paper_count.board(size)
+        kept = 100 * front.kept_score[(front.kept_elo >= ELO) & np.isfinite(front.kept_score)]
+        found |= {f"score of the frontier on {board}": f"{_span(kept.tolist())} %"} if len(kept) else {}
+    theirs = {reach.size: reach.value for reach in find_reaches(paper_frontier())}
+    for reach in analysis.reaches:
+        if reach.size == size and reach.scale == "elo" and size in theirs and math.isfinite(reach.high):
+            found[f"cheaper than the paper on {board}"] = f"{float(f'{10 ** (theirs[size] - reach.high):.1g}'):,.0f}"
+    return found
+
+
+def _tabulate_crossings(analysis: Analysis) -> str:
+    paper = {reach.size: str(reach) for reach in find_reaches(paper_frontier())}
+    found = {(reach.size, reach.scale): str(reach) for reach in analysis.reaches}
+    rows = [
+        [f"{size}x{size}", paper.get(size, "–"), *(found.get((size, scale), "no games") for scale in ("elo", "score"))]
+        for size in sorted({reach.size for reach in analysis.reaches})
+    ]
+    return _table(["board", "the paper, by Elo", "by Elo", "by direct score"], rows)
+
+
+def _tabulate_anchors(tables: Tables) -> str:
+    rows = []
+    for size, anchor in tables.anchors.items():
+        error = "unknown" if math.isnan(anchor.error) else f"{anchor.error:.0f}"
+        rows.append([f"{size}x{size}", anchor.kind, f"`{anchor.agent}`", format_number(anchor.elo), error])
+    return _table(["board", "anchor", "agent", "its Elo", "half of its 95 % interval, in every interval of the board"], rows)
+
+
+def _tabulate_checks(analysis: Analysis) -> dict[str, str]:
+    goodness, cycles, halves = [], [], []
+    for size in analysis.tables.sizes:
+        rows = [row for row in analysis.tables.pairings if row.size == size]
+        if not rows:
+            continue
+        check = arena.check_ratings(rows, seed=analysis.seed)
+        board, fit, ring = f"{size}x{size}", check.goodness, check.cycles
+        goodness.append(
+            [board, f"{check.agents}", f"{len(fit.games):,}", f"{fit.misfit:.0f}", f"{fit.spread_by_chance:.2f}", f"{fit.spread:.2f}",
+             f"{100 * fit.inside:.1f} %"]
+        )  # fmt: skip
+        surest = f"{ring.worst[0]}: {ring.worst[0].sureness:.1f}, as sure in {100 * ring.worst[0].chance:.0f} %" if ring.worst else "none"
+        expected = f"{ring.expected:.1f} [{ring.low}, {ring.high}]"
+        verdict = "beyond the model" if ring.beyond else "as expected"
+        cycles.append([board, f"{ring.triples:,}", f"{ring.found}", expected, f"{ring.by_chance:.1f}", surest, verdict])
+        for name, agreement in (("halves of the openings", check.halves), ("colors", check.colors)):
+            if agreement is not None:
+                numbers = [f"{agreement.typical:.0f}", f"{agreement.expected:.0f}", f"{100 * agreement.inside:.1f} %"]
+                halves.append([board, name, *numbers])
+    heads = ["board", "agents", "pairs", "effect of a pair, Elo", "spread by luck alone", "spread, sound: 1", "within 1.96, sound: 95 %"]
+    rings = ["board", "triples that met", "cycles", "expected [95 %]", "by luck alone", "the surest, pools with one as sure", "verdict"]
+    parts = ["board", "ratings by", "differ by, Elo", "expected by luck", "within 1.96 of it"]
+    return {"goodness": _table(heads, goodness), "cycles": _table(rings, cycles), "halves and colors": _table(parts, halves)}
+
+
+def _tabulate_openings(openings: Sequence[Opening]) -> str:
+    rows = []
+    for size in sorted({row.size for row in openings}):
+        check = arena.check_openings(row for row in openings if row.size == size)
+        heaviest = f"{check.opening} moves `{check.agent}` by {abs(check.shift):.1f} Elo, half its interval is {check.half_width:.1f}"
+        counts = [f"{each:,}" for each in (check.games, check.distinct, check.distinct_turned, check.openings)]
+        rows.append([f"{size}x{size}", *counts, heaviest, f"{check.carried}"])
+    heads = ["board", "games", "distinct", "with half-turns as one", "openings", "the heaviest opening", "ratings that one opening carries"]
+    return _table(heads, rows)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join([f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _span(values: Sequence[float], *, signed: bool = False) -> str:
+    ends = [f"{end:+.0f}" if signed else f"{end:.0f}" for end in (min(values), max(values))]
+    return " to ".join(dict.fromkeys(ends)).replace("-", "−")
+
+
+def _format_large(count: float) -> str:
+    digits, _, power = f"{count:.1e}".partition("e")
+    return f"{digits}e{int(power)}"

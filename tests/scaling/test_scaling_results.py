@@ -1,0 +1,96 @@
+"""Pages quote results by name: marks are filled from tables, and what has drifted is named."""
+
+import json
+
+import pytest
+from planted_tables import small, small_analysis
+
+from hexlab.errors import ConfigError, StoreError
+from hexlab.records import Opening
+from hexlab.scaling.results import check_results, compute_results, fill_page, list_marks, write_results
+
+PAGE = """# A page
+
+We trained <!--= networks -->0<!--/--> networks; random play: <!--= 3x3: Elo of random play -->?<!--/-->.
+
+<!--= crossings -->
+<!--/-->
+
+The end.
+"""
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    small()[0].to_csv(tmp_path / "tables")
+    (tmp_path / "manifest.json").write_text(json.dumps({"seconds": {"train": 90.0, "rate": 30.4}}), encoding="utf-8")
+    (tmp_path / "README.md").write_text(PAGE, encoding="utf-8")
+    return tmp_path
+
+
+def test_marks_are_filled_and_the_rest_is_left_alone():
+    page = fill_page(PAGE, {"networks": "12", "3x3: Elo of random play": "−270 [−280, −260]", "crossings": "| a |\n|---|"})
+    assert list_marks(page) == [("networks", "12"), ("3x3: Elo of random play", "−270 [−280, −260]"), ("crossings", "| a |\n|---|")]
+    assert "<!--= crossings -->\n| a |\n|---|\n<!--/-->\n\nThe end.\n" in page
+    assert fill_page(page, dict(list_marks(page))) == page
+    assert fill_page("nothing marked", {}) == "nothing marked"
+
+
+def test_marks_that_cannot_be_filled_are_refused():
+    with pytest.raises(ConfigError, match=r"no result is named 'network': did you mean 'networks'\?"):
+        fill_page("<!--= network -->1<!--/-->", {"networks": "12"})
+    with pytest.raises(ConfigError, match=r"no result is named 'xyz': results\.json has the names of all 1"):
+        fill_page("<!--= xyz -->1<!--/-->", {"networks": "12"})
+    for broken in ("<!--= networks -->12", "<!--= networks -->12<!--= networks --><!--/-->", "12<!--/-->"):
+        with pytest.raises(ConfigError, match="does not end"):
+            fill_page(broken, {"networks": "12"})
+
+
+def test_results_hold_what_pages_quote():
+    tables, _ = small()
+    openings = [Opening(3, "a", "b", opening, 1, won, 9) for won, opening in enumerate(("a1 b2", "b2 a1"))]
+    results = compute_results(small_analysis(), openings, {"train": 90.0, "rate": 30.4})
+    assert results["networks"] == str(len(tables.runs))
+    assert results["seconds to rate"] == "30"
+    assert results["minutes in all"] == "2"
+    games = sum(2 * (row.won_both + row.won_black_only + row.won_white_only + row.lost_both) for row in tables.pairings)
+    assert results["games"] == f"{games:,}"
+    assert results["4x4: Elo of random play"].startswith("−")
+    assert results["the paper, 4x4: Elo of random play"] == "−665"
+    assert len(results["claims"].splitlines()) == 11
+    assert results["500 Elo a decade of training compute"] in results["claims"]
+    assert results["openings"].splitlines()[2].startswith("| 3x3 | 4 | 4 | 4 | 2 |")
+    for name in ("anchors", "goodness", "cycles", "halves and colors", "crossings"):
+        widths = {line.count("|") for line in results[name].splitlines()}
+        assert len(widths) == 1, name
+        assert "5x5" in results[name]
+    assert results["anchors"].splitlines()[2] == "| 3x3 | perfect | `perfect-3` | 0 | 0 |"
+    assert all("<!--" not in value for value in results.values())
+
+
+def test_pages_are_written_and_drift_is_named(experiment):
+    page, tables = experiment / "README.md", experiment / "tables"
+    assert write_results(tables, [page], bootstrap=0) == [tables / "results.json", page]
+    assert dict(list_marks(page.read_text(encoding="utf-8")))["networks"] == "12"
+    assert check_results(tables, [page]) == check_results(tables, [page], recompute=False) == []
+
+    page.write_text(page.read_text(encoding="utf-8").replace("-->12<", "-->13<"), encoding="utf-8")
+    assert check_results(tables, [page], recompute=False) == [f"{page}: 'networks' is '13', not '12'"]
+    record = json.loads((tables / "results.json").read_text(encoding="utf-8"))
+    record["results"]["agents"] = "1"
+    (tables / "results.json").write_text(json.dumps(record), encoding="utf-8")
+    drifts = check_results(tables, [page])
+    assert [drift.partition(" is ")[0] for drift in drifts] == ["results.json: 'agents'", f"{page}: 'networks'"]
+
+
+def test_a_page_that_cannot_be_filled_leaves_everything_as_it_was(experiment):
+    page = experiment / "README.md"
+    page.write_text("<!--= no such thing -->", encoding="utf-8")
+    with pytest.raises(ConfigError, match="does not end"):
+        write_results(experiment / "tables", [page], bootstrap=0)
+    assert not (experiment / "tables" / "results.json").exists()
+
+
+def test_results_must_be_there_to_be_checked(experiment):
+    with pytest.raises(StoreError, match=r"results.json cannot be read .*: write it with `hexlab results`"):
+        check_results(experiment / "tables")
