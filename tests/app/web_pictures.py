@@ -37,7 +37,19 @@ def show_learn(page):
     page.wait_for_selector("#frontier .point")
 
 
-VIEWS = {"play": show_play, "steps": show_steps, "learn": show_learn}
+def show_large(page):
+    page.click("[data-view=play]")
+    page.click("#new")
+    page.select_option("[name=size]", "11")
+    page.select_option("[name=color]", "both")
+    page.fill("[name=start]", "f6 e8 g5 d4 h3")
+    page.click("#setup-form [type=submit]")
+    page.wait_for_selector("#board [data-cell=k11]")
+    page.check("input[value=wins]")
+    page.wait_for_selector("#board [aria-label*=wins]")
+
+
+VIEWS = {"play": show_play, "steps": show_steps, "learn": show_learn, "large": show_large}
 
 
 def take_pictures(folder, address, program):
@@ -52,6 +64,7 @@ def take_pictures(folder, address, program):
                 for name, show in VIEWS.items():
                     show(page)
                     page.mouse.move(0, 0)
+                    page.evaluate("scrollTo(0, 0)")
                     page.wait_for_timeout(300)
                     page.screenshot(path=folder / f"{name}-{device}-{theme}.png", full_page=device == "phone" or name == "learn")
                 page.close()

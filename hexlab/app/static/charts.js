@@ -40,7 +40,7 @@ export function drawChance(home, shares) {
   );
   const told = known.length ? known.map(([ply, share]) => `${ply}: ${percent(share)}`).join(", ") : "nothing yet";
   const label = `Black's chance to win by the number of moves: ${told}`;
-  home.replaceChildren(text, svg("svg", { viewBox: `0 0 ${WIDTH} ${top + height}`, role: "img", "aria-label": label }, ...parts));
+  home.replaceChildren(text, svg("svg", { viewBox: `0 0 ${WIDTH} ${top + height + 1}`, role: "img", "aria-label": label }, ...parts));
 }
 
 export function short(number) {
