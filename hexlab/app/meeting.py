@@ -77,4 +77,4 @@ def _describe(number: int, game: arena.Game, black: str, white: str) -> str:
 
 def _record(game: arena.Game, size: int, black: str, white: str, comment: str) -> sgf.Game:
     forfeit = f"; {game.winner.other} {game.forfeit}" if game.forfeit else ""
-    return sgf.Game(size, game.board.moves, black, white, game.winner, comment + forfeit)
+    return sgf.Game(size, game.board.moves, black, white, game.winner, comment + forfeit, forfeited=bool(game.forfeit))

@@ -2,13 +2,15 @@
 
 After ``#`` stand the size, how the board is shown (``r`` and a rotation from 1 to 12, ``c1``), a comma, and the moves one after the
 other. ``:s`` is swap-pieces, ``:p`` a pass, ``:rb`` and ``:rw`` say that Black or White resigned, ``:fb`` and ``:fw`` that they
-forfeited. A second comma may stand among the moves: the viewer opens at the position there. Black is called Red on that page, White Blue.
+forfeited, perhaps by their time. A second comma may stand among the moves: the viewer opens at the position there. Black is called Red
+on that page, White Blue.
 
 Hex knows no pass. Links use it to set up positions, and so it is read: the moves up to the last pass make `Game.start`.
 
 Source: the links that the viewer makes, and those of PlayHex.
 """
 
+import dataclasses
 import re
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -65,7 +67,9 @@ def write(game: Game, shown: int | None = None, rotation: int = _ROTATION) -> st
         raise PositionError(f"rotation {rotation!r} is not known: give a number from 1 to 12")
     moves = [":s" if move == SWAP_PIECES else move for move in board.moves]
     turned = "" if rotation == _ROTATION else f"r{rotation}"
-    end = f":r{'bw'[game.winner.other]}" if game.winner is not None and board.winner is None else ""
+    end = ""
+    if game.winner is not None and board.winner is None:
+        end = f":{'f' if game.forfeited else 'r'}{'bw'[game.winner.other]}"
     rest = f",{''.join(moves[shown:])}" if shown < count else ""
     return f"{_PAGE}{game.size}{turned}c1,{_set_up(game.start)}{''.join(moves[:shown])}{rest}{end}"
 
@@ -91,16 +95,19 @@ def read(text: str) -> Link:
     size = check_size(int(match[1]))
     before, later = (_split(part or "", quoted) for part in (match[4], match[5]))
     tokens = before + later
-    winner = None
+    winner, forfeited = None, False
     if tokens and tokens[-1][1] in "rf":
-        winner = Color("bw".index(tokens.pop()[2])).other
+        winner, forfeited = Color("bw".index(tokens[-1][2])).other, tokens.pop()[1] == "f"
     if early := [token for token in tokens if token[:2] in (":r", ":f")]:
         raise PositionError(f"{quoted} goes on after {early[0]}, which ends a game")
     passes = [place for place, token in enumerate(tokens, 1) if token == ":p"]
     set_up = passes[-1] if passes else 0
     start = _read_start(tokens[:set_up], size) if set_up else None
     moves = [SWAP_PIECES if token == ":s" else token for token in tokens[set_up:]]
-    return Link(Game(size, moves, winner=winner, start=start), min(max(len(before) - set_up, 0), len(moves)))
+    game = Game(size, moves, winner=winner, start=start)
+    if forfeited and game.resigned:
+        game = dataclasses.replace(game, forfeited=True)
+    return Link(game, min(max(len(before) - set_up, 0), len(moves)))
 
 
 def _split(moves: str, quoted: str) -> list[str]:

@@ -1,7 +1,8 @@
 r"""Game records in the Smart Game Format: the dialect of HexGui and PlayHex is written, that of Little Golem is read as well.
 
 A file holds any number of games, ``(;FF[4]GM[11]CA[UTF-8]AP[hexlab:1.0]SZ[5]PB[..]PW[..]RE[B+];B[c3];W[b4]..)``: Black moves first,
-a cell is written by its name, giving up as the move ``resign``, the swap as ``swap-pieces``. Backslash, ``]``, ``[`` and ``:`` in text
+a cell is written by its name, giving up as the move ``resign``, losing otherwise before the end as ``forfeit``, the swap as
+``swap-pieces``. Backslash, ``]``, ``[`` and ``:`` in text
 wear a backslash. Stones that are set up before the first move (``AB``, ``AW``, ``AE``, ``PL``) make the position that a game starts from.
 Of a game with variations the main line is read, and `Game.notes` says so.
 
@@ -52,11 +53,13 @@ class Game:
         winner: who won, or None for a game that is not over. Left out, it follows from the moves.
         comment: free text about the game.
         start: the position that the moves start from, None for the empty board with Black to move.
+        forfeited: whether the loser was stopped before the end, by its time or for breaking the rules.
         notes: what a reader left out or took in another sense; games are equal whatever their notes.
 
     Raises:
         IllegalMoveError: a move that the rules do not allow.
-        PositionError: a winner whom the moves contradict, or a size that is not supported.
+        PositionError: a winner whom the moves contradict, a forfeit without a winner or in a game that is over, or a size that is not
+            supported.
 
     >>> game = Game(3, "b2 a1 b1 c1 b3", black="net@64")
     >>> game.winner, game.resigned
@@ -74,6 +77,7 @@ class Game:
     winner: Color | None = None
     comment: str = ""
     start: Board | None = None
+    forfeited: bool = False
     notes: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     def __post_init__(self):
@@ -86,6 +90,8 @@ class Game:
         if board.winner is not None and self.winner not in (None, board.winner):
             raise PositionError(f"the record says that {Color(self.winner)} has won, but by its moves {board.winner} has")
         winner = board.winner if self.winner is None else Color(self.winner)
+        if self.forfeited and (winner is None or board.winner is not None):
+            raise PositionError("a game is forfeited to a winner, and before its end")
         object.__setattr__(self, "start", start)
         object.__setattr__(self, "moves", tuple(move if move == SWAP_PIECES else board.to_cell(move) for move in board.moves))
         object.__setattr__(self, "winner", winner)
@@ -95,7 +101,7 @@ class Game:
     @property
     def resigned(self) -> bool:
         """Whether the loser gave up before the winner had joined its edges."""
-        return self.winner is not None and self.board().winner is None
+        return self.winner is not None and not self.forfeited and self.board().winner is None
 
     def board(self) -> Board:
         """Return the last position, with its history."""
@@ -109,11 +115,11 @@ def write(game: Game) -> str:
     (;FF[4]GM[11]CA[UTF-8]AP[hexlab:1.0]SZ[3]PB[net@64]PW[random]RE[B+];B[b2];W[a1];B[b1];W[c1];B[b3])
     """
     board = game.board()
-    resigned = game.winner is not None and board.winner is None
+    end = "" if game.winner is None or board.winner is not None else "forfeit" if game.forfeited else "resign"
     head = ["FF[4]GM[11]CA[UTF-8]AP[hexlab:1.0]", f"SZ[{game.size}]"]
     head += [f"{key}[{_escape(text)}]" for key, text in (("PB", game.black), ("PW", game.white), ("C", game.comment)) if text]
     if game.winner is not None:
-        head.append(f"RE[{_LETTERS[game.winner]}+{'Resign' if resigned else ''}]")
+        head.append(f"RE[{_LETTERS[game.winner]}+{end.capitalize()}]")
     first = Color.BLACK
     if game.start is not None:
         first, stones = game.start.turn, game.start.stones.ravel()
@@ -122,8 +128,8 @@ def write(game: Game) -> str:
             head += [f"A{_LETTERS[color]}{''.join(names)}"] if names else []
         head.append(f"PL[{_LETTERS[first]}]")
     nodes = [f";{_LETTERS[(first + ply) % 2]}[{name}]" for ply, name in enumerate(board.moves)]
-    if game.winner is not None and resigned:
-        nodes.append(f";{_LETTERS[game.winner.other]}[resign]")
+    if game.winner is not None and end:
+        nodes.append(f";{_LETTERS[game.winner.other]}[{end}]")
     return f"(;{''.join(head)}{''.join(nodes)})\n"
 
 
@@ -238,7 +244,9 @@ def _interpret(nodes: list[_Node], left_out: int) -> Game:
         given = [one._replace(color=one.color.other) for one in given]
     start = _read_start(nodes, size, given[0].color if given else None)
     moves, resigned, traded = _follow(given, start, golem, _is_old(root))
-    winner = None if traded else _read_result(root.get("RE", [""])[0])  # after a trade RE may mean the stones or the player
+    result = root.get("RE", [""])[0]
+    winner = None if traded else _read_result(result)  # after a trade RE may mean the stones or the player
+    forfeited = bool(re.search(r"\+\s*[FT]", result, re.IGNORECASE)) if resigned is None else resigned.move == "forfeit"
     if resigned is not None:
         if winner is resigned.color:
             raise PositionError(f"the record says that {winner} has won, but {winner} resigns")
@@ -246,8 +254,8 @@ def _interpret(nodes: list[_Node], left_out: int) -> Game:
     black, white = (root.get(key, [""])[0] for key in (("PW", "PB") if traded else ("PB", "PW")))
     notes = [f"variations left out: {left_out}"] if left_out else []
     notes += [f"{traded.quoted}: the players trade colors, the stones stay"] if traded else []
-    notes += [f"{resigned.quoted} is read as giving up"] if resigned is not None and resigned.move == "forfeit" else []
-    return Game(size, moves, black, white, winner, root.get("C", root.get("GC", [""]))[0], start, tuple(notes))
+    game = Game(size, moves, black, white, winner, root.get("C", root.get("GC", [""]))[0], start, notes=tuple(notes))
+    return dataclasses.replace(game, forfeited=True) if forfeited and game.resigned else game
 
 
 class _Given(NamedTuple):

@@ -43,7 +43,7 @@ def test_a_program_loses_by_its_failures_and_the_lines_say_why(capsys, tmp_path)
     for line in lines:
         assert re.search(r"random \((Black|White)\) beats gtp:.*, which answered genmove by '..': cannot play '..'", line)
     assert " won 0 of 2 games" in score
-    assert all("answered genmove by" in game.comment for game in sgf.load(path))
+    assert all(game.forfeited and "answered genmove by" in game.comment for game in sgf.load(path))
 
 
 def test_our_own_engine_plays_in_the_arena_as_its_agent_does(capsys):

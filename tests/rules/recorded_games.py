@@ -27,7 +27,8 @@ def games(draw):
         if board.winner is None and board[cell] is None:
             board.push(cell)
     winner = board.winner if board.winner is not None else draw(st.sampled_from([None, *Color]))
-    return sgf.Game(size, board.moves, draw(TEXT), draw(TEXT), winner, draw(TEXT), start)
+    forfeited = winner is not None and board.winner is None and draw(st.booleans())
+    return sgf.Game(size, board.moves, draw(TEXT), draw(TEXT), winner, draw(TEXT), start, forfeited)
 
 
 def set_up(stones, turn):

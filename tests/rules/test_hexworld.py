@@ -37,6 +37,13 @@ def test_positions_that_are_set_up_with_passes_are_read():
     assert game.board().moves == ("b3", "c2")
 
 
+def test_a_forfeit_is_told_from_giving_up():
+    for end, forfeited in ((":fb", True), (":rb", False)):
+        game = hexworld.read(f"11c1,b3c11{end}").game
+        assert (game.winner, game.forfeited, game.resigned) == (Color.WHITE, forfeited, not forfeited)
+        assert hexworld.write(game) == f"https://hexworld.org/board/#11c1,b3c11{end}"
+
+
 def test_a_game_is_written_in_the_shortest_form():
     assert hexworld.write(Game(3, "a3 swap-pieces b2", black="net@64")) == "https://hexworld.org/board/#3c1,a3:sb2"
     start = Board.from_text("W . W / . B . / . . .", turn=Color.WHITE)
@@ -49,7 +56,7 @@ def test_games_come_back_as_they_were(game, data):
     shown = data.draw(st.integers(0, len(game.moves)))
     rotation = data.draw(st.integers(1, 12))
     link = hexworld.write(game, shown, rotation)
-    bare = Game(game.size, game.moves, winner=game.winner, start=game.start)
+    bare = Game(game.size, game.moves, winner=game.winner, start=game.start, forfeited=game.forfeited)
     assert hexworld.read(link) == (bare, shown)
     assert hexworld.write(hexworld.read(link).game, shown, rotation) == link
 

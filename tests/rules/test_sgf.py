@@ -140,9 +140,18 @@ def test_a_game_starts_on_a_board_of_its_size():
         sgf.Game(4, "", start=Board(3))
 
 
-def test_a_forfeit_gives_up():
-    game = sgf.read("(;GM[11]SZ[5];B[c3];W[forfeit])")[0]
-    assert (game.winner, game.notes) == (Color.BLACK, ("W[forfeit] is read as giving up",))
+def test_a_forfeit_is_told_from_giving_up():
+    game = sgf.Game(5, "c3", winner=Color.BLACK, forfeited=True)
+    assert sgf.write(game) == "(;FF[4]GM[11]CA[UTF-8]AP[hexlab:1.0]SZ[5]RE[B+Forfeit];B[c3];W[forfeit])\n"
+    assert not game.resigned
+    for text in ("(;GM[11]SZ[5];B[c3];W[forfeit])", "(;GM[11]SZ[5]RE[B+F];B[c3])", "(;GM[11]SZ[5]RE[B+Time];B[c3])"):
+        assert sgf.read(text) == [game]
+    for text in ("(;GM[11]SZ[5]RE[B+F];B[c3];W[resign])", "(;GM[11]SZ[5]RE[B+R];B[c3])", "(;GM[11]SZ[5]RE[B+];B[c3])"):
+        assert sgf.read(text)[0].resigned
+    assert not sgf.read(f"(;GM[11]SZ[3]RE[B+T];{sgf.write(sgf.Game(3, FINISHED)).partition('RE[B+];')[2]}")[0].forfeited
+    for winner, moves in ((None, "b2"), (None, FINISHED)):
+        with pytest.raises(PositionError, match="a game is forfeited to a winner, and before its end"):
+            sgf.Game(3, moves, winner=winner, forfeited=True)
 
 
 @pytest.mark.parametrize(
