@@ -115,17 +115,18 @@ def find_agent(words: str, simulations: int, seconds: float | None = None) -> Ag
         return Agent(kind, every[: solver.MAX_SIZE], arena.SolverPlayer)
     if kind == "rollouts":
         return Agent(kind, every, search(lambda size: mcts.rollouts(games=16), kind))
+    shipped = re.fullmatch(r"pretrained(?::([0-9]{1,2}))?", kind)
+    if shipped is None and not Path(kind).exists():
+        known = "'pretrained', 'pretrained:5', 'random', 'perfect' or 'rollouts'"
+        known = known if seconds is None else f"{known}, a player's file (.py), or 'gtp:' and a command"
+        raise RunError(f"no agent at {kind!r}: name a run folder, a parameter file, {known}")
     from hexlab import network
 
-    if shipped := re.fullmatch(r"pretrained(?::([0-9]{1,2}))?", kind):
+    if shipped is not None:
         if shipped[1]:
             network.pretrained(int(shipped[1]), batch=_BATCH)
         sizes = (int(shipped[1]),) if shipped[1] else tuple(network.pretrained_sizes())
         return Agent(kind, sizes, search(lambda size: network.pretrained(size, batch=_BATCH), "pretrained"))
-    if not Path(kind).exists():
-        known = "'pretrained', 'pretrained:5', 'random', 'perfect' or 'rollouts'"
-        known = known if seconds is None else f"{known}, a player's file (.py), or 'gtp:' and a command"
-        raise RunError(f"no agent at {kind!r}: name a run folder, a parameter file, {known}")
     net = network.load(kind, batch=_BATCH)
     return Agent(kind, (net.architecture.size,), search(lambda size: net, Path(kind).name))
 
