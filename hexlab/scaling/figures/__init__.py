@@ -12,6 +12,7 @@ from hexlab.scaling.figures.elo_scale import plot_elo_scale
 from hexlab.scaling.figures.files import check_figures, compute_numbers, draw_figure, render_numbers, render_svg, write_figures
 from hexlab.scaling.figures.frontiers import plot_frontier
 from hexlab.scaling.figures.game import plot_game
+from hexlab.scaling.figures.goodness_of_fit import plot_goodness_of_fit
 from hexlab.scaling.figures.isoquants import plot_isoquants
 from hexlab.scaling.figures.kinds import Kind
 from hexlab.scaling.figures.lifetime import plot_lifetime
@@ -40,6 +41,7 @@ __all__ = [
     "plot_elo_scale",
     "plot_frontier",
     "plot_game",
+    "plot_goodness_of_fit",
     "plot_isoquants",
     "plot_lifetime",
     "plot_network_size",

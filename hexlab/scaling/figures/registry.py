@@ -10,6 +10,7 @@ from hexlab.scaling.figures import (
     elo_scale,
     frontiers,
     game,
+    goodness_of_fit,
     isoquants,
     lifetime,
     network_size,
@@ -45,6 +46,7 @@ FIGURES: Mapping[str, Kind] = {
     "perfect_score": perfect_score.FIGURE,
     "direct_frontiers": direct_frontiers.FIGURE,
     "calibration": calibration.FIGURE,
+    "goodness_of_fit": goodness_of_fit.FIGURE,
     "elo_scale": elo_scale.FIGURE,
     "game": game.FIGURE,
 }
