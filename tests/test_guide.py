@@ -90,6 +90,17 @@ def test_seconds_of_each_board_are_those_measured():
         assert re.search(rf"^\| {size}x{size} \|.*\| {cost} \| {seconds:g} \|", text, re.MULTILINE)
 
 
+def test_worth_of_each_setting_is_that_measured():
+    result = (ROOT / "experiments/03_efficiency/README.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in result.splitlines() if line.startswith("| 4x4 | ")]
+    measured = {row[1]: row[5] for row in rows if len(row) == 10}
+    text = (GUIDE / "dials.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\|.*\| `(\w+)` \| ([^|]+) \|$", text, re.MULTILINE)
+    assert len(told) == 9
+    for arm, change in told:
+        assert change == (measured[arm] or "did not get there")
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     for name in ("sphinx", "myst_parser", "furo"):
