@@ -208,6 +208,14 @@ def test_a_link_opens_the_stepper_at_a_position(page, address):
     for _ in range(4):
         page.click("#step-skip")
     assert page.inner_text("#story").endswith(": b1, a1. The table shows the last choice on the way."), "as lesson 2 works it out"
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("#step-link")
+    page.wait_for_selector("#step-link >> text=Copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == f"{address}/#steps?start=https%3A%2F%2Fhexworld.org%2Fboard%2F%232c1%2C&agent=lesson-2&simulations=8"
+    page.click("#step-last")
+    page.goto(link)
+    page.wait_for_selector("text=Before the first of 8 simulations")
     page.goto(f"{address}/#steps?start=./B./.W.")
     page.wait_for_selector("#alert >> text=/row 1/i")
     page.expected_failures = 1  # the browser notes the answer 400

@@ -42,6 +42,15 @@ export const percent = (share) => `${Math.round(100 * share)} %`;
 export const capital = (word) => word[0].toUpperCase() + word.slice(1);
 export const other = (color) => (color === "black" ? "white" : "black");
 
+// Puts a text where it can be pasted from, and says so on the button that asked for it.
+export async function copy(text, button) {
+  if (!navigator.clipboard) return say(text); // browsers keep it from pages without encryption, except those of this machine
+  const words = button.textContent;
+  await navigator.clipboard.writeText(text);
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = words), 2000);
+}
+
 export function say(text) {
   const alert = byId("alert");
   alert.textContent = text;

@@ -3,7 +3,7 @@
 import { get, post, stream } from "./api.js";
 import { Board } from "./board.js";
 import { drawChance } from "./charts.js";
-import { byId, capital, other, percent, say, setChoices, setDisabled } from "./dom.js";
+import { byId, capital, copy, other, percent, say, setChoices, setDisabled } from "./dom.js";
 import { buildOverlays, layFinding, layTruth, lineOf, overlayKind, showFinding, tellLegend } from "./thinking.js";
 
 const STRENGTHS = [1, 8, 64, 256, 1024, 4096];
@@ -249,17 +249,10 @@ function tellTruth(kind) {
 
 async function copyLink() {
   try {
-    const { link } = await get(`api/games/${game.id}/link`);
-    if (navigator.clipboard) {
-      await navigator.clipboard.writeText(link);
-      byId("link").textContent = "Copied";
-    } else {
-      say(link); // browsers keep the clipboard from pages without encryption, except those of this machine
-    }
+    await copy((await get(`api/games/${game.id}/link`)).link, byId("link"));
   } catch (problem) {
     say(problem.message);
   }
-  setTimeout(() => (byId("link").textContent = "Copy link"), 2000);
 }
 
 // New game

@@ -1,8 +1,8 @@
 // A search taken apart: one simulation at a time through select, expand, evaluate and back up, with the tree drawn.
 
-import { post } from "./api.js";
+import { get, post } from "./api.js";
 import { Board } from "./board.js";
-import { byId, capital, html, other, percent, say, setDisabled, svg } from "./dom.js";
+import { byId, capital, copy, html, other, percent, say, setDisabled, svg } from "./dom.js";
 import { currentGame, start } from "./play.js";
 
 const PHASES = ["Select", "Expand", "Evaluate", "Back up"];
@@ -25,6 +25,7 @@ export async function openSteps(wishes) {
     byId("step-next").onclick = () => go(at + 1);
     byId("step-skip").onclick = () => go(1 + 4 * (simulation() + 1));
     byId("step-last").onclick = () => go(Infinity);
+    byId("step-link").onclick = copyLink;
   }
   if (wishes) await openPosition(wishes);
   if (trace?.position !== positionOf(currentGame())) await load();
@@ -35,6 +36,17 @@ async function openPosition({ size = 5, start: position = "", agent = "rollouts"
   if (choice) byId("step-count").value = choice.value;
   try {
     await start({ size: Number(size), start: position, agent, snapshot: snapshot === undefined ? null : Number(snapshot), color: "both" });
+  } catch (problem) {
+    say(problem.message);
+  }
+}
+
+async function copyLink() {
+  const game = currentGame();
+  try {
+    const { link } = await get(`api/games/${game.id}/link`);
+    const wishes = { start: link, agent: game.agent, ...(game.snapshot === null ? {} : { snapshot: game.snapshot }), simulations: byId("step-count").value };
+    await copy(`${location.origin}/#steps?${new URLSearchParams(wishes)}`, byId("step-link"));
   } catch (problem) {
     say(problem.message);
   }
