@@ -46,7 +46,7 @@ _GUEST = pathlib.Path(__file__).with_name("guest.py")
 _START_SECONDS = 120.0  # for Python and the rules to start, on a slow disk; not the player's fault
 _LOAD_SECONDS = 10.0  # for the player's file to run
 _PRINTED = 1_000_000  # characters a game; whoever prints without end keeps the tournament busy
-_LOOK = 0.1  # seconds between looks at the memory, which take a fifth of that where there is no /proc
+_LOOK = 0.1  # seconds between looks at the memory: where there is no /proc, each starts a process
 _SHOWN_REMARKS = 5  # lines that a crashed process wrote last
 
 
