@@ -28,6 +28,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install i
 COUNT_STONES = """count => [...document.querySelectorAll('#board [role=gridcell]')]
     .filter(cell => /, (Black|White)/.test(cell.ariaLabel)).length === count"""
 STATUS_HAS = "words => document.getElementById('status').textContent.includes(words)"
+LIES_FLAT = """() => {
+    const box = document.querySelector('#board svg').getBoundingClientRect();
+    return box.width > box.height;
+}"""
 LABELS = "cells => cells.map(cell => cell.ariaLabel)"
 
 
@@ -344,7 +348,7 @@ def test_a_large_board_is_played_by_finger_on_a_phone(browser, address, width):
     wait_for_turn(page, 2)
     assert page.get_attribute(cell("b10"), "aria-label").startswith("b10, Black")
     page.set_viewport_size({"width": 760, "height": width})  # the phone is held across
-    page.wait_for_function("() => { const box = document.querySelector('#board svg').getBoundingClientRect(); return box.width > box.height; }")
+    page.wait_for_function(LIES_FLAT)
     assert page.get_attribute(cell("b10"), "aria-label").startswith("b10, Black")
     context.close()
 
