@@ -1,0 +1,100 @@
+"""Every number of the README has a source: a mark that `hexlab results` fills, a committed measurement, or a protocol said beside it."""
+
+import csv
+import json
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SPEED = ROOT / "experiments" / "02_speed"
+PRESETS = ROOT / "experiments" / "00_presets"
+
+# What no committed table can hold, since it is of the machine at hand; the page says how each is measured.
+OF_THE_MACHINE = (
+    r"install, with the tools for development \| 1 to 2, after the download \| 1,350 on disk \(1,070 without",
+    r"--scale tiny` \| under 2 on 2 cores \| under 10 \|",
+    r"on 4 cores of a Xeon at 2.5 GHz that much other work shared \| 58 \|",
+    r"on all cores \| 2; up to 6 the first time",
+    r"With 50 games at once at 64 simulations on 2 cores, 95 of 100 clicks were answered within 0.08 seconds, within 0.12 to 0.35 where",
+)
+NAMES = (
+    r"\(2021\)", r"arXiv:2104\.03113, 2021", r"et al\. 20\d\d", r"x86-64", r"Python 3\.1\d( and 3\.1\d)?", r"experiments/\d\d_\w+", r"\d+x\d+",
+)  # fmt: skip
+TERMS = (r"notebooks of 45 minutes", r"^\| \d \| \[", r"within 50 Elo of perfect play on", r"at 2\.5 GHz", r"At 64 simulations")
+
+
+def read():
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def flatten(text):
+    """Return text without what a reader does not see as prose: programs, marks, targets of links; lines of a paragraph joined."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"<!--= .*?<!--/-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"\]\([^)]*\)", "]", text)
+    return re.sub(r"(?<=[^|\n])\n(?=[^|\n#-])", " ", text)
+
+
+def bench(name, measure):
+    measures = json.loads((SPEED / name).read_text(encoding="utf-8"))["measures"]
+    return next(row["median"] for row in measures if row["name"] == measure)
+
+
+def seconds():
+    """CPU seconds of each preset's typical seed, the median of three, by board."""
+    with (PRESETS / "seconds.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {size: sorted(float(row["cpu_seconds"]) for row in rows if row["size"] == size)[1] for size in "345"}
+
+
+def won_openings():
+    """Boards and seeds whose agent wins every opening that it should."""
+    rows = [(path.stem, json.loads(line)) for path in sorted(PRESETS.glob("size*.jsonl")) for line in path.read_text("utf-8").splitlines()]
+    return {name: all(row["count"] == row["total"] for stem, row in rows if stem == name and row["what"] == "openings") for name, _ in rows}
+
+
+MEASURED = {
+    r"take (\d+) seconds of one core on 3x3, (\d+) on 4x4 and (\d+) minutes on 5x5": lambda: (
+        seconds()["3"], pytest.approx(seconds()["4"], abs=2.5), pytest.approx(seconds()["5"] / 60, abs=0.5),
+    ),
+    r": (\d+) million random moves a second on 9x9": lambda: (pytest.approx(bench("bench.json", "random play, 9x9") / 1e6, abs=0.5),),
+    r", ([\d.]+) million simulations with a free evaluator": lambda: (
+        pytest.approx(bench("bench.json", "search, 9x9, free evaluator") / 1e6, abs=0.05),
+    ),
+    r", ([\d.]+) to ([\d.]+) million in self-play on 5x5 with a 64x4": lambda: tuple(
+        pytest.approx(bench(name, "self-play, 5x5 64x4") / 1e6, abs=0.05) for name in ("bench.json", "bench-1024.json")
+    ),
+    r"runs at (\d+) % of the network's own rate": lambda: (
+        pytest.approx(100 * bench("limit-2.json", "search / evaluation, 9x9 512x4"), abs=0.5),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", MEASURED)
+def test_measurements_are_those_of_committed_files(sentence):
+    found = re.search(sentence, flatten(read()))
+    assert found, f"no sentence matches {sentence}"
+    assert tuple(map(float, found.groups())) == MEASURED[sentence]()
+
+
+def test_half_of_the_networks_rate_is_left_in_self_play():
+    assert "half of what that network does alone" in flatten(read())
+    for name in ("bench.json", "bench-1024.json"):
+        assert bench(name, "self-play / evaluation, 5x5 64x4") == pytest.approx(0.5, abs=0.05)
+
+
+def test_every_preset_wins_its_openings():
+    assert "on 3x3, 4x4 and 5x5 in three seeds of three" in flatten(read())
+    assert len(won_openings()) == 9
+    assert all(won_openings().values())
+
+
+def test_every_number_has_a_source():
+    text = flatten(read())
+    for source in (*MEASURED, *OF_THE_MACHINE, *TERMS, *NAMES):
+        text = re.sub(source, "", text, flags=re.MULTILINE)
+    text = re.sub(r"`[^`\n]*`", "", text)
+    loose = [text[max(0, found.start() - 40) : found.end() + 40] for found in re.finditer(r"(?<![\w.])\d", text)]
+    assert not loose, "mark it for `hexlab results`, or name its source above: " + "; ".join(loose)
