@@ -19,6 +19,7 @@ from hexlab.scaling.figures.style import (
     legend_band,
     legend_line,
     log_axis,
+    make_pairs,
     panel_size,
     perfect_line,
     powers,
@@ -71,17 +72,15 @@ def _numbers(ceilings: Mapping[int, CeilingCurve]) -> Numbers:
 
 def _draw(numbers: Numbers) -> "Figure":
     boards = numbers["boards"]
-    width, height = panel_size(len(boards), 6.0)
-    with canvas(width, height) as figure:
-        panels = figure.subplots(2, len(boards), squeeze=False, sharex="col", sharey="row", height_ratios=(1.7, 1))
-        for column, board in enumerate(boards):
-            upper, lower = panels[:, column]
+    with canvas(*panel_size(len(boards), 6.0)) as figure:
+        pairs = make_pairs(figure, len(boards), (1.7, 1.0))
+        for board, (upper, lower) in zip(boards, pairs, strict=True):
             _draw_elo(upper, board)
             _draw_enough(lower, board)
             upper.set_title(board_name(board["size"]), color=board_color(board["size"]))
             log_axis(lower, "x")
-        elo_axis(panels[0, 0], [board["elo"][0] for board in boards])
-        panels[1, 0].set_ylabel(f"simulations a move beyond\nwhich a doubling adds\nless than {numbers['worth']:.0f} Elo")
+        elo_axis(pairs[0][0], [board["elo"][0] for board in boards])
+        pairs[0][1].set_ylabel(f"simulations a move beyond\nwhich a doubling adds\nless than {numbers['worth']:.0f} Elo")
         figure.supxlabel(compute_label(numbers["x"]), fontsize=10.5)
         most = sorted({board["simulations"][-1] for board in boards})
         handles = [
@@ -91,7 +90,7 @@ def _draw(numbers: Numbers) -> "Figure":
         ]
         if any(low is not None for board in boards for low in board["ceiling_low"]):
             handles.append(legend_band(INK, "95 % bootstrap bands"))
-        figure.legend(handles=handles, loc="outside upper left", ncols=2 if len(boards) < 4 else 4)
+        figure.legend(handles=handles, loc="outside upper left", ncols=2)
     return figure
 
 

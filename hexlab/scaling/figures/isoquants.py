@@ -8,7 +8,18 @@ import numpy as np
 
 from hexlab.scaling.crossings import bound_interval
 from hexlab.scaling.figures.kinds import Kind, Numbers, plain
-from hexlab.scaling.figures.style import INK, board_color, board_marker, board_name, canvas, floats, legend_line, make_shades, panel_size
+from hexlab.scaling.figures.style import (
+    INK,
+    board_color,
+    board_marker,
+    board_name,
+    canvas,
+    floats,
+    legend_line,
+    make_panels,
+    make_shades,
+    panel_size,
+)
 from hexlab.scaling.serving import Demand, Isoquant, Plan, Price, find_plan, typical_moves
 from hexlab.scaling.tables import NotEnoughDataError
 from hexlab.scaling.tradeoffs import Tradeoff
@@ -97,10 +108,10 @@ def _choose_plans(isoquant: Isoquant) -> list[dict[str, Any]]:
 def _draw(numbers: Numbers) -> "Figure":
     boards = numbers["boards"]
     with canvas(*panel_size(len(boards), 4.3)) as figure:
-        panels = figure.subplots(1, len(boards), squeeze=False)[0]
+        panels = make_panels(figure, len(boards), sharey=False)
         for axes, board in zip(panels, boards, strict=True):
             _draw_board(axes, board)
-        panels[0].set_ylabel("test-time compute (FLOPs a move)")
+        figure.supylabel("test-time compute (FLOPs a move), linear", fontsize=10.5)
         figure.supxlabel("training compute (FLOPs), linear", fontsize=10.5)
         handles = [
             legend_line(INK, ls="none", marker="o", ms=5, label="pair that reaches the Elo, 95 %"),

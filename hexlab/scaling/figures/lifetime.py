@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FIGURE", "plot_lifetime"]
 
-_GAMES = np.geomspace(1e2, 1e8, 61)
 _PARTS = (
     ("selfplay", "search in self-play", COLORS[0]),
     ("learner", "learning", COLORS[5]),
@@ -40,8 +39,10 @@ def _numbers(analysis: Analysis) -> Numbers:
         agent = tables.agent_by_key[_choose_agent(board)]
         run = tables.run_by_key[agent.run]
         moves = typical_moves(board.size)
-        bills = [charge_agent(tables, agent.agent, Demand(float(games), moves), Price()) for games in _GAMES]
-        trained = bills[0].selfplay + bills[0].learner
+        trained = tables.cost(agent.run, agent.snapshot, "train_flops")
+        even = trained / (moves * agent.test_flops)
+        games = np.geomspace(0.01 * even, 10 * even * agent.test_simulations, 61)
+        bills = [charge_agent(tables, agent.agent, Demand(float(count), moves), Price()) for count in games]
         boards.append(
             {
                 "size": board.size,
@@ -53,12 +54,13 @@ def _numbers(analysis: Analysis) -> Numbers:
                 "train_flops": trained,
                 "train_seconds": tables.seconds_by_key.get((agent.run, agent.snapshot), math.nan),
                 "moves": moves,
-                "even": trained / (moves * agent.test_flops),
-                "even_raw": trained * agent.test_simulations / (moves * agent.test_flops),
+                "even": even,
+                "even_raw": even * agent.test_simulations,
+                "games": games,
                 **{name: [getattr(bill, name) / bill.total for bill in bills] for name, _, _ in _PARTS},
             }
         )
-    return {"games": _GAMES, "boards": boards}
+    return {"boards": boards}
 
 
 def _choose_agent(board: BoardFrontier) -> str:
@@ -70,16 +72,16 @@ def _choose_agent(board: BoardFrontier) -> str:
 def _draw(numbers: Numbers) -> "Figure":
     from matplotlib.patches import Patch
 
-    boards, games = numbers["boards"], floats(numbers["games"])
+    boards = numbers["boards"]
     with canvas(*panel_size(len(boards), 4.4)) as figure:
         panels = make_panels(figure, len(boards), sharey=True)
         for axes, board in zip(panels, boards, strict=True):
+            games = floats(board["games"])
             shares = [floats(board[name]) for name, _, _ in _PARTS]
             axes.stackplot(games, *shares, colors=[color for _, _, color in _PARTS], alpha=0.85, lw=0)
             for key, line in (("even", "-"), ("even_raw", "--")):
-                if games[0] < board[key] < games[-1]:
-                    axes.axvline(board[key], color=INK, lw=1.2, ls=line)
-                    annotate(axes, _write_count(board[key]), (board[key], 0.5), (4, 0), INK, fontsize=8.5)
+                axes.axvline(board[key], color=INK, lw=1.2, ls=line)
+                annotate(axes, _write_count(board[key]), (board[key], 0.5), (4, 0), INK, fontsize=8.5)
             about = f"{board['width']}×{board['depth']}, Elo {board['elo']:.0f}, 10$^{{{math.log10(board['train_flops']):.1f}}}$ FLOPs"
             if board["train_seconds"] is not None:
                 about += f", {board['train_seconds']:.2g} s"

@@ -15,6 +15,7 @@ from hexlab.scaling.figures.style import (
     legend_band,
     legend_line,
     log_axis,
+    make_pairs,
     make_shades,
     panel_size,
 )
@@ -30,7 +31,7 @@ __all__ = ["CORE_HOUR", "FIGURE", "plot_serving"]
 CORE_HOUR = 0.04
 """USD for an hour of one core, about what clouds ask."""
 
-_GAMES = np.geomspace(1e1, 1e9, 25)
+_POINTS = 25
 
 
 def plot_serving(
@@ -51,10 +52,10 @@ def _numbers(isoquants: Mapping[int, Sequence[Isoquant]], tradeoffs: Mapping[int
         raise NotEnoughDataError("not enough data: needs snapshots at two test budgets that reach the same Elo")
     boards = []
     for size, members in sorted(isoquants.items()):
-        law = tradeoffs.get(size)
+        law, moves, games = tradeoffs.get(size), typical_moves(size), _span_games(members)
         levels = []
         for isoquant in members:
-            plans = [find_plan(isoquant, Demand(float(games), typical_moves(size)), price) for games in _GAMES]
+            plans = [find_plan(isoquant, Demand(float(count), moves), price) for count in games]
             levels.append(
                 {
                     "level": isoquant.level,
@@ -69,19 +70,26 @@ def _numbers(isoquants: Mapping[int, Sequence[Isoquant]], tradeoffs: Mapping[int
                 }
             )
         slope = None if law is None or law.slope >= 0 else law.slope
-        boards.append({"size": size, "moves": typical_moves(size), "law": slope and slope / (slope - 1), "levels": levels})
-    return {"currency": price.currency, "games": _GAMES, "boards": boards}
+        boards.append({"size": size, "moves": moves, "games": games, "law": slope and slope / (slope - 1), "levels": levels})
+    return {"currency": price.currency, "boards": boards}
+
+
+def _span_games(isoquants: Sequence[Isoquant]) -> np.ndarray:
+    """Return numbers of games from where almost all of the bill is training to where almost all is serving, between powers of ten."""
+    even = [each.train_flops[each.edge] / each.rating[each.edge] / typical_moves(each.size) for each in isoquants]
+    first, last = np.floor(np.log10(0.02 * min(map(min, even)))), np.ceil(np.log10(50 * max(map(max, even))))
+    return np.geomspace(max(10.0**first, 1.0), 10.0**last, _POINTS)
 
 
 def _draw(numbers: Numbers) -> "Figure":
-    boards, games = numbers["boards"], floats(numbers["games"])
+    boards = numbers["boards"]
     names = sorted({level["level"] for board in boards for level in board["levels"]})
     shades = dict(zip(names, make_shades(len(names)), strict=True))
     lines = dict(zip(names, ("-", "--", "-.", ":"), strict=False))
     with canvas(*panel_size(len(boards), 6.0)) as figure:
-        panels = figure.subplots(2, len(boards), squeeze=False, sharex=True, sharey="row")
-        for column, board in enumerate(boards):
-            upper, lower = panels[:, column]
+        pairs = make_pairs(figure, len(boards), (1.0, 1.0))
+        for board, (upper, lower) in zip(boards, pairs, strict=True):
+            games = floats(board["games"])
             for level in board["levels"]:
                 style = {"color": shades[level["level"]], "ls": lines[level["level"]]}
                 for axes, name in ((upper, "share"), (lower, "bill")):
@@ -97,15 +105,15 @@ def _draw(numbers: Numbers) -> "Figure":
             log_axis(lower, "x")
             log_axis(lower, "y")
         bills = [bill for board in boards for level in board["levels"] for bill in level["bill"]]
-        panels[1, 0].set_ylim(0.4 * min(bills), 3 * max(bills))
-        panels[0, 0].set_ylabel("share of training\nin the cheapest bill")
-        panels[1, 0].set_ylabel(f"cheapest bill ({numbers['currency']})")
+        pairs[0][1].set_ylim(0.4 * min(bills), 3 * max(bills))
+        pairs[0][0].set_ylabel("share of training\nin the cheapest bill")
+        pairs[0][1].set_ylabel(f"cheapest bill ({numbers['currency']})")
         figure.supxlabel("games served in the agent's life", fontsize=10.5)
         handles = [
             legend_line(shades[level], ls=lines[level], label=f"Elo {level:.0f}".replace("-", "−")) for level in names
         ]
         handles += [legend_line(INK, lw=1, ls=(0, (1, 2)), label="by the fitted power law"), legend_band(INK, "95 % bootstrap bands")]
-        figure.legend(handles=handles, loc="outside upper left", ncols=3 if len(boards) < 4 else len(handles))
+        figure.legend(handles=handles, loc="outside upper left", ncols=3)
     return figure
 
 

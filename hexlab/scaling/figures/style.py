@@ -32,6 +32,7 @@ __all__ = [
     "legend_band",
     "legend_line",
     "log_axis",
+    "make_pairs",
     "make_panels",
     "make_shades",
     "panel_size",
@@ -99,6 +100,28 @@ def make_panels(figure: "Figure", count: int, *, sharey: bool) -> list["Axes"]:
     for spare in panels[count:]:
         spare.remove()
     return panels[:count]
+
+
+def make_pairs(figure: "Figure", count: int, height_ratios: tuple[float, float]) -> list[tuple["Axes", "Axes"]]:
+    """Return `count` pairs of axes, one above the other over the same x, in places as `make_panels` has them; all share their y."""
+    columns = _count_columns(count)
+    rows = -(-count // columns)
+    grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=height_ratios * rows)
+    pairs = [(grid[2 * row, column], grid[2 * row + 1, column]) for row in range(rows) for column in range(columns)]
+    for number, (upper, lower) in enumerate(pairs):
+        if number >= count:
+            upper.remove()
+            lower.remove()
+            continue
+        upper.sharex(lower)
+        upper.tick_params(labelbottom=False)
+        if number:
+            upper.sharey(pairs[0][0])
+            lower.sharey(pairs[0][1])
+        if number % columns:
+            upper.tick_params(labelleft=False)
+            lower.tick_params(labelleft=False)
+    return pairs[:count]
 
 
 def _count_columns(count: int) -> int:
