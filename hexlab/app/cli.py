@@ -260,7 +260,8 @@ class Match:
     swap: bool = False
     """Play by the swap rule: openings have one move, and White may take it over."""
     time_limit: float = 60.0
-    """Wall-clock seconds that a GTP program or a player's file may take for a move; one that takes longer loses the game."""
+    """Wall-clock seconds that a GTP program or a player's file may take for a move; one that takes longer loses the game. Programs are not
+    told: set their time by their own options."""
     seed: int = 0
     """Seed of the openings and of the players' draws."""
     out: Path | None = None

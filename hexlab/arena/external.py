@@ -37,7 +37,7 @@ class GtpPlayer:
 
     Args:
         command: the program and its arguments, as typed in a shell.
-        seconds: wall-clock time for a move.
+        seconds: wall-clock time for a move. The program is not told, as the ways differ: set its time by its own options.
         name: key of the agent; by default ``gtp:`` and the command.
         setup_seconds: wall-clock time for any other answer; the first one includes the start.
 
