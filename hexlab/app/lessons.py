@@ -3,6 +3,7 @@
 A check knows an answer only by the call of the package that works it out, so that no solution stands in a notebook.
 """
 
+import html
 import os
 import urllib.parse
 from collections.abc import Iterable
@@ -124,7 +125,7 @@ class Stepper:
         return self.link
 
     def _repr_html_(self) -> str:
-        return f'<a href="{self.link}" target="_blank" rel="noopener">Step through this search</a> (start <code>hexlab web</code> first)'
+        return f'<a href="{html.escape(self.link)}" target="_blank" rel="noopener">Step through this search</a> (start <code>hexlab web</code> first)'
 
 
 class Pictures:

@@ -1,9 +1,13 @@
 """The helpers of the lessons: what a student reads after an answer, and what a notebook shows."""
 
+import html
+import urllib.parse
+
 import pytest
 
-from hexlab import Board
+from hexlab import Board, Color
 from hexlab.app import lessons
+from hexlab.app.web.positions import read_position
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,17 @@ def test_short_lessons_are_asked_for_by_the_environment(monkeypatch):
     assert lessons.pick(100, short=5) == 100
     monkeypatch.setenv(lessons.SHORT, "1")
     assert lessons.pick(100, short=5) == 5
+
+
+@pytest.mark.parametrize(
+    "board", [Board(size=2), Board.from_moves("c3 b4", size=5), Board.from_text("B . . / . W . / . . .", turn=Color.WHITE, moves="c1")]
+)
+def test_a_link_to_the_stepper_holds_the_position(board):
+    link = urllib.parse.urlsplit(lessons.Stepper(board, simulations=16).link)
+    wishes = dict(urllib.parse.parse_qsl(link.fragment.partition("?")[2], keep_blank_values=True))
+    assert (wishes["agent"], wishes["simulations"]) == ("rollouts", "16")
+    assert read_position(wishes["start"], int(wishes["size"])) == board
+    assert f'href="{html.escape(link.geturl())}"' in lessons.Stepper(board, simulations=16)._repr_html_()
 
 
 def test_pictures_stand_in_a_row_with_their_titles():

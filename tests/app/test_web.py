@@ -255,6 +255,24 @@ def test_a_truth_that_nobody_waits_for_is_given_up():
     assert [size for size, _ in proven] == [6] + [3] * 8, "one proof of the abandoned position ends, no other begins"
 
 
+def test_who_closes_the_page_ends_its_solution(page, monkeypatch):
+    proven = []
+
+    def prove(self, board, cell):
+        time.sleep(0.05)
+        proven.append(cell)
+        return False
+
+    monkeypatch.setattr(Truths, "_prove", prove)
+    game = page.start(size=6, color="both")
+    with page.http.stream("POST", f"/api/games/{game['id']}/truth", json={}) as answer:
+        assert '"winner":null' in next(answer.iter_text())
+    time.sleep(0.5)
+    count = len(proven)
+    time.sleep(0.3)
+    assert len(proven) == count < 30
+
+
 def test_a_line_is_bounded():
     async def ask():
         line = Line("the solver")
