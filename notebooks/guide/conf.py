@@ -85,10 +85,12 @@ def write_formula(translator, node):
 
 
 def read_page(app, document, content):
-    """Lead links to an experiment's folder to its README, and give tables that programs wrote a title."""
+    """Lead links to a folder of an experiment to its README; keep tables beside it out of the menu, with a title where they have none."""
     content[0] = re.sub(r"\]\(((?:\.\./)+\d\d_\w+)\)", r"](\1/README.md)", content[0])
-    if document.startswith("experiments/") and not content[0].startswith("# "):
-        content[0] = f"# {document.rpartition('/')[2]}\n\n{content[0]}"
+    _, _, name = document.rpartition("/")
+    if document.startswith("experiments/") and name != "README":
+        title = "" if content[0].startswith("# ") else f"# {name}\n\n"
+        content[0] = f"---\norphan: true\n---\n{title}{content[0]}"
 
 
 def keep_colons(app, what, name, obj, options, lines):
