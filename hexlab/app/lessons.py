@@ -125,7 +125,8 @@ class Stepper:
         return self.link
 
     def _repr_html_(self) -> str:
-        return f'<a href="{html.escape(self.link)}" target="_blank" rel="noopener">Step through this search</a> (start <code>hexlab web</code> first)'
+        link = f'<a href="{html.escape(self.link)}" target="_blank" rel="noopener">Step through this search</a>'
+        return f"{link} (start <code>hexlab web</code> first)"
 
 
 class Pictures:
