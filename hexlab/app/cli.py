@@ -600,7 +600,7 @@ class Predict:
 
     dials: ClassVar[str] = "lower --bootstrap"
 
-    size: Positional[int]
+    size: int
     """Board to foretell: from two smaller ones up."""
     tables: Path = Path("experiments/01_frontier/tables")
     """Folder of the tables."""

@@ -95,12 +95,12 @@ def test_a_bound_that_the_interval_reaches_beyond_decides_nothing(foretold, meas
 def test_the_command_writes_a_forecast_once_and_scores_it(tables, tmp_path, capsys):
     tables.to_csv(tmp_path / "tables")
     out = tmp_path / "predictions" / "5.json"
-    words = ["predict", "5", "--tables", str(tmp_path / "tables"), "--bootstrap", "10"]
+    words = ["predict", "--size", "5", "--tables", str(tmp_path / "tables"), "--bootstrap", "10"]
     assert main([*words, "--out", str(out)]) == 0
     assert "5x5 foretold from 3x3, 4x4" in capsys.readouterr().out
     assert main([*words, "--out", str(out)]) == 2
     assert "a forecast is not changed afterwards" in capsys.readouterr().err
     assert main([*words, "--score", str(out)]) == 0
     assert "frontier by the change_point law: off by" in capsys.readouterr().out
-    assert main([words[0], "4", *words[2:], "--score", str(out)]) == 2
+    assert main(["predict", "--size", "4", *words[3:], "--score", str(out)]) == 2
     assert "foretells 5x5, not 4x4" in capsys.readouterr().err
