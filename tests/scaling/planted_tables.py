@@ -127,6 +127,26 @@ def with_extras(tables):
 
 
 @functools.cache
+def uneven():
+    """Two boards, widths and depths of a large grid, a second seed and larger budgets for one net of each, no timings and no game."""
+    nets = {3: ((1, 1), (16, 4)), 4: ((1, 2), (64, 8))}
+    tables, truth = plant(sizes=(3, 4), nets=nets, snapshots=5, budgets=(1, 2, 4, 16, 64, 256), openings=24, span=3.0)
+    wide = {row.run for row in tables.runs if row.width > 1}
+    runs = {row.run for row in tables.runs if row.seed == 0} | wide
+    played = [row for row in tables.agents if row.run in wide or (row.run in runs and row.test_simulations <= 64)]
+    agents = [*played, *(row for row in tables.agents if row.kind != "snapshot")]
+    kept = {row.agent for row in agents}
+    pairings = [row for row in tables.pairings if {row.first, row.second} <= kept]
+    return Tables(
+        [row for row in tables.runs if row.run in runs],
+        [row for row in tables.snapshots if row.run in runs],
+        agents,
+        pairings,
+        [row for size in (3, 4) for row in rate([each for each in pairings if each.size == size])],
+    ), truth
+
+
+@functools.cache
 def small():
     """Three boards, two nets, two seeds: enough for every fit, and quick."""
     nets = {3: ((2, 1), (16, 2)), 4: ((4, 2), (32, 2)), 5: ((8, 2), (64, 4))}

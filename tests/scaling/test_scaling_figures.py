@@ -6,7 +6,7 @@ import xml.etree.ElementTree
 
 import numpy as np
 import pytest
-from planted_tables import small, small_analysis, tiny, tiny_with_preset
+from planted_tables import small, small_analysis, tiny, tiny_with_preset, uneven
 
 from hexlab.errors import StoreError
 from hexlab.scaling import analyze, check_figures, compute_frontier, fit_law, plot_frontier, plot_training_curves, write_figures
@@ -93,6 +93,23 @@ def test_what_there_is_no_data_for_is_not_drawn(committed):
     for name, needed in missing.items():
         assert reasons[name].startswith("not enough data: needs")
         assert needed in reasons[name]
+
+
+def test_an_uneven_grid_of_two_boards_is_drawn():
+    numbers = compute_numbers(analyze(uneven()[0], bootstrap=5))
+    missing = {name for name, each in numbers.items() if isinstance(each, str)}
+    assert missing == {"prediction", "prediction_error", "training_time", "wall_clock", "game"}
+    for name in set(numbers) - missing:
+        draw_figure(name, json.loads(json.dumps(numbers[name], allow_nan=False)))
+
+
+@pytest.mark.parametrize("name", ["test_compute", "tradeoff"])
+def test_panels_hold_the_boards_of_the_paper(name):
+    numbers = compute_numbers(small_analysis())[name]
+    for count in range(1, 8):
+        boards = [dict(numbers["boards"][0], size=size) for size in range(3, 3 + count)]
+        panels = [axes for axes in draw_figure(name, numbers | {"boards": boards}).axes if axes.get_title(loc="left")]
+        assert sorted(axes.get_title(loc="left").strip() for axes in panels) == [f"{size}×{size}" for size in range(3, 3 + count)]
 
 
 def test_unchanged_figures_do_not_drift(committed):

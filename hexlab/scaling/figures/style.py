@@ -194,10 +194,12 @@ def compute_axis(axes: "Axes", x: str) -> None:
 
 
 def elo_axis(axes: "Axes", values: Sequence[Any]) -> None:
-    """Make the axis along the left one of Elo that holds all `values` from their lowest to a little above perfect play."""
-    lowest = min((float(np.nanmin(floats(each))) for each in values if np.isfinite(floats(each)).any()), default=-100.0)
+    """Make the axis along the left one of Elo that holds all `values`, and a little above perfect play."""
+    known = [floats(each) for each in values if np.isfinite(floats(each)).any()]
+    lowest = min((float(np.nanmin(each)) for each in known), default=-100.0)
+    highest = max((float(np.nanmax(each)) for each in known), default=0.0)
     axes.set_ylabel("Elo (0 is perfect play)")
-    axes.set_ylim(1.12 * min(lowest, -50.0), 0.09 * max(-lowest, 50.0))
+    axes.set_ylim(1.12 * min(lowest, -50.0), max(0.09 * max(-lowest, 50.0), 1.12 * highest))
 
 
 def perfect_line(axes: "Axes") -> None:

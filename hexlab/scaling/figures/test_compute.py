@@ -85,7 +85,7 @@ def _draw(numbers: Numbers) -> "Figure":
     boards = numbers["boards"]
     with canvas(*panel_size(len(boards), 4.1)) as figure:
         panels = make_panels(figure, len(boards), sharey=True)
-        lowest = []
+        shown = []
         for axes, board in zip(panels, boards, strict=True):
             shades = make_shades(len(board["curves"]))
             for curve, shade, marker in zip(board["curves"], shades, MARKERS, strict=False):
@@ -105,12 +105,12 @@ def _draw(numbers: Numbers) -> "Figure":
                 every = 1 if len(x) <= 5 else 2
                 for place, simulations in list(zip(zip(x, elo, strict=True), curve["simulations"], strict=True))[::every]:
                     annotate(axes, str(simulations), place, (4, -9), shade, fontsize=7.5)
-                lowest.append(floats(curve["low"]))
+                shown += [curve["low"], curve["high"]]
             log_axis(axes, "x")
             axes.set_title(board_name(board["size"]), color=board_color(board["size"]))
             axes.legend(title="training FLOPs, net", ncols=2, loc="upper left", bbox_to_anchor=(-0.04, -0.08), **_LEGEND)
             perfect_line(axes)
-        elo_axis(panels[0], lowest)
+        elo_axis(panels[0], shown)
         figure.supxlabel("test-time compute (FLOPs a move)", fontsize=10.5)
     return figure
 

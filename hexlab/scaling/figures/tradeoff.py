@@ -74,7 +74,7 @@ def _draw(numbers: Numbers) -> "Figure":
             legend_line(INK, ls=(0, (5, 2)), lw=1.3, label="one plane a board"),
             legend_line(GRAY, ls=":", lw=2, label=f"slope of Jones 2021 on 9×9: −{-PAPER_TRADEOFF['slope']:.1f}"),
         ]
-        figure.legend(handles=handles, loc="outside upper left", ncols=3)
+        figure.legend(handles=handles, loc="outside upper left", ncols=3 if columns > 2 else 1)
     return figure
 
 

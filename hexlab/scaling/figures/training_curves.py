@@ -98,14 +98,14 @@ def _draw(numbers: Numbers) -> "Figure":
     boards, paper = numbers["boards"], numbers["paper"]
     with canvas(7.6, 7.2) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True)
-        _draw_boards(upper, boards)
+        _draw_boards(upper, boards, marked=True)
         for board in boards:
             for run in board["presets"]:
                 style = _PRESET_LINES.get(run["preset"], _OTHER_PRESET)
                 upper.plot(powers(run["log10_flops"]), floats(run["elo"]), color=board_color(board["size"]), **style)
         elo_axis(upper, [run["elo"] for board in boards for run in board["runs"] + board["presets"]])
         perfect_line(upper)
-        _draw_boards(lower, paper)
+        _draw_boards(lower, paper, marked=False)
         elo_axis(lower, [each["elo"] for board in paper for each in [board, *board["runs"]]])
         lower.set_ylabel("Elo (0 is the best of its pool)")
         lower.set_title("Jones 2021")
@@ -122,9 +122,9 @@ def _draw(numbers: Numbers) -> "Figure":
     return figure
 
 
-def _draw_boards(axes: "Axes", boards: Sequence[Numbers]) -> None:
+def _draw_boards(axes: "Axes", boards: Sequence[Numbers], *, marked: bool) -> None:
     for board in boards:
-        color, marker = board_color(board["size"]), board_marker(board["size"])
+        color, marker = board_color(board["size"]), board_marker(board["size"]) if marked else ""
         if "low" in board:
             axes.fill_between(powers(board["log10_flops"]), floats(board["low"]), floats(board["high"]), color=color, alpha=0.13, lw=0)
         for run in board["runs"]:
