@@ -184,7 +184,8 @@ def test_the_stepper_walks_through_the_four_phases(page):
     assert page.locator("#tree .node").count() == 1
     page.click("#step-next")
     chosen = page.inner_text("#choices tr.chosen td >> nth=0")
-    assert page.locator("#choices tbody tr").count() == 8
+    assert page.inner_text("#choices tbody tr >> nth=0") == "At the root, Black chooses"
+    assert page.locator("#choices tbody tr").count() == 10
     assert chosen in page.inner_text("#story")
     assert page.locator("#step-board .ghost").count() == 1
     page.click("#step-last")
@@ -211,7 +212,10 @@ def test_a_link_opens_the_stepper_at_a_position(page, address):
     assert page.url.endswith("#steps"), "a reload goes on from here"
     for _ in range(4):
         page.click("#step-skip")
-    assert page.inner_text("#story").endswith(": b1, a1. The table shows the last choice on the way."), "as lesson 2 works it out"
+    assert page.inner_text("#story").endswith(": b1, a1. The table shows the choices on the way.")
+    rows = page.locator("#choices tbody tr").all_inner_texts()
+    assert [row.split("\t")[0] for row in rows[:6]] == ["At the root, Black chooses", "b1", "a2", "b2", "a1", "After b1, White chooses"]
+    assert rows[1].split("\t")[-1] == "+0.671", "as lesson 2 works it out"
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click("#step-link")
     page.wait_for_selector("#step-link >> text=Copied")

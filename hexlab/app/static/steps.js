@@ -7,6 +7,7 @@ import { currentGame, start } from "./play.js";
 
 const PHASES = ["Select", "Expand", "Evaluate", "Back up"];
 const [BOX, GAP, LEVEL] = [46, 10, 74];
+const ROWS = 10; // of the table
 const SMALLEST = 0.75; // scale of a tree that is too wide for its window; one that is wider still is scrolled
 
 let board = null;
@@ -151,7 +152,7 @@ function tell(step, phase) {
   const leaf = mover(step.path.length);
   if (phase === 0) {
     if (!step.path.length) return "The walk starts at the root. It has not been visited yet, so the walk ends here.";
-    return `From the root, the walk goes to the move with the largest Q + U, again and again, until it meets a position without a visit: ${path}. The table shows the last choice on the way.`;
+    return `From the root, the walk goes to the move with the largest Q + U, again and again, until it meets a position without a visit: ${path}. The table shows the choices on the way.`;
   }
   if (phase === 1) {
     if (step.over) return `${capital(step.over)} has won here. A finished game has no moves to add.`;
@@ -169,9 +170,8 @@ function tell(step, phase) {
 function fillChoices(step, phase) {
   let head = ["Move", "Visits", "Prior", "Q", "U", "Q + U"];
   let rows = [];
-  if (step && phase === 0 && step.choices.length) {
-    const last = step.choices[step.choices.length - 1];
-    rows = last.map((row, index) => [index === 0, row.move, row.visits, percent(row.prior), signed(row.q), row.u.toFixed(3), signed(row.q + row.u)]);
+  if (step && phase === 0) {
+    rows = tellWalk(step);
   } else if (step && phase === 2) {
     head = ["Move", "Prior"];
     rows = step.priors.map((row) => [false, row.move, percent(row.prior)]);
@@ -182,11 +182,24 @@ function fillChoices(step, phase) {
   }
   byId("choices").tHead.rows[0].replaceChildren(...head.map((word) => html("th", { scope: "col" }, word)));
   byId("choices").tBodies[0].replaceChildren(
-    ...Array.from({ length: 8 }, (_, index) => {
+    ...Array.from({ length: ROWS }, (_, index) => {
       const [chosen, ...cells] = rows[index] ?? [false, ...head.map(() => "\u00a0")];
-      return html("tr", chosen ? { class: "chosen" } : {}, ...cells.map((cell) => html("td", {}, String(cell))));
+      const wide = cells.length === 1 ? { colspan: head.length } : {};
+      return html("tr", chosen ? { class: "chosen" } : {}, ...cells.map((cell) => html("td", wide, String(cell))));
     }),
   );
+}
+
+// Every choice of a walk with the candidates that came next to it, as many as there is room for.
+function tellWalk({ path, choices }) {
+  const shown = choices.slice(-ROWS / 2);
+  const above = choices.length - shown.length;
+  return shown.flatMap((rows, index) => {
+    const depth = above + index;
+    const where = depth ? `After ${path[depth - 1]}, ${capital(mover(depth))} chooses` : `At the root, ${capital(mover(depth))} chooses`;
+    const best = rows.slice(0, Math.floor(ROWS / shown.length) - 1);
+    return [[false, where], ...best.map((row, rank) => [rank === 0, row.move, row.visits, percent(row.prior), signed(row.q), row.u.toFixed(3), signed(row.q + row.u)])];
+  });
 }
 
 function showBoard(step) {
