@@ -2,6 +2,7 @@
 
 import csv
 import html.parser
+import importlib
 import importlib.util
 import io
 import pathlib
@@ -64,6 +65,18 @@ def test_workers_of_a_batch_system_are_asked_for_with_encryption(monkeypatch, ca
     assert asked["cores"] == asked["processes"]
     assert asked["jobs"] == 8
     assert Cluster.scheduler_address in capsys.readouterr().out
+
+
+def test_options_of_schedulers_and_workers_exist(tmp_path, monkeypatch):
+    cli = pytest.importorskip("distributed.cli", reason="the page on clusters needs the cluster extra")
+    programs = {name: importlib.import_module(f"{cli.__name__}.dask_{name}").main for name in ("scheduler", "worker")}
+    monkeypatch.chdir(tmp_path)
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).touch()
+    commands = [words for kind, text in read_blocks(GUIDE / "cluster.md") if kind == "console" for words in read_commands(text, "dask")]
+    assert len(commands) == 6
+    for name, *words in commands:
+        programs[name].make_context(f"dask {name}", words)
 
 
 BLOCKS = [text for page in PAGES for kind, text in read_blocks(page) if kind == "console"]

@@ -14,13 +14,15 @@ def read_blocks(path):
     return re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
-def read_commands(text):
-    """Return the words of every hexlab command in a block; comments, what comes before && and the file behind > are left out."""
+def read_commands(text, program="hexlab"):
+    """Return the words behind a program's name wherever a block calls it; comments, assignments and the file behind > are left out."""
     found = []
     for line in text.replace("\\\n", " ").splitlines():
         for command in line.split("&&"):
             words = shlex.split(command.split(" > ")[0], comments=True)
-            if words[:1] == ["hexlab"]:
+            while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+                words.pop(0)
+            if words[:1] == [program]:
                 found.append(words[1:])
     return found
 
