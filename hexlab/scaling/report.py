@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hexlab.errors import ConfigError
 from hexlab.scaling.answers import RULE, answer_claims
 from hexlab.scaling.claims import Analysis, analyze, make_claims
@@ -16,6 +18,8 @@ from hexlab.scaling.figures import FIGURES, compute_numbers, render_numbers
 from hexlab.scaling.frontiers import paper_frontier
 from hexlab.scaling.laws import PARAMETERS
 from hexlab.scaling.paper_tables import make_paper_tables
+from hexlab.scaling.saturation import CeilingCurve, judge_ceiling
+from hexlab.scaling.serving import Demand, Isoquant, Price, choose_price, find_plan, typical_moves
 from hexlab.scaling.tables import Tables
 from hexlab.system import write_whole
 
@@ -134,6 +138,7 @@ def _page(analysis: Analysis, facts: dict[str, Any]) -> str:
         ("figures", "Figures", "".join(_figure(name, numbers[name]) for name in order[1:])),
         ("crossings", "Compute for a level", _crossings_section(analysis)),
         ("laws", "Fitted laws", _laws_section(analysis)),
+        ("search", "Search and what it costs", _search_section(analysis)),
         ("paper-tables", "The paper's tables, ours beside its own", _paper_tables_section(analysis)),
         ("agents", "Best agents", _agents_section(analysis)),
         ("costs", "What the runs cost", _costs_section(analysis)),
@@ -218,6 +223,57 @@ def _crossings_section(analysis: Analysis) -> str:
         "of the same agents, picked by Elo on one half of the openings and rated on the other.</p>"
     )
     return note + _table("log10 of training compute, paper's count, at which the frontier reaches −50 Elo", heads, rows, stack=True)
+
+
+def _search_section(analysis: Analysis) -> str:
+    parts = []
+    if analysis.ceilings:
+        note = (
+            "<p>What search makes of the best net of each training compute: its raw policy, the largest search at which every snapshot was "
+            "rated, the fitted ceiling, and the simulations a move beyond which a doubling adds less than 10 Elo. Where the interval of a "
+            "ceiling holds perfect play and also what is 50 Elo worse, its lower end alone is known.</p>"
+        )
+        heads = ["board", "training FLOPs", "raw policy, Elo", "largest search, Elo", "ceiling, Elo", "stops paying at"]
+        rows = [row for _, curve in sorted(analysis.ceilings.items()) for row in _ceiling_rows(curve)]
+        parts.append(note + _table("Where more search stops paying, with 95 % intervals", heads, rows, stack=True))
+    if analysis.isoquants:
+        price = choose_price(analysis.tables)
+        heads = ["board", "games served", "net", "training FLOPs", "simulations a move", f"bill, {price.currency}", "share of training"]
+        rows = [row for _, members in sorted(analysis.isoquants.items()) for row in _plan_rows(analysis.tables, members, price)]
+        parts.append(_table("The cheapest pair of training and search, with 95 % intervals", heads, rows, stack=True))
+    return "".join(parts) or '<p class="note">Not enough data: needs snapshots rated at two test budgets.</p>'
+
+
+def _ceiling_rows(curve: CeilingCurve) -> list[list[tuple[str, str]]]:
+    rows, most = [], int(curve.simulations[-1])
+    for at in np.flatnonzero(np.round(10 * curve.log10_train) % 10 == 0):
+        low, high = curve.ceiling_low[at], curve.ceiling_high[at]
+        undetermined = judge_ceiling(low, high) == "undetermined"
+        ceiling = f"above {format_number(round(low))}" if undetermined else format_estimate(curve.ceiling[at], low, high)
+        raw, searched = (format_estimate(curve.elo[row, at], curve.low[row, at], curve.high[row, at]) for row in (0, -1))
+        first, last = curve.enough_low[at], curve.enough_high[at]
+        stops = format_estimate(curve.enough[at], first, last)
+        if math.isinf(curve.enough[at]):
+            stops = f"above {most}" if math.isinf(first) else format_estimate(most, first, last, "above")
+        cells = (f"10<sup>{curve.log10_train[at]:.0f}</sup>", raw, searched, ceiling, stops)
+        rows.append([("", f"{curve.size}x{curve.size}"), *(("number", cell) for cell in cells)])
+    return rows
+
+
+def _plan_rows(tables: Tables, isoquants: Sequence[Isoquant], price: Price) -> list[list[tuple[str, str]]]:
+    rows = []
+    hardest = max(isoquants, key=lambda isoquant: isoquant.level)
+    for games in (1e3, 1e5, 1e7):
+        plan = find_plan(hardest, Demand(games, typical_moves(hardest.size)), price)
+        run, (low, high) = tables.run_by_key[plan.run], plan.total_interval
+        bill = f"{plan.bill.total:.2g}"
+        if not math.isnan(low):
+            bill += f" [{low:.2g}, {high:.2g}]" if math.isfinite(high) else f" [above {low:.2g}]"
+        share = format_estimate(plan.bill.train_share, *plan.share_interval)
+        cells = (f"{games:,.0f}", f"{run.width}x{run.depth}", f"{plan.train_flops:.2g}", f"{plan.simulations:.1f}", bill, share)
+        name = f"{plan.size}x{plan.size}, Elo {plan.level:.0f}".replace("-", "−")
+        rows.append([("", name), *(("number", cell) for cell in cells)])
+    return rows
 
 
 def _laws_section(analysis: Analysis) -> str:

@@ -21,7 +21,17 @@ from hexlab.scaling.laws import interval
 from hexlab.scaling.surfaces import Surface
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
-__all__ = ["WORTH", "CeilingCurve", "TestCurve", "evaluate_test_curve", "fit_ceilings", "fit_saturation", "fit_test_curves", "stops_paying"]
+__all__ = [
+    "WORTH",
+    "CeilingCurve",
+    "TestCurve",
+    "evaluate_test_curve",
+    "fit_ceilings",
+    "fit_saturation",
+    "fit_test_curves",
+    "judge_ceiling",
+    "stops_paying",
+]
 
 WORTH = 10.0
 """Elo that a doubling of search must add to pay: it wins 51.4 % of the games against the same player without it."""

@@ -31,6 +31,7 @@ from hexlab.scaling.tables import NotEnoughDataError, Tables
 from hexlab.scaling.tradeoffs import Tradeoff
 
 __all__ = [
+    "CORE_HOUR",
     "Bill",
     "Demand",
     "Isoquant",
@@ -45,6 +46,9 @@ __all__ = [
     "solve_tradeoff",
     "typical_moves",
 ]
+
+CORE_HOUR = 0.04
+"""USD for an hour of one core, about what clouds ask."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -243,16 +247,10 @@ def price_core_hours(tables: Tables, price: float = 1.0, currency: str = "core-h
     return Price(a_flop, a_flop, currency)
 
 
-def choose_price(tables: Tables, core_hour: float, currency: str) -> Price:
-    """Return `price_core_hours` where every run was timed, else one FLOP a FLOP.
-
-    Args:
-        tables: an experiment.
-        core_hour: money for an hour of one core.
-        currency: its name.
-    """
+def choose_price(tables: Tables) -> Price:
+    """Return the price of core-hours at `CORE_HOUR` where every run was timed, else one FLOP a FLOP."""
     if tables.timings and measure_speeds(tables).keys() >= {run.run for run in tables.runs}:
-        return price_core_hours(tables, core_hour, currency)
+        return price_core_hours(tables, CORE_HOUR, "USD")
     return Price()
 
 

@@ -132,6 +132,14 @@ def test_facts_that_cannot_be_shown_are_refused(tmp_path):
         write_report(tiny()[0], tmp_path, {"Limits": "none"}, bootstrap=0)
 
 
+def test_search_and_plans_are_tables_of_the_page(page):
+    text = " ".join("".join(page.text).split())
+    assert "Where more search stops paying" in text
+    assert "The cheapest pair of training and search" in text
+    assert "10,000,000" in text
+    assert "nan" not in text
+
+
 def test_claims_compare_by_their_intervals():
     assert Claim("", 500, "", 480, 450, 510).verdict == "agrees"
     assert Claim("", 500, "", 400, 350, 450).verdict == "below the paper"

@@ -95,7 +95,7 @@ def test_every_pair_of_the_tables_tried_by_hand_gives_the_same_plan():
     tables, _ = tiny()
     size, level, demand, price = 3, -60.0, Demand(3e4, 3), Price(1.0, 2.0)
     isoquant = find_isoquants(tables, size, [level])[0]
-    halves = [pools.rate_pool(half) for half in pools.split_halves(tables.pairings)]
+    halves = [pools.rate_pool(half) for half in pools.gather_halves(tables)]
     picking, rating = (dict(zip(half.agents, half.elo, strict=True)) for half in halves)
 
     def needed(elo, run, cost):

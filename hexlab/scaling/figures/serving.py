@@ -26,10 +26,7 @@ from hexlab.scaling.tradeoffs import Tradeoff
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["CORE_HOUR", "FIGURE", "plot_serving"]
-
-CORE_HOUR = 0.04
-"""USD for an hour of one core, about what clouds ask."""
+__all__ = ["FIGURE", "plot_serving"]
 
 _POINTS = 25
 
@@ -124,6 +121,6 @@ FIGURE = Kind(
     "dotted one whatever the number. What moves it are the ends: few games do not repay more training than the largest search needs, and "
     "at one simulation a move nothing is left to save. Bills are in USD at 0.04 a core-hour where every run was timed, each net at its "
     "own measured speed, and in FLOPs elsewhere.",
-    lambda analysis: _numbers(analysis.isoquants, analysis.tradeoffs, choose_price(analysis.tables, CORE_HOUR, "USD")),
+    lambda analysis: _numbers(analysis.isoquants, analysis.tradeoffs, choose_price(analysis.tables)),
     _draw,
 )
