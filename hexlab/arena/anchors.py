@@ -3,14 +3,15 @@
 Elo 0 is perfect play. Where the solver plays whole games it meets the pool, and that is all there is to say. On larger boards the anchor
 is the strongest agent at the largest budget of search, and its own distance from perfect play is estimated:
 
-1. The anchor plays the winning side of the shipped solved positions against itself. Were the openings such positions and the opponent
-   perfect play, a share c of converted wins would be a score of c / 2, for perfect play converts all of its own: Elo
+1. The strongest agents play the winning side of the shipped solved positions against themselves. Were the openings such positions and the
+   opponent perfect play, a share c of converted wins would be a score of c / 2, for perfect play converts all of its own: Elo
    ``E(c) = 400 log10((c / 2) / (1 - c / 2))``.
-2. They are not, and neither is it. On boards where perfect play is in the pool too, the agent that would have been the anchor converts
-   the solved positions of its board in the same way, and its true Elo is known: the differences ``d = Elo - E(c)`` of these boards tell
-   how far the stand-in misleads.
-3. The anchor's Elo is E(c) plus the mean of d. Its interval holds the luck of the positions and, by Student's t, what d differs by from
-   board to board: a prediction interval for one board more. It is wide where there are few boards to learn from, as it should be.
+2. They are not, and neither is it. On boards where perfect play is in the pool too, the agents that would have been asked convert the
+   solved positions of their board in the same way, and their true Elo is known: the mean difference ``d = Elo - E(c)`` of each board tells
+   how far the stand-in misleads. Several agents are asked, for each of their Elos is lucky or unlucky by the games of its pairs.
+3. The anchor's Elo is E(c), its distance from each agent asked taken off, plus the mean of d. Its interval holds the luck of the positions
+   and, by Student's t, what d differs by from board to board: a prediction interval for one board more. It is wide where there are few
+   boards to learn from, as it should be.
 
 On boards without solved positions nothing is known but that the anchor is at 0 itself: its uncertainty is not a number.
 """
@@ -33,8 +34,8 @@ __all__ = ["calibrate_anchor", "find_anchors", "find_strongest", "measure_conver
 _SEED = 5
 
 
-def find_strongest(pairings: Iterable[Pairing], agents: Iterable[Agent]) -> str:
-    """Return the agent of a pool to stand in for perfect play: the strongest of those that search most.
+def find_strongest(pairings: Iterable[Pairing], agents: Iterable[Agent], count: int = 5) -> list[str]:
+    """Return the agents of a pool to stand in for perfect play, the strongest first: of those that search most.
 
     Raises:
         ConfigError: no snapshot took part.
@@ -44,7 +45,7 @@ def find_strongest(pairings: Iterable[Pairing], agents: Iterable[Agent]) -> str:
     if not rated:
         raise ConfigError("no snapshot took part in these games: an anchor is one of them")
     most = max(budgets[agent] for agent in rated)
-    return next(agent for agent in rated if budgets[agent] == most)
+    return [agent for agent in rated if budgets[agent] == most][:count]
 
 
 def measure_conversion(player: Player, size: int) -> Conversion:
@@ -58,75 +59,80 @@ def measure_conversion(player: Player, size: int) -> Conversion:
     return Conversion(size, player.name, int(won.sum()), len(won))
 
 
-def calibrate_anchor(measured: Conversion, references: Sequence[tuple[Conversion, float]]) -> Anchor:
-    """Estimate the Elo of a pool's strongest agent from the solved positions that it converts (see the module).
+def calibrate_anchor(
+    agent: str, measured: Sequence[tuple[Conversion, float]], references: Sequence[tuple[Conversion, float]]
+) -> Anchor:
+    """Estimate the Elo of a pool's strongest agent from the solved positions that it and its likes convert (see the module).
 
     Args:
-        measured: of the agent.
+        agent: the anchor.
+        measured: agents of its pool, with their Elo if the anchor's were 0.
         references: agents of pools in which perfect play is 0, with their Elo there.
 
     Raises:
-        ConfigError: references of fewer than two boards.
+        ConfigError: nothing measured, or references of fewer than two boards.
 
-    >>> near = Conversion(5, "a", converted=270, positions=300), Conversion(6, "b", converted=276, positions=300)
-    >>> anchor = calibrate_anchor(Conversion(7, "c", 273, 300), [(near[0], -20.0), (near[1], -10.0)])
+    >>> near = [(Conversion(5, "a", 270, 300), -20.0), (Conversion(6, "b", 276, 300), -10.0)]
+    >>> anchor = calibrate_anchor("c", [(Conversion(7, "c", 273, 300), 0.0), (Conversion(7, "d", 267, 300), -9.0)], near)
     >>> anchor.kind, round(anchor.elo)
-    ('strongest', -15)
+    ('strongest', -14)
     """
     boards = sorted({reference.size for reference, _ in references})
-    if len(boards) < 2:
+    if not measured or len(boards) < 2:
         raise ConfigError(
-            f"the anchor of {measured.size}x{measured.size} is calibrated on boards {boards}: give references of at least two, for how much"
-            " boards differ is part of its interval"
+            f"the anchor {agent!r} has {len(measured)} conversions of its pool and references on boards {boards}: give one at least, and"
+            " references of two boards, for how much boards differ is part of its interval"
         )
     gaps = [np.mean([elo - _stand_in_elo(each)[0] for each, elo in references if each.size == size]) for size in boards]
-    level, luck = _stand_in_elo(measured)
+    levels = [_stand_in_elo(each)[0] - elo for each, elo in measured]
+    # All convert the same positions, so their luck is one and is not averaged out.
+    luck = float(np.mean([_stand_in_elo(each)[1] for each, _ in measured]))
     between = float(np.std(gaps, ddof=1)) * math.sqrt(1 + 1 / len(boards))
     reach = float(student.ppf(0.975, len(boards) - 1))
-    return Anchor(measured.agent, "strongest", level + float(np.mean(gaps)), math.hypot(Z * luck, reach * between))
+    return Anchor(agent, "strongest", float(np.mean(levels)) + float(np.mean(gaps)), math.hypot(Z * luck, reach * between))
 
 
 def find_anchors(pairings: Iterable[Pairing], agents: Iterable[Agent], conversions: Iterable[Conversion] = ()) -> dict[int, Anchor]:
     """Return what has a known distance from perfect play in the pool of each board.
 
-    Perfect play itself where the pool holds it; else the agent whose conversion was measured, calibrated on the boards where perfect play
-    is in the pool and a conversion was measured too; else the strongest at 0, with an error that is not a number.
+    Perfect play itself where the pool holds it; else the strongest agent, calibrated if conversions of its pool were measured, with
+    references from the boards where perfect play is in the pool and conversions were measured too; else the strongest at 0, with an error
+    that is not a number.
 
     Args:
         pairings: of all boards.
         agents: of all boards.
-        conversions: one for each board at most, of the agent that `find_strongest` names.
+        conversions: of the agents that `find_strongest` names on each board.
 
     Raises:
-        ConfigError: two conversions of one board, one of an agent that is not in the pool, or too few to calibrate another.
+        ConfigError: a conversion by an agent that is not in the pool of its board, or too few to calibrate by.
     """
     pools: dict[int, list[Pairing]] = {}
     for row in pairings:
         pools.setdefault(row.size, []).append(row)
     kinds = {agent.agent: agent for agent in agents}
-    measured: dict[int, Conversion] = {}
+    measured: dict[int, list[Conversion]] = {}
     for conversion in conversions:
-        if conversion.size in measured:
-            raise ConfigError(f"two conversions on {conversion.size}x{conversion.size}: give that of the anchor alone")
-        measured[conversion.size] = conversion
+        measured.setdefault(conversion.size, []).append(conversion)
 
-    anchors, references = {}, []
+    anchors: dict[int, Anchor] = {}
+    to_calibrate: dict[int, list[tuple[Conversion, float]]] = {}
+    references: list[tuple[Conversion, float]] = []
     for size, rows in sorted(pools.items()):
         names = {name for row in rows for name in (row.first, row.second)}
         perfect = next((name for name in sorted(names) if kinds[name].kind == "perfect"), None)
-        if size in measured and measured[size].agent not in names:
-            raise ConfigError(f"{measured[size].agent!r} converted positions on {size}x{size} and is not in the pool there")
-        if perfect is not None:
-            anchors[size] = Anchor(perfect, "perfect")
-            if size in measured:
-                references.append((measured[size], rate(rows, anchor=perfect)[measured[size].agent].elo))
-    for size, rows in sorted(pools.items()):
-        if size not in anchors:
-            if size in measured:
-                anchors[size] = calibrate_anchor(measured[size], references)
+        anchor = Anchor(perfect, "perfect") if perfect else Anchor(find_strongest(rows, kinds.values())[0], "strongest", 0.0, math.nan)
+        anchors[size] = anchor
+        if strange := [each.agent for each in measured.get(size, ()) if each.agent not in names]:
+            raise ConfigError(f"{strange[0]!r} converted positions on {size}x{size} and is not in the pool there")
+        if size in measured:
+            rated = rate(rows, anchor=anchor.agent)
+            known = [(each, rated[each.agent].elo) for each in measured[size]]
+            if perfect:
+                references += known
             else:
-                anchors[size] = Anchor(find_strongest(rows, kinds.values()), "strongest", 0.0, math.nan)
-    return dict(sorted(anchors.items()))
+                to_calibrate[size] = known
+    return anchors | {size: calibrate_anchor(anchors[size].agent, known, references) for size, known in to_calibrate.items()}
 
 
 def _stand_in_elo(conversion: Conversion) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 import functools
 import importlib.resources
 import json
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,12 @@ from hexlab.protocols import Player
 from hexlab.rules import Color, cell_index
 from hexlab.rules.batch import Boards
 from hexlab.rules.draws import derive_seeds
+from hexlab.rules.openings import read_openings
 
 __all__ = ["SUITE_SIZES", "Solved", "convert_positions", "read_solved"]
 
-SUITE_SIZES = (4, 5, 6, 7)
-"""Boards with shipped suites of solved positions."""
+SUITE_SIZES = (3, 4, 5, 6, 7)
+"""Boards with solved positions."""
 
 
 class Solved(NamedTuple):
@@ -33,9 +35,15 @@ class Solved(NamedTuple):
     winning: np.ndarray
 
 
+class _Row(NamedTuple):
+    moves: Sequence[str]
+    winner: Color
+    winning: Sequence[int]  # cells
+
+
 @functools.cache
 def read_solved(size: int) -> Solved:
-    """Read the shipped suites of a size, random and hard positions together.
+    """Read the shipped suites of a size, random and hard positions together; on 3x3, every opening of up to two moves.
 
     Raises:
         ConfigError: a size without suites.
@@ -44,17 +52,28 @@ def read_solved(size: int) -> Solved:
     300
     """
     if size not in SUITE_SIZES:
-        raise ConfigError(f"no solved positions of {size}x{size}: there are suites of sizes {', '.join(map(str, SUITE_SIZES))}")
-    text = (importlib.resources.files("hexlab.data") / "solved_positions.jsonl").read_text(encoding="utf-8")
-    rows = [row for row in map(json.loads, text.splitlines()) if row["size"] == size]
-    moves = [[cell_index(name, size) for name in row["moves"].split()] for row in rows]
+        raise ConfigError(f"no solved positions of {size}x{size}: there are some of sizes {', '.join(map(str, SUITE_SIZES))}")
+    rows = list(_read_rows(size))
+    moves = [[cell_index(name, size) for name in row.moves] for row in rows]
     boards = Boards.empty(size, len(rows))
     for ply in range(max(map(len, moves))):
         boards = boards.play([line[ply] if ply < len(line) else -1 for line in moves])
     winning = np.zeros((len(rows), size * size), bool)
     for row, allowed in zip(rows, winning, strict=True):
-        allowed[[cell_index(name, size) for name in row["winning_moves"].split()]] = True
-    return Solved(boards, np.array([Color[row["winner"].upper()] for row in rows], np.int8), winning)
+        allowed[list(row.winning)] = True
+    return Solved(boards, np.array([row.winner for row in rows], np.int8), winning)
+
+
+def _read_rows(size: int) -> Iterator[_Row]:
+    if size < 4:
+        for moves, solution in read_openings(size).items():
+            yield _Row(moves, solution.winner, solution.winning_moves)
+        return
+    text = (importlib.resources.files("hexlab.data") / "solved_positions.jsonl").read_text(encoding="utf-8")
+    for row in map(json.loads, text.splitlines()):
+        if row["size"] == size:
+            cells = [cell_index(name, size) for name in row["winning_moves"].split()]
+            yield _Row(row["moves"].split(), Color[row["winner"].upper()], cells)
 
 
 def convert_positions(player: Player, opponent: Player, boards: Boards, winner: np.ndarray, seed: int) -> np.ndarray:

@@ -21,22 +21,29 @@ POOL = [met("weak@64", "wide@64", 5, 25, 20), met("narrow@64", "weak@64", 20, 20
 AGENTS = [Agent(name, 7, "snapshot", "run", 0, int(name.split("@")[1]), 1.0) for name in ("weak@64", "wide@64", "narrow@64", "narrow@1")]
 
 
+def calibrate(measured, references):
+    """Calibrate an anchor by its own conversions alone."""
+    return arena.calibrate_anchor(measured.agent, [(measured, 0.0)], references)
+
+
 def elo_of_share(share):
     return 400 * math.log10(share / 2 / (1 - share / 2))
 
 
 def test_the_strongest_is_one_of_those_that_search_most():
     assert rate(POOL, anchor="best")[0].agent == "narrow@1"
-    assert arena.find_strongest(POOL, AGENTS) == "wide@64"
+    assert arena.find_strongest(POOL, AGENTS) == ["wide@64", "narrow@64", "weak@64"]
+    assert arena.find_strongest(POOL, AGENTS, count=1) == ["wide@64"]
     with pytest.raises(ConfigError, match="no snapshot took part"):
         arena.find_strongest(POOL, [])
 
 
 def test_perfect_play_converts_every_position_and_random_play_does_not():
-    perfect = arena.measure_conversion(arena.SolverPlayer(4), 4)
-    assert (perfect.size, perfect.agent, perfect.converted) == (4, "perfect-4", perfect.positions)
+    for size, positions in ((3, 82), (4, 300)):
+        perfect = arena.measure_conversion(arena.SolverPlayer(size), size)
+        assert perfect == Conversion(size, f"perfect-{size}", positions, positions)
     assert arena.measure_conversion(arena.RandomPlayer(), 4).converted < 0.8 * perfect.positions
-    with pytest.raises(ConfigError, match="no solved positions of 9x9: there are suites of sizes 4, 5, 6, 7"):
+    with pytest.raises(ConfigError, match="no solved positions of 9x9: there are some of sizes 3, 4, 5, 6, 7"):
         arena.measure_conversion(arena.RandomPlayer(), 9)
 
 
@@ -44,7 +51,7 @@ def test_a_planted_gap_between_stand_in_and_truth_comes_back():
     """All boards agree that agents are 40 Elo better than what they convert: only the luck of the positions is left."""
     shares = {4: 0.95, 5: 0.90, 6: 0.85}
     references = [(Conversion(size, "x", round(1e6 * share), 10**6), elo_of_share(share) + 40) for size, share in shares.items()]
-    anchor = arena.calibrate_anchor(Conversion(7, "wide@64", 800_000, 10**6), references)
+    anchor = calibrate(Conversion(7, "wide@64", 800_000, 10**6), references)
     assert (anchor.agent, anchor.kind) == ("wide@64", "strongest")
     assert anchor.elo == pytest.approx(elo_of_share(0.8) + 40, abs=0.1)
     assert anchor.error < 1
@@ -53,7 +60,7 @@ def test_a_planted_gap_between_stand_in_and_truth_comes_back():
 def test_the_interval_holds_the_luck_of_the_positions():
     references = [(Conversion(size, "x", 850_000, 10**6), elo_of_share(0.85)) for size in (4, 5, 6)]
     rng = np.random.default_rng(0)
-    drawn = [arena.calibrate_anchor(Conversion(7, "a", rng.binomial(300, 0.85), 300), references) for _ in range(400)]
+    drawn = [calibrate(Conversion(7, "a", rng.binomial(300, 0.85), 300), references) for _ in range(400)]
     inside = np.mean([abs(anchor.elo - elo_of_share(0.85)) <= anchor.error for anchor in drawn])
     assert 0.92 <= inside <= 0.98
 
@@ -65,7 +72,7 @@ def test_the_interval_holds_what_boards_differ_by():
     for _ in range(400):
         gaps = 30 + 25 * rng.standard_normal(4)
         references = [(Conversion(size, "x", 900_000, 10**6), elo_of_share(0.9) + gap) for size, gap in zip((4, 5, 6), gaps, strict=False)]
-        anchor = arena.calibrate_anchor(Conversion(7, "a", 900_000, 10**6), references)
+        anchor = calibrate(Conversion(7, "a", 900_000, 10**6), references)
         inside.append(abs(anchor.elo - elo_of_share(0.9) - gaps[3]) <= anchor.error)
     assert 0.92 <= np.mean(inside) <= 0.98
 
@@ -73,9 +80,17 @@ def test_the_interval_holds_what_boards_differ_by():
 def test_several_agents_of_a_board_count_as_one_board():
     one = [(Conversion(size, "x", 900, 1000), elo_of_share(0.9) + gap) for size, gap in ((5, 0.0), (6, 30.0))]
     measured = Conversion(7, "a", 900, 1000)
-    assert arena.calibrate_anchor(measured, [*one, one[0]]) == arena.calibrate_anchor(measured, one)
-    with pytest.raises(ConfigError, match=r"the anchor of 7x7 is calibrated on boards \[5\]"):
-        arena.calibrate_anchor(measured, one[:1])
+    assert calibrate(measured, [*one, one[0]]) == calibrate(measured, one)
+    with pytest.raises(ConfigError, match=r"the anchor 'a' has 1 conversions of its pool and references on boards \[5\]"):
+        calibrate(measured, one[:1])
+
+
+def test_agents_of_a_pool_are_asked_together():
+    """Each tells of the anchor by its distance from it; what it converts more or less than that is averaged."""
+    references = [(Conversion(size, "x", 900_000, 10**6), elo_of_share(0.9)) for size in (5, 6)]
+    apart = elo_of_share(0.85) - elo_of_share(0.9) + 30
+    measured = [(Conversion(7, "a", 900_000, 10**6), 0.0), (Conversion(7, "b", 850_000, 10**6), apart)]
+    assert arena.calibrate_anchor("a", measured, references).elo == pytest.approx(elo_of_share(0.9) - 15, abs=0.1)
 
 
 def test_an_anchor_shifts_every_rating_and_widens_every_interval():
@@ -134,11 +149,11 @@ def test_conversions_that_fit_no_pool_are_refused():
     rows, agents = boards_with_perfect_play()
     with pytest.raises(ConfigError, match="'other' converted positions on 5x5 and is not in the pool"):
         arena.find_anchors(rows, agents, [Conversion(5, "other", 1, 2)])
-    with pytest.raises(ConfigError, match="two conversions on 5x5"):
-        arena.find_anchors(rows, agents, [Conversion(5, "best-5", 1, 2)] * 2)
+    with pytest.raises(ConfigError, match=r"references on boards \[5\]"):
+        arena.find_anchors([*rows, *POOL], [*agents, *AGENTS], [Conversion(5, "best-5", 9, 10), Conversion(7, "wide@64", 9, 10)])
 
 
 def test_students_t_is_that_of_the_boards():
     references = [(Conversion(size, "x", 900_000, 10**6), elo_of_share(0.9) + gap) for size, gap in ((5, -10.0), (6, 10.0))]
-    anchor = arena.calibrate_anchor(Conversion(7, "a", 900_000, 10**6), references)
+    anchor = calibrate(Conversion(7, "a", 900_000, 10**6), references)
     assert anchor.error == pytest.approx(student.ppf(0.975, 1) * math.sqrt(200) * math.sqrt(1.5), rel=0.01)
