@@ -249,12 +249,15 @@ def _ceiling_rows(curve: CeilingCurve) -> list[list[tuple[str, str]]]:
     for at in np.flatnonzero(np.round(10 * curve.log10_train) % 10 == 0):
         low, high = curve.ceiling_low[at], curve.ceiling_high[at]
         undetermined = judge_ceiling(low, high) == "undetermined"
-        ceiling = f"above {format_number(round(low))}" if undetermined else format_estimate(curve.ceiling[at], low, high)
+        ceiling = f"above {low:.0f}".replace("-", "−") if undetermined else format_estimate(curve.ceiling[at], low, high)
         raw, searched = (format_estimate(curve.elo[row, at], curve.low[row, at], curve.high[row, at]) for row in (0, -1))
         first, last = curve.enough_low[at], curve.enough_high[at]
-        stops = format_estimate(curve.enough[at], first, last)
-        if math.isinf(curve.enough[at]):
-            stops = f"above {most}" if math.isinf(first) else format_estimate(most, first, last, "above")
+        if math.isinf(first):
+            stops = f"above {most}"
+        elif math.isinf(curve.enough[at]):
+            stops = format_estimate(most, first, last, "above")
+        else:
+            stops = format_estimate(curve.enough[at], first, last)
         cells = (f"10<sup>{curve.log10_train[at]:.0f}</sup>", raw, searched, ceiling, stops)
         rows.append([("", f"{curve.size}x{curve.size}"), *(("number", cell) for cell in cells)])
     return rows
