@@ -114,15 +114,22 @@ def find_elsewhere(app, env, node, contnode):
     if node["refdomain"] != "py":
         return None
     target = node["reftarget"]
+    exists = _exists(target)
+    if "." in target and not exists:
+        return None
     found = env.domains["py"].find_obj(env, None, None, target.rpartition(".")[2], None, searchmode=1)
     places = {(entry.docname, entry.node_id) for _, entry in found}
     if len(places) == 1:
         return make_refnode(app.builder, node["refdoc"], *places.pop(), contnode)
+    return contnode if exists else None
+
+
+def _exists(target):
     try:
         pkgutil.resolve_name(target)
     except (ImportError, AttributeError, ValueError):
-        return None
-    return contnode
+        return False
+    return True
 
 
 def setup(app):
