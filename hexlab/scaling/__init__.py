@@ -3,23 +3,31 @@
 from hexlab.scaling.answers import Answer, answer_claims
 from hexlab.scaling.claims import Analysis, Claim, analyze, make_claims
 from hexlab.scaling.crossings import Crossing, Growth, Reach, crossing, find_reaches, fit_growth
+from hexlab.scaling.direct import DirectFrontier, compute_direct_frontier
+from hexlab.scaling.extrapolation import Extrapolation, extrapolate
 from hexlab.scaling.figures import (
     check_figures,
     plot_calibration,
     plot_crossings,
+    plot_direct_frontiers,
     plot_elo_scale,
     plot_frontier,
+    plot_game,
     plot_goodness_of_fit,
     plot_network_size,
+    plot_perfect_score,
     plot_prediction,
+    plot_prediction_error,
     plot_test_compute,
     plot_tradeoff,
     plot_training_curves,
+    plot_training_time,
     write_figures,
 )
 from hexlab.scaling.forecasts import BandScore, Estimate, Forecast, Score, forecast_board, score_forecast
 from hexlab.scaling.frontiers import Frontier, compute_frontier, paper_frontier, resample_frontier
 from hexlab.scaling.laws import Law, Prediction, fit_law, predict_board
+from hexlab.scaling.paper_tables import PaperTable, make_paper_tables
 from hexlab.scaling.report import write_report
 from hexlab.scaling.results import check_results, compute_results, fill_page, write_results
 from hexlab.scaling.saturation import CeilingCurve, TestCurve, fit_ceilings, fit_test_curves
@@ -48,13 +56,16 @@ __all__ = [
     "Claim",
     "Crossing",
     "Demand",
+    "DirectFrontier",
     "Estimate",
+    "Extrapolation",
     "Forecast",
     "Frontier",
     "Growth",
     "Isoquant",
     "Law",
     "NotEnoughDataError",
+    "PaperTable",
     "Plan",
     "Prediction",
     "Price",
@@ -69,9 +80,11 @@ __all__ = [
     "charge_agent",
     "check_figures",
     "check_results",
+    "compute_direct_frontier",
     "compute_frontier",
     "compute_results",
     "crossing",
+    "extrapolate",
     "fill_page",
     "find_isoquants",
     "find_plan",
@@ -84,18 +97,24 @@ __all__ = [
     "fit_tradeoff",
     "forecast_board",
     "make_claims",
+    "make_paper_tables",
     "paper_curves",
     "paper_frontier",
     "plot_calibration",
     "plot_crossings",
+    "plot_direct_frontiers",
     "plot_elo_scale",
     "plot_frontier",
+    "plot_game",
     "plot_goodness_of_fit",
     "plot_network_size",
+    "plot_perfect_score",
     "plot_prediction",
+    "plot_prediction_error",
     "plot_test_compute",
     "plot_tradeoff",
     "plot_training_curves",
+    "plot_training_time",
     "predict_board",
     "price_core_hours",
     "read",

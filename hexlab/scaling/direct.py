@@ -1,8 +1,8 @@
 """Strength by direct games alone: frontiers made from the games against one opponent, without a rating of the pool.
 
 Jones 2021, figure 10, lets the best agent of each board play everyone. Perfect play takes its place where the pool holds it. From won
-and lost games, one of each added, an agent's Elo is ``400 * log10((won + 1) / (lost + 1))``: it can reach no further down than the
-number of its games allows.
+and lost games, one of each added, an agent's Elo is ``400 * log10((won + 1) / (lost + 1))``. Its floor is where every game
+is lost: how deep that is, the number of games decides, and what lies below it is not seen.
 """
 
 import dataclasses
@@ -12,10 +12,13 @@ import numpy as np
 
 from hexlab import records
 from hexlab.scaling.frontiers import SOURCES, Frontier, count_games, draw_runs, list_lines, make_board, make_curves, pick, read_picked
+from hexlab.scaling.laws import Law, fit_law
 from hexlab.scaling.pools import split_halves
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
-__all__ = ["DirectFrontier", "compute_direct_frontier", "resample_direct_frontier", "score_to_elo"]
+__all__ = ["DirectFrontier", "compute_direct_frontier", "fit_direct_law", "resample_direct_frontier", "score_to_elo"]
+
+_LEAST_POINTS = 3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,6 +35,11 @@ class DirectFrontier:
     frontier: Frontier
     opponents: Mapping[int, str]
     counts: Mapping[int, np.ndarray]
+
+    def floor(self, size: int) -> float:
+        """Return the Elo on a board of whoever loses every game of the half that rates, the highest where agents differ in games."""
+        met = self.counts[size][1].sum(axis=-1)
+        return float(score_to_elo(np.array([0, 0, met[met > 0].min()])))
 
 
 def score_to_elo(counts: np.ndarray) -> np.ndarray:
@@ -92,6 +100,28 @@ def resample_direct_frontier(direct: DirectFrontier, samples: int, seed: int) ->
         picked = pick(board.curves, score_to_elo(picking), drawn)
         copies[board.size] = read_picked(board.curves, score_to_elo(rating), *picked)
     return copies
+
+
+def fit_direct_law(direct: DirectFrontier, copies: Mapping[int, np.ndarray] | None = None, *, seed: int = 0) -> Law:
+    """Fit the change-point law to the frontiers above their floors.
+
+    Args:
+        direct: what `compute_direct_frontier` returned.
+        copies: bootstrap copies as `resample_direct_frontier` returns them, for intervals.
+        seed: as for `fit_law`.
+
+    Raises:
+        NotEnoughDataError: too few points above the floors.
+    """
+    boards, seen = [], {}
+    for board in direct.frontier.boards:
+        floor = direct.floor(board.size)
+        elo = np.where(board.elo > floor, board.elo, np.nan)
+        if np.isfinite(elo).sum() >= _LEAST_POINTS:
+            boards.append(dataclasses.replace(board, elo=elo))
+            if copies:
+                seen[board.size] = np.where(copies[board.size] > floor, copies[board.size], np.nan)
+    return fit_law(dataclasses.replace(direct.frontier, boards=tuple(boards)), bootstrap=seen, seed=seed)
 
 
 def _find_opponent(board: Tables, halves: tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]]) -> str:

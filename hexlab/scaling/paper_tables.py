@@ -6,11 +6,11 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from hexlab.scaling.claims import Analysis
-from hexlab.scaling.crossings import format_estimate, format_number
-from hexlab.scaling.direct import compute_direct_frontier, resample_direct_frontier
+from hexlab.scaling.crossings import format_number
+from hexlab.scaling.direct import compute_direct_frontier, fit_direct_law, resample_direct_frontier
+from hexlab.scaling.forecasts import Estimate
 from hexlab.scaling.frontiers import Frontier
 from hexlab.scaling.laws import PARAMETERS, Law, fit_law, paper_law
 from hexlab.scaling.paper import PAPER_HYPERPARAMETERS, PAPER_LAW, PAPER_TRADEOFF, paper_shift
@@ -18,7 +18,6 @@ from hexlab.scaling.tables import NotEnoughDataError, Tables, paper_curves
 
 __all__ = [
     "PAPER_TABLES",
-    "Estimate",
     "PaperTable",
     "list_direct_parameters",
     "list_exchange",
@@ -47,14 +46,6 @@ _PARAMETER_NAMES = {
     "c_incline": "c_i: incline, Elo at 1 FLOP and board size 0",
 }
 _PAPER_MOVE_SHIFT = math.log10(64 / 2)  # log10 of test compute in the paper's count, less that in true FLOPs
-
-
-class Estimate(NamedTuple):
-    """A number with its 95 % interval, nan where there is none."""
-
-    value: float
-    low: float
-    high: float
 
 
 Cell = str | int | float | Estimate | None
@@ -166,7 +157,7 @@ def list_direct_parameters(analysis: Analysis) -> PaperTable:
     rated: Frontier = analysis.paper_count
     direct = compute_direct_frontier(analysis.tables, rated.sizes, x=rated.x, test_simulations=rated.test_simulations)
     copies = resample_direct_frontier(direct, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
-    law = fit_law(direct.frontier, bootstrap=copies, seed=analysis.seed)
+    law = fit_direct_law(direct, copies, seed=analysis.seed)
     return _list_law("The change-point law of the frontiers by direct games", law, None)
 
 
@@ -238,7 +229,7 @@ def _write_cell(cell: Cell) -> str:
     if isinstance(cell, str):
         return cell
     if isinstance(cell, Estimate):
-        return format_estimate(*cell)
+        return str(cell)
     if isinstance(cell, int):
         return f"{cell:,}".replace("-", "−")
     return f"{cell:.1e}".replace("e+", "e") if abs(cell) >= 1e6 else format_number(cell)
@@ -250,6 +241,6 @@ def _spread_head(head: str, triple: bool) -> Sequence[str]:
 
 def _spread_cell(cell: Cell, triple: bool) -> Sequence[str | int | float]:
     if isinstance(cell, Estimate):
-        return tuple("" if math.isnan(each) else each for each in cell)
+        return tuple("" if math.isnan(each) else each for each in (cell.value, cell.low, cell.high))
     value = "" if cell is None else cell
     return (value, "", "") if triple else (value,)

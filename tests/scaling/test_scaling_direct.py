@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from planted_tables import small, tiny
 
-from hexlab.scaling.direct import compute_direct_frontier, resample_direct_frontier, score_to_elo
+from hexlab.scaling.direct import compute_direct_frontier, fit_direct_law, resample_direct_frontier, score_to_elo
 from hexlab.scaling.tables import NotEnoughDataError
 
 
@@ -40,6 +40,20 @@ def test_direct_frontier_lies_near_the_truth_within_its_bands():
     assert np.array_equal(copies, resample_direct_frontier(direct, 50, seed=1)[5], equal_nan=True)
     strongest = max(truth[agent] for agent in board.curves.agents)
     assert abs(np.nanmedian(copies[:, -1]) - strongest) < 120
+
+
+def test_the_law_knows_nothing_of_what_lies_below_the_floor():
+    tables, _ = small()
+    direct = compute_direct_frontier(tables, tables.sizes)
+    floor = direct.floor(5)
+    assert floor == pytest.approx(400 * np.log10(1 / (2 * direct.counts[5][1].sum(axis=-1).min() + 1)))
+    law = fit_direct_law(direct, resample_direct_frontier(direct, 10, seed=0))
+    board = direct.frontier.board(5)
+    assert np.array_equal(np.isfinite(law.residuals[5]), board.elo > floor)
+    assert law.intervals["m_flops"][0] < law.parameters["m_flops"] < law.intervals["m_flops"][1]
+    sunk = dataclasses.replace(board, elo=np.full_like(board.elo, floor))
+    with pytest.raises(NotEnoughDataError):
+        fit_direct_law(dataclasses.replace(direct, frontier=dataclasses.replace(direct.frontier, boards=(sunk,))))
 
 
 def test_the_best_agent_stands_in_where_nobody_met_perfect_play():

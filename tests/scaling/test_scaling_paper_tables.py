@@ -9,11 +9,11 @@ import pytest
 from planted_tables import small, small_analysis, tiny
 
 from hexlab.scaling import analyze, check_figures, write_figures
-from hexlab.scaling.direct import compute_direct_frontier
+from hexlab.scaling.direct import compute_direct_frontier, fit_direct_law
+from hexlab.scaling.forecasts import Estimate
 from hexlab.scaling.laws import fit_law
 from hexlab.scaling.paper_tables import (
     PAPER_TABLES,
-    Estimate,
     PaperTable,
     list_exchange,
     list_hyperparameters,
@@ -60,7 +60,7 @@ def test_the_law_is_fitted_in_the_papers_count_and_stands_beside_its_own():
 def test_the_law_of_direct_games_is_that_of_their_frontier():
     analysis = small_analysis()
     direct = compute_direct_frontier(analysis.tables, (3, 4, 5), x="paper_flops")
-    wanted = fit_law(direct.frontier).parameters["m_flops"]
+    wanted = fit_direct_law(direct).parameters["m_flops"]
     (row,) = (row for row in PAPER_TABLES["direct_parameters"](analysis).rows if row[0].startswith("m_f"))
     assert row[1].value == pytest.approx(wanted, rel=1e-6)
 

@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hexlab.scaling.claims import Analysis
-from hexlab.scaling.direct import compute_direct_frontier, resample_direct_frontier
+from hexlab.scaling.direct import compute_direct_frontier, fit_direct_law, resample_direct_frontier
 from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
 from hexlab.scaling.figures.style import (
     INK,
@@ -22,7 +24,7 @@ from hexlab.scaling.figures.style import (
     perfect_line,
     powers,
 )
-from hexlab.scaling.laws import fit_law, interval
+from hexlab.scaling.laws import interval
 from hexlab.scaling.tables import NotEnoughDataError
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def _numbers(analysis: Analysis) -> Numbers:
     direct = compute_direct_frontier(analysis.tables, rated.sizes, x=rated.x, test_simulations=rated.test_simulations)
     copies = resample_direct_frontier(direct, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
     try:
-        law = fit_law(direct.frontier, model=_MODEL, bootstrap=copies, seed=analysis.seed)
+        law = fit_direct_law(direct, copies, seed=analysis.seed)
     except NotEnoughDataError:
         law = None
     boards = []
@@ -63,7 +65,8 @@ def _numbers(analysis: Analysis) -> Numbers:
         }
         if copies:
             entry["low"], entry["high"] = interval(copies[board.size])
-        if law is not None:
+        entry["floor"] = direct.floor(board.size)
+        if law is not None and board.size in law.sizes:
             entry["law"] = law.predict(board.size, board.log10_flops)
         boards.append(entry)
     numbers: Numbers = {"x": rated.x, "test_simulations": rated.test_simulations, "boards": boards}
@@ -85,12 +88,16 @@ def _draw(numbers: Numbers) -> "Figure":
             axes.plot(x[::3], floats(board["elo"])[::3], ls="none", marker=board_marker(board["size"]), ms=4, color=color)
             if "law" in board:
                 axes.plot(x, floats(board["law"]), color=color, ls=MODEL_LINES[_MODEL], lw=1.6)
+            if np.nanmin(floats(board["elo"])) <= board["floor"]:
+                axes.plot(x[[0, -1]], [board["floor"]] * 2, color=color, lw=1, ls=":")
             label_curve(axes, board["log10_flops"], board["elo"], board_name(board["size"]), color)
         perfect = all(board["opponent"].startswith("perfect") for board in boards)
         against = "perfect play" if perfect else "perfect play or, where nobody met it, the best agent"
         handles = [legend_line(INK, ls="none", marker="o", ms=4, label=f"frontier by games against {against}")]
         if any("low" in board for board in boards):
             handles.append(legend_band(INK, "its 95 % bootstrap band"))
+        if any(np.nanmin(floats(board["elo"])) <= board["floor"] for board in boards):
+            handles.append(legend_line(INK, lw=1, ls=":", label="floor: every game lost"))
         handles.append(legend_line(INK, lw=1.1, alpha=0.8, label="frontier by Elo from all games"))
         if "law" in numbers:
             text = f"{MODEL_NAMES[_MODEL]}, RMSE {numbers['law']['rmse']:.0f} Elo"
@@ -105,9 +112,9 @@ def _draw(numbers: Numbers) -> "Figure":
 FIGURE = Kind(
     "Frontiers by direct games",
     "The frontiers made again from games against perfect play alone (against the best agent where nobody met perfect play), as Elo of the "
-    "games won and lost, one of each added: how far down it reaches depends on the number of games. Agents are picked on half of the "
+    "games won and lost, one of each added: below the floor, where every game is lost, nothing is seen. Agents are picked on half of the "
     "openings and measured on the other. Bands are from drawing openings, seeds and networks again; dashed, the change-point law fitted to "
-    "these frontiers.",
+    "these frontiers above their floors.",
     _numbers,
     _draw,
     figure=10,
