@@ -534,7 +534,7 @@ class Bench:
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """Draw the figures from an experiment's tables, without weights and without a GPU."""
+    """Draw the figures from an experiment's tables, and write the paper's tables beside ours, without weights and without a GPU."""
 
     dials: ClassVar[str] = "lower --bootstrap"
 
