@@ -28,7 +28,7 @@ from hexlab.records import Agent, Rating, Run, Snapshot, Timing
 from hexlab.rules import sgf
 from hexlab.rules.batch import Boards
 from hexlab.store import Store, write_table
-from hexlab.system import Lock, count_cores, lock_folder, remove_drafts, write_whole
+from hexlab.system import Lock, count_cores, joules_between, lock_folder, read_energy, remove_drafts, write_whole
 
 __all__ = ["SnapshotPlayer", "reproduce"]
 
@@ -181,14 +181,19 @@ def _describe_failures(failed: tuple[str, ...], grid: Grid) -> RunError:
 
 
 def _timed(stage: str, steps: Iterator[Progress], folder: pathlib.Path, manifest: dict) -> Iterator[Progress]:
-    """Pass a stage's progress on and keep its seconds over all sittings in the manifest."""
+    """Pass a stage's progress on and keep its seconds over all sittings in the manifest, and its joules where the computer tells."""
     before = manifest["seconds"].get(stage, 0.0)
     kept = started = time.monotonic()
+    energy = read_energy()
     for step in steps:
         now = time.monotonic()
         if now - kept > 2 or step.done >= 1:
             kept = now
             manifest["seconds"][stage] = before + now - started
+            if energy and (reading := read_energy()):
+                joules = manifest.setdefault("joules", {})
+                joules[stage] = joules.get(stage, 0.0) + joules_between(energy, reading)
+                energy = reading
             _write_manifest(folder, manifest)
         yield step
 
@@ -358,6 +363,7 @@ def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
             "self-play simulations": f"{grid.simulations:,}",
             "seed": manifest["seed"],
             **{f"seconds to {stage}": round(value) for stage, value in seconds.items()},
+            **{f"kilojoules to {stage}, whatever ran": round(value / 1e3) for stage, value in manifest.get("joules", {}).items()},
         },
         "Machine": {
             "processor": machine["processor"],

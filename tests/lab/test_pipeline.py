@@ -98,6 +98,20 @@ def test_a_job_stopped_and_started_again_ends_in_the_same_tables(tmp_path, exper
         assert read_tables(out) == read_tables(tmp_path / "whole"), stop
 
 
+def test_a_stage_keeps_its_energy_over_all_sittings_where_the_computer_tells(tmp_path, monkeypatch):
+    steps = [runner.Progress("train", done, "", 0.0, None) for done in (0.5, 1.0)]
+    readings = iter([{"intel-rapl:0": (microjoules, 10**9)} for microjoules in (0, 7_000_000, 100_000_000, 102_000_000)])
+    monkeypatch.setattr(pipeline, "read_energy", lambda: next(readings))
+    manifest = {"seconds": {}}
+    for _ in range(2):
+        list(pipeline._timed("train", iter(steps), tmp_path, manifest))
+    assert manifest["joules"] == {"train": 9.0}
+    monkeypatch.setattr(pipeline, "read_energy", lambda: None)
+    silent = {"seconds": {}}
+    list(pipeline._timed("train", iter(steps), tmp_path, silent))
+    assert "joules" not in silent
+
+
 @pytest.mark.slow
 def test_a_scale_may_grow_and_keeps_what_it_has(tmp_path, experiment):
     out = tmp_path / "job"
