@@ -21,8 +21,8 @@ OF_THE_MACHINE = (
     r"With 50 games at once at 64 simulations on 2 cores, 95 of 100 clicks were answered within 0.08 seconds, within 0.12 to 0.35 where",
 )
 NAMES = (
-    r"\(2021\)", r"arXiv:2104\.03113, 2021", r"et al\. 20\d\d", r"x86-64", r"Python 3\.1\d( and 3\.1\d)?", r"\d\d_[a-z]+",
-    r"\d+x\d+", r"commit [0-9a-f]{7}\b",
+    r"\(2021\)", r"Jones 2021", r"arXiv:2104\.03113, 2021", r"et al\. 20\d\d", r"x86-64", r"Python 3\.1\d( and 3\.1\d)?",
+    r"\d\d_[a-z]+", r"\d+x\d+", r"commit [0-9a-f]{7}\b", r"\[\d+\]", r", 3 where trainings were timed",
 )  # fmt: skip
 TERMS = (
     r"-50 Elo", r"95 % (interval|band|of cases)", r"notebooks of 45 minutes", r"^\| \d \| \[", r"50 Elo (of|below) perfect play",

@@ -43,6 +43,7 @@ from hexlab.store import count_pairings
 
 __all__ = ["Agreement", "Cycle", "Cycles", "Goodness", "OpeningCheck", "RatingCheck", "check_openings", "check_ratings"]
 
+_REFITS, _DRAWS = 5, 8  # pools that are fitted again, and drawn again from each fit
 _NO_FREEDOM = 1e-6  # share of its variance that the fit leaves a pair, below which its surplus is rounding
 
 
@@ -255,7 +256,7 @@ def check_ratings(games: Iterable[Pairing] | Iterable[Opening], *, samples: int 
         pool.size,
         len(pool.agents),
         _measure_goodness(pool, theta, bread, within, misfit),
-        _count_cycles(pool, theta, within, misfit, samples, seed),
+        _count_cycles(pool, theta, within, misfit, precision_of(prior), samples, seed),
         _compare_halves(rows, prior),
         _compare_colors(pool, theta, prior),
     )
@@ -327,7 +328,9 @@ def _measure_goodness(pool: Pool, theta: np.ndarray, bread: np.ndarray, within: 
     )
 
 
-def _count_cycles(pool: Pool, theta: np.ndarray, within: np.ndarray, misfit: float, samples: int, seed: int, shown: int = 5) -> Cycles:
+def _count_cycles(
+    pool: Pool, theta: np.ndarray, within: np.ndarray, misfit: float, precision: float, samples: int, seed: int, shown: int = 5
+) -> Cycles:
     triples = _find_triples(pool)
     if not len(triples):
         return Cycles(0, 0, 0.0, 0, 0, 0.0, ())
@@ -343,9 +346,30 @@ def _count_cycles(pool: Pool, theta: np.ndarray, within: np.ndarray, misfit: flo
     ]
     order = np.lexsort((np.arange(len(triples)), -sureness))[:shown]
     worst = [_describe_cycle(pool, triples[at], float(sureness[at]), np.array(surest)) for at in order if sureness[at] > 0]
-    low, high = np.quantile(counts, [0.025, 0.975], method="nearest")
+    more = _correct_spread(pool, theta, within, misfit, precision, triples, float(np.mean(counts)), generator)
+    low, high = more * np.quantile(counts, [0.025, 0.975])
     found = int(np.count_nonzero(sureness > 0))
-    return Cycles(len(triples), found, float(np.mean(counts)), int(low), int(high), float(np.mean(lucky)), tuple(worst))
+    expected, by_chance = more * float(np.mean(counts)), more * float(np.mean(lucky))
+    return Cycles(len(triples), found, expected, math.floor(low), math.ceil(high), by_chance, tuple(worst))
+
+
+def _correct_spread(
+    pool: Pool, theta: np.ndarray, within: np.ndarray, misfit: float, precision: float, triples: np.ndarray, expected: float, generator
+) -> float:
+    """Return by what the count of cycles in drawn pools is too small.
+
+    Fitted strengths are spread further than the true ones, by the noise of the games, and agents farther apart make fewer cycles. Pools
+    drawn from strengths that are fitted to a drawn pool have fewer by the same factor once more.
+    """
+    counts = []
+    for _ in range(_REFITS):
+        wins = _draw_wins(pool, theta, within, misfit, generator).astype(np.int64)
+        both, one = np.divmod(wins, 2)
+        drawn = dataclasses.replace(pool, counts=np.stack([both, one, np.zeros_like(one), pool.openings - both - one], axis=1))
+        again, _ = fit_pool(drawn, precision)
+        for _ in range(_DRAWS):
+            counts.append(np.count_nonzero(_sureness(pool, within, _draw_wins(pool, again, within, misfit, generator), triples) > 0))
+    return expected / float(np.mean(counts)) if expected and any(counts) else 1.0
 
 
 def _find_triples(pool: Pool) -> np.ndarray:

@@ -21,6 +21,7 @@ from hexlab.scaling.paper_tables import make_paper_tables
 from hexlab.scaling.saturation import CeilingCurve, judge_ceiling
 from hexlab.scaling.serving import Demand, Isoquant, Price, choose_price, find_plan, typical_moves
 from hexlab.scaling.tables import Tables
+from hexlab.scaling.trust import make_trust_tables
 from hexlab.system import write_whole
 
 __all__ = ["write_report"]
@@ -141,6 +142,7 @@ def _page(analysis: Analysis, facts: dict[str, Any]) -> str:
         ("search", "Search and what it costs", _search_section(analysis)),
         ("paper-tables", "The paper's tables, ours beside its own", _paper_tables_section(analysis)),
         ("agents", "Best agents", _agents_section(analysis)),
+        ("trust", "How far the ratings can be trusted", _trust_section(analysis)),
         ("costs", "What the runs cost", _costs_section(analysis)),
     ]
     sections += [(f"facts-{at}", name, _fact(name, value)) for at, (name, value) in enumerate(facts.items())]
@@ -370,6 +372,18 @@ def _agents_section(analysis: Analysis) -> str:
         caption = f"{size}x{size}: the five best of {len(snapshots)} agents, and the anchors"
         parts.append(f"<h3>{size}x{size}</h3>" + _table(caption, heads, rows, stack=True))
     return "".join(parts)
+
+
+def _trust_section(analysis: Analysis) -> str:
+    note = (
+        "<p>The figure of the goodness of fit is among the others above. Pools drawn from the fitted model have cycles too; what counts is "
+        "whether the real ones have more, or surer ones. Every pair plays every opening with both colors.</p>"
+    )
+    parts = []
+    for table in make_trust_tables(analysis.tables, seed=analysis.seed).values():
+        rows = [[("", _text(cell.replace("`", ""))) for cell in row] for row in table.rows]
+        parts.append(_table(table.title, table.heads, rows, stack=True))
+    return note + "".join(parts)
 
 
 def _costs_section(analysis: Analysis) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from hexlab import arena, store
+from hexlab import store
 from hexlab.errors import ConfigError, StoreError
 from hexlab.records import Opening
 from hexlab.scaling.answers import RULE, answer_claims, write_markdown
@@ -31,6 +31,7 @@ from hexlab.scaling.claims import Analysis, analyze, make_claims
 from hexlab.scaling.crossings import ELO, find_reaches, format_number
 from hexlab.scaling.frontiers import paper_frontier
 from hexlab.scaling.tables import Tables, read
+from hexlab.scaling.trust import make_trust_tables
 from hexlab.system import write_whole
 
 __all__ = ["check_results", "compute_results", "fill_page", "list_marks", "write_results"]
@@ -67,8 +68,7 @@ def compute_results(analysis: Analysis, openings: Iterable[Opening] = (), second
         "rule": RULE,
         "claims": write_markdown(answer_claims(analysis)),
         "crossings": _tabulate_crossings(analysis),
-        "anchors": _tabulate_anchors(tables),
-        **_tabulate_checks(analysis),
+        **{name: table.to_markdown() for name, table in make_trust_tables(tables, openings, seed=analysis.seed).items()},
     }
     results |= {f"seconds to {stage}": f"{spent:,.0f}" for stage, spent in (seconds or {}).items()}
     if seconds:
@@ -83,9 +83,6 @@ def compute_results(analysis: Analysis, openings: Iterable[Opening] = (), second
         results[f"prediction by {model}, RMSE"] = f"{prediction.rmse:.0f}"
         results[f"prediction by {model}, share inside"] = f"{100 * prediction.inside:.0f} %"
         results["prediction by the smaller board unchanged, RMSE"] = f"{prediction.baseline_rmse:.0f}"
-    rows = list(openings)
-    if rows:
-        results["openings"] = _tabulate_openings(rows)
     return results
 
 
@@ -236,56 +233,8 @@ def _tabulate_crossings(analysis: Analysis) -> str:
         [f"{size}x{size}", paper.get(size, "–"), *(found.get((size, scale), "no games") for scale in ("elo", "score"))]
         for size in sorted({reach.size for reach in analysis.reaches})
     ]
-    return _table(["board", "the paper, by Elo", "by Elo", "by direct score"], rows)
-
-
-def _tabulate_anchors(tables: Tables) -> str:
-    rows = []
-    for size, anchor in tables.anchors.items():
-        error = "unknown" if math.isnan(anchor.error) else f"{anchor.error:.0f}"
-        rows.append([f"{size}x{size}", anchor.kind, f"`{anchor.agent}`", format_number(anchor.elo), error])
-    return _table(["board", "anchor", "agent", "its Elo", "half of its 95 % interval, in every interval of the board"], rows)
-
-
-def _tabulate_checks(analysis: Analysis) -> dict[str, str]:
-    goodness, cycles, halves = [], [], []
-    for size in analysis.tables.sizes:
-        rows = [row for row in analysis.tables.pairings if row.size == size]
-        if not rows:
-            continue
-        check = arena.check_ratings(rows, seed=analysis.seed)
-        board, fit, ring = f"{size}x{size}", check.goodness, check.cycles
-        goodness.append(
-            [board, f"{check.agents}", f"{len(fit.games):,}", f"{fit.misfit:.0f}", f"{fit.spread_by_chance:.2f}", f"{fit.spread:.2f}",
-             f"{100 * fit.inside:.1f} %"]
-        )  # fmt: skip
-        surest = f"{ring.worst[0]}: {ring.worst[0].sureness:.1f}, as sure in {100 * ring.worst[0].chance:.0f} %" if ring.worst else "none"
-        expected = f"{ring.expected:.1f} [{ring.low}, {ring.high}]"
-        verdict = "beyond the model" if ring.beyond else "as expected"
-        cycles.append([board, f"{ring.triples:,}", f"{ring.found}", expected, f"{ring.by_chance:.1f}", surest, verdict])
-        for name, agreement in (("halves of the openings", check.halves), ("colors", check.colors)):
-            if agreement is not None:
-                numbers = [f"{agreement.typical:.0f}", f"{agreement.expected:.0f}", f"{100 * agreement.inside:.1f} %"]
-                halves.append([board, name, *numbers])
-    heads = ["board", "agents", "pairs", "effect of a pair, Elo", "spread by luck alone", "spread, sound: 1", "within 1.96, sound: 95 %"]
-    rings = ["board", "triples that met", "cycles", "expected [95 %]", "by luck alone", "the surest, pools with one as sure", "verdict"]
-    parts = ["board", "ratings by", "differ by, Elo", "expected by luck", "within 1.96 of it"]
-    return {"goodness": _table(heads, goodness), "cycles": _table(rings, cycles), "halves and colors": _table(parts, halves)}
-
-
-def _tabulate_openings(openings: Sequence[Opening]) -> str:
-    rows = []
-    for size in sorted({row.size for row in openings}):
-        check = arena.check_openings(row for row in openings if row.size == size)
-        heaviest = f"{check.opening} moves `{check.agent}` by {abs(check.shift):.1f} Elo, half its interval is {check.half_width:.1f}"
-        counts = [f"{each:,}" for each in (check.games, check.distinct, check.distinct_turned, check.openings)]
-        rows.append([f"{size}x{size}", *counts, heaviest, f"{check.carried}"])
-    heads = ["board", "games", "distinct", "with half-turns as one", "openings", "the heaviest opening", "ratings that one opening carries"]
-    return _table(heads, rows)
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join([f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *(f"| {' | '.join(row)} |" for row in rows)])
+    lines = [["board", "the paper, by Elo", "by Elo", "by direct score"], ["---"] * 4, *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _span(values: Sequence[float], *, signed: bool = False) -> str:

@@ -1,0 +1,113 @@
+"""What a published table of Elo comes with: where its zero is, how well it fits the games, cycles, halves, colors and openings."""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from hexlab import arena
+from hexlab.records import Opening
+from hexlab.scaling.tables import Tables
+
+__all__ = ["TrustTable", "make_trust_tables"]
+
+
+class TrustTable(NamedTuple):
+    """One check of ratings.
+
+    Attributes:
+        title: what it says.
+        heads: one text a column.
+        rows: one a board, or a board and a way to look at it.
+    """
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def to_markdown(self) -> str:
+        """Return the table in Markdown, without its title."""
+        lines = [self.heads, ("---",) * len(self.heads), *self.rows]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def make_trust_tables(tables: Tables, openings: Iterable[Opening] = (), *, seed: int = 0) -> dict[str, TrustTable]:
+    """Return the checks of an experiment's ratings by name: "anchors", "goodness", "cycles", "halves and colors", "openings".
+
+    Args:
+        tables: the experiment.
+        openings: its raw results; without them there is no table of openings.
+        seed: of the pools that are drawn to count cycles in.
+    """
+    checks = []
+    for size in tables.sizes:
+        rows = [row for row in tables.pairings if row.size == size]
+        if rows:
+            checks.append(arena.check_ratings(rows, seed=seed))
+    made = {
+        "anchors": _tabulate_anchors(tables),
+        "goodness": _tabulate_goodness(checks),
+        "cycles": _tabulate_cycles(checks),
+        "halves and colors": _tabulate_parts(checks),
+    }
+    played = list(openings)
+    return made | {"openings": _tabulate_openings(played)} if played else made
+
+
+def _tabulate_anchors(tables: Tables) -> TrustTable:
+    rows = []
+    for size, anchor in tables.anchors.items():
+        error = "unknown" if math.isnan(anchor.error) else f"{anchor.error:.0f}"
+        rows.append((_board(size), anchor.kind, f"`{anchor.agent}`", f"{anchor.elo:.0f}".replace("-", "−"), error))
+    heads = ("board", "anchor", "agent", "its Elo", "half of its 95 % interval, in every interval of the board")
+    return TrustTable("What has a known Elo in each pool", heads, tuple(rows))
+
+
+def _tabulate_goodness(checks: list[arena.RatingCheck]) -> TrustTable:
+    rows = []
+    for check in checks:
+        fit = check.goodness
+        spreads = f"{fit.spread_by_chance:.2f}", f"{fit.spread:.2f}", f"{100 * fit.inside:.1f} %"
+        rows.append((_board(check.size), f"{check.agents}", f"{len(fit.games):,}", f"{fit.misfit:.0f}", *spreads))
+    heads = ("board", "agents", "pairs", "effect of a pair, Elo", "spread by luck alone", "spread, sound: 1", "within 1.96, sound: 95 %")
+    return TrustTable("Surpluses of pairs over their predicted scores, in units of their expected scatter", heads, tuple(rows))
+
+
+def _tabulate_cycles(checks: list[arena.RatingCheck]) -> TrustTable:
+    rows = []
+    for check in checks:
+        ring = check.cycles
+        surest = "none"
+        if ring.worst:
+            worst = ring.worst[0]
+            surest = f"{worst}: {worst.sureness:.1f}, as sure in {100 * worst.chance:.0f} %"
+        counts = f"{ring.triples:,}", f"{ring.found}", f"{ring.expected:.1f} [{ring.low}, {ring.high}]", f"{ring.by_chance:.1f}"
+        verdict = "beyond the model" if ring.beyond else "fewer than the model has" if ring.found < ring.low else "as expected"
+        rows.append((_board(check.size), *counts, surest, verdict))
+    heads = ("board", "triples that met", "cycles", "expected [95 %]", "by luck alone", "the surest, pools with one as sure", "verdict")
+    return TrustTable("Cycles: A beats B, B beats C, C beats A", heads, tuple(rows))
+
+
+def _tabulate_parts(checks: list[arena.RatingCheck]) -> TrustTable:
+    rows = []
+    for check in checks:
+        for name, agreement in (("halves of the openings", check.halves), ("colors", check.colors)):
+            if agreement is not None:
+                numbers = f"{agreement.typical:.0f}", f"{agreement.expected:.0f}", f"{100 * agreement.inside:.1f} %"
+                rows.append((_board(check.size), name, *numbers))
+    heads = ("board", "ratings by", "differ by, Elo", "expected by luck", "within 1.96 of it")
+    return TrustTable("Ratings by either half of the openings, and by either color", heads, tuple(rows))
+
+
+def _tabulate_openings(openings: list[Opening]) -> TrustTable:
+    rows = []
+    for size in sorted({row.size for row in openings}):
+        check = arena.check_openings(row for row in openings if row.size == size)
+        heaviest = f"{check.opening} moves `{check.agent}` by {abs(check.shift):.1f} Elo, half its interval is {check.half_width:.1f}"
+        counts = (f"{each:,}" for each in (check.games, check.distinct, check.distinct_turned, check.openings))
+        rows.append((_board(size), *counts, heaviest, f"{check.carried}"))
+    heads = ("board", "games", "distinct", "with half-turns as one", "openings", "the heaviest opening", "ratings that one opening carries")
+    return TrustTable("Distinct games, and the opening that weighs most in a rating", heads, tuple(rows))
+
+
+def _board(size: int) -> str:
+    return f"{size}x{size}"
