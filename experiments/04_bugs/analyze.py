@@ -23,12 +23,13 @@ from hexlab.scaling.crossings import ELO, SCORE, Crossing, bound_interval, cross
 from hexlab.scaling.frontiers import incline_slope, resample_frontier, resample_kept
 from hexlab.scaling.laws import evaluate_law, interval
 
-__all__ = ["COUNTS", "Data", "Measure", "draw", "find_best_rate", "measure_pool", "read", "read_published", "write_report"]
+__all__ = ["COUNTS", "PARTS", "Data", "Measure", "draw", "find_best_rate", "measure_pool", "read", "read_published"]
 
 _HERE = pathlib.Path(__file__).parent
 _SAMPLES, _SEED = 400, 4  # of the bootstrap
 _SWEPT_WIDTH = 16
 _ARMS = ("paper", "right")
+_OWN_C = {"paper": 1 / 16, "right": 1 / 2}
 
 
 class Data(NamedTuple):
@@ -149,7 +150,9 @@ def measure_pool(
 
 
 def tell(value: float, copies: np.ndarray) -> str:
-    """Return an estimate with its 95 % interval."""
+    """Return an estimate with its 95 % interval over the copies that allow one; a dash where the board has no room for it."""
+    if not math.isfinite(value):
+        return "–"
     return format_estimate(value, *(float(end) for end in interval(copies[np.isfinite(copies)])))
 
 
@@ -157,7 +160,10 @@ def tell_crossing(found: Crossing, copies: np.ndarray) -> str:
     """Return a crossing with its 95 % interval, either of which may be a bound."""
     value = found.high if math.isinf(found.low) else found.low
     bound = "" if found.seen else "below" if math.isinf(found.low) else "above"
-    return format_estimate(value, *bound_interval(*copies.T), bound)
+    low, high = bound_interval(*copies.T)
+    if math.isinf(low) and math.isinf(high):
+        return f"{bound} {value:.1f} [open]".strip().replace("-", "−")
+    return format_estimate(value, low, high, bound)
 
 
 def tell_shift(one: Crossing, ones: np.ndarray, other: Crossing, others: np.ndarray) -> str:
@@ -169,12 +175,16 @@ def tell_shift(one: Crossing, ones: np.ndarray, other: Crossing, others: np.ndar
     return tell_crossing(shift, np.stack([ones[:, 0] - others[:, 1], ones[:, 1] - others[:, 0]], axis=1))
 
 
+def _list_protocols(data, size):
+    return [protocol for protocol in PROTOCOLS if (protocol, size) in data.meetings]
+
+
 def write_lambda(data: Data) -> Iterator[str]:
     """Yield the table of the two lambdas: slope, crossings and distance from random play, and their differences."""
     yield "| board | protocol | quantity | the paper's lambda, c = 1/16 | the right lambda, c = 1/2 | difference |"
     yield "|---|---|---|---|---|---|"
     for size in (3, 4):
-        for protocol in PROTOCOLS:
+        for protocol in _list_protocols(data, size):
             theirs, right = (measure_pool(data, size, protocol, arm) for arm in _ARMS)
             yield from (f"| {size}x{size} | {protocol} | {row} |" for row in _compare(theirs, right))
 
@@ -198,7 +208,7 @@ def write_protocols(data: Data) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for size in (3, 4):
         base = measure_pool(data, size, "best", "paper")
-        for protocol in PROTOCOLS:
+        for protocol in _list_protocols(data, size):
             row = measure_pool(data, size, protocol, "paper")
             cells = [
                 tell(row.best, row.bests),
@@ -413,7 +423,7 @@ def find_spread(trials: Sequence[Trial], measure: Callable[[Trial], float]) -> t
 
 
 def write_sweep(trials: Sequence[Trial], name: str, alike: Sequence[Trial] = ()) -> Iterator[str]:
-    """Yield a sweep's table: cost to -50 Elo and final Elo by value, means over seeds with t intervals.
+    """Yield a sweep's table: cost to -50 Elo and final Elo by value, means over seeds with t intervals; each cost where some are bounds.
 
     Args:
         trials: the runs.
@@ -428,7 +438,7 @@ def write_sweep(trials: Sequence[Trial], name: str, alike: Sequence[Trial] = ())
     yield f"| {name} | runs | log10 true FLOPs at -50 | against the best | Elo at the end |"
     yield "|---|---|---|---|---|"
     for value, group in groups.items():
-        cost, against = f"not reached by {sum(not trial.cost.seen for trial in group)} of {len(group)}", ""
+        cost, against = ", ".join(_tell_cost(trial.cost) for trial in group), ""
         if value in reached:
             mean = reached[value].mean()
             cost = f"{mean:.2f} ± {cost_t * cost_sd / math.sqrt(len(group)):.2f}"
@@ -437,6 +447,10 @@ def write_sweep(trials: Sequence[Trial], name: str, alike: Sequence[Trial] = ())
                 against = f"{mean - reached[best].mean():+.2f} ± {gap:.2f}"
         end = f"{np.mean([trial.elo for trial in group]):.0f} ± {elo_t * elo_sd / math.sqrt(len(group)):.0f}"
         yield f"| {value:g} | {len(group)} | {cost} | {against} | {end} |".replace("-", "−")
+
+
+def _tell_cost(cost):
+    return f"{cost.low:.2f}" if cost.seen else f"below {cost.high:.2f}" if math.isinf(cost.low) else f"above {cost.low:.2f}"
 
 
 def find_best_rate(trials: Sequence[Trial], samples: int = 4000) -> tuple[float, float, float]:
@@ -474,25 +488,30 @@ def write_rates(data: Data) -> Iterator[str]:
             elos = [trial.elo for trial in chosen if trial.value == rate]
             cells.append(f"{np.mean(elos):.0f} ± {t * sd / math.sqrt(len(elos)):.0f}".replace("-", "−"))
         best, low, high = find_best_rate(chosen)
-        yield f"| {width} | {' | '.join(cells)} | {best:.2g} [{low:.2g}, {high:.2g}] |"
+        within = f"{low:.2g}, {high:.2g}" if high < 10 * rates[-1] else f"above {low:.2g}"
+        yield f"| {width} | {' | '.join(cells)} | {best:.2g} [{within}] |"
 
 
-def write_report(data: Data) -> dict[str, str]:
-    """Return every table of the README by its name."""
-    theirs, right = list_trials(data, "paper_c", {"paper": 1 / 16}), list_trials(data, "right_c", {"right": 1 / 2})
-    alike = [trial for trial in (*theirs, *right) if trial.width != _SWEPT_WIDTH]
-    parts = {
-        "lambda": write_lambda(data),
-        "c with the paper's lambda": write_sweep([trial for trial in theirs if trial.width == _SWEPT_WIDTH], "c", alike),
-        "c with the right lambda": write_sweep([trial for trial in right if trial.width == _SWEPT_WIDTH], "c", alike),
-        "protocols": write_protocols(data),
-        "counts, published curves": write_counts(),
-        "counts, our runs": write_our_counts(data),
-        "axes": write_axes(data),
-        "simulations": write_sweep(list_trials(data, "simulations"), "simulations"),
-        "rates": write_rates(data),
-    }
-    return {name: "\n".join(lines) + "\n" for name, lines in parts.items()}
+def write_c(data: Data, arm: str) -> Iterator[str]:
+    """Yield the table of c with one lambda; the spread between seeds is that of all runs on 4x4 which have two, with either."""
+    trials = [(name, trial) for name, own in _OWN_C.items() for trial in list_trials(data, f"{name}_c", {name: own})]
+    swept = [trial for name, trial in trials if (name, trial.width) == (arm, _SWEPT_WIDTH)]
+    spread = [(name, trial) for name, trial in trials if trial.value == _OWN_C[name]]
+    yield from write_sweep(swept, "c", [trial for name, trial in spread if (name, trial.width) != (arm, _SWEPT_WIDTH)])
+
+
+PARTS: dict[str, Callable[[Data], Iterator[str]]] = {
+    "lambda": write_lambda,
+    "c with the paper's lambda": lambda data: write_c(data, "paper"),
+    "c with the right lambda": lambda data: write_c(data, "right"),
+    "protocols": write_protocols,
+    "counts, the paper's curves": lambda _: write_counts(),
+    "counts, these runs": write_our_counts,
+    "axes": write_axes,
+    "simulations": lambda data: write_sweep(list_trials(data, "simulations"), "simulations"),
+    "rates": write_rates,
+}
+"""The tables of the README."""
 
 
 def draw(data: Data, path: pathlib.Path) -> None:
@@ -507,14 +526,14 @@ def draw(data: Data, path: pathlib.Path) -> None:
             (board,) = measure_pool(data, size, "lab", arm).frontier.boards
             grid[0, 0].plot(board.log10_flops, board.kept_elo, line, color=colors[size], label=f"{size}x{size}, {arm} lambda")
     marks = dict(zip(PROTOCOLS, ("#999999", "#1f5fa8", "#c05a1c", "#a3195b"), strict=True))
-    for protocol, color in marks.items():
+    for protocol in _list_protocols(data, 4):
         (board,) = measure_pool(data, 4, protocol, "paper").frontier.boards
-        grid[0, 1].plot(board.log10_flops, board.kept_elo, color=color, label=protocol)
-    for axes, title in ((grid[0, 0], "Two lambdas, rated alike"), (grid[0, 1], "Runs with the paper's lambda on 4x4, four protocols")):
+        grid[0, 1].plot(board.log10_flops, board.kept_elo, color=marks[protocol], label=protocol)
+    for axes, title in ((grid[0, 0], "Two lambdas, rated alike"), (grid[0, 1], "Runs with the paper's lambda on 4x4 by protocol")):
         axes.axhline(ELO, color="#444444", linestyle=":", linewidth=1)
         axes.set(title=title, xlabel="log10 FLOPs of training, the paper's count", ylabel="Elo, perfect play 0")
-    for name, base, own, color in (("paper_c", "paper", 1 / 16, "#1f5fa8"), ("right_c", "right", 1 / 2, "#c05a1c")):
-        trials = [trial for trial in list_trials(data, name, {base: own}) if trial.width == _SWEPT_WIDTH]
+    for base, color in zip(_ARMS, ("#1f5fa8", "#c05a1c"), strict=True):
+        trials = [trial for trial in list_trials(data, f"{base}_c", {base: _OWN_C[base]}) if trial.width == _SWEPT_WIDTH]
         grid[1, 0].semilogx([t.value for t in trials], [t.elo for t in trials], "o", color=color, label=f"{base} lambda", base=2)
     grid[1, 0].set(title="16x2 on 4x4 by c", xlabel="c", ylabel="Elo at the end against perfect play")
     for width, color in zip((4, 8, 16, 32), ("#999999", "#1f5fa8", "#c05a1c", "#a3195b"), strict=True):
@@ -534,8 +553,8 @@ def main() -> None:
     parser.add_argument("--figure", type=pathlib.Path, help="file to draw the figure to")
     options = parser.parse_args()
     data = read(options.tables)
-    for name, text in write_report(data).items():
-        print(f"{name}\n\n{text}")
+    for name, write in PARTS.items():
+        print(f"{name}\n", *write(data), "", sep="\n")
     if options.figure:
         draw(data, options.figure)
 
