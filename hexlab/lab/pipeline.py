@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import functools
+import itertools
 import json
 import math
 import os
@@ -24,10 +25,10 @@ from hexlab.lab.grids import Grid, read_grid
 from hexlab.lab.heartbeats import Heartbeat
 from hexlab.lab.machine import machine_facts
 from hexlab.lab.runner import Progress, check_workers_memory, is_finished, make_pool, train_cells
-from hexlab.records import Agent, Rating, Run, Snapshot, Timing
+from hexlab.records import Agent, Conversion, Pairing, Rating, Run, Snapshot, Timing
 from hexlab.rules import sgf
 from hexlab.rules.batch import Boards
-from hexlab.store import Store, write_table
+from hexlab.store import Store, read_table, write_table
 from hexlab.system import Lock, count_cores, joules_between, lock_folder, read_energy, remove_drafts, write_whole
 
 __all__ = ["SnapshotPlayer", "reproduce"]
@@ -150,7 +151,7 @@ def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: 
         yield from _timed("rate", _rate(grid, ready, agents, store, pool), folder, manifest)
         started = time.monotonic()
         yield Progress("fit", 0.0, "writing tables", 0.0, None)
-        ratings = _write_tables(folder / "tables", sorted(agents), store)
+        ratings = _write_tables(folder / "tables", agents, store)
         _write_timings(folder, cells)
         _write_games(folder, cells, ratings)
     yield Progress("fit", 0.2, "fitting laws", time.monotonic() - started, None)
@@ -306,13 +307,37 @@ def _rate(
     yield Progress("rate", 1.0, "all matches played", time.monotonic() - started, 0.0)
 
 
-def _write_tables(folder: pathlib.Path, sizes: Sequence[int], store: Store) -> list[Rating]:
+def _write_tables(folder: pathlib.Path, players: dict[int, list[SnapshotPlayer]], store: Store) -> list[Rating]:
     store.export(folder)
+    agents = store.read(Agent)
+    pools = {size: store.pairings(size) for size in sorted(players)}
+    conversions = _convert(folder / "conversions.csv", players, pools, agents)
+    anchors = arena.find_anchors(itertools.chain.from_iterable(pools.values()), agents, conversions)
     ratings: list[Rating] = []
-    for size in sizes:
-        ratings += arena.rate(store.pairings(size))
+    for size, pairings in pools.items():
+        ratings += arena.rate(pairings, anchor=anchors[size])
     write_table(folder / "ratings.csv", ratings, Rating)
     return ratings
+
+
+def _convert(
+    path: pathlib.Path, players: dict[int, list[SnapshotPlayer]], pools: dict[int, list[Pairing]], agents: list[Agent]
+) -> list[Conversion]:
+    """Let the strongest of every pool convert solved positions, where a pool without perfect play needs that for its zero."""
+    if all(f"perfect-{size}" in {row.first for row in rows} | {row.second for row in rows} for size, rows in pools.items()):
+        return []
+    done = {row.agent: row for row in read_table(path, Conversion)} if path.exists() else {}
+    wanted = []
+    for size, pairings in pools.items():
+        if size in arena.SUITE_SIZES:
+            named = {player.name: player for player in players[size]}
+            for name in arena.find_strongest(pairings, agents):
+                if name not in done:
+                    done[name] = arena.measure_conversion(named[name], size)
+                    write_table(path, done.values(), Conversion)
+                wanted.append(done[name])
+    write_table(path, wanted, Conversion)  # without those that were the strongest before the pool grew
+    return wanted
 
 
 def _write_timings(folder: pathlib.Path, cells: Sequence[training.Config]) -> None:

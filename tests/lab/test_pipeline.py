@@ -12,7 +12,7 @@ from hexlab.errors import ConfigError, RunError
 from hexlab.lab import pipeline, runner
 from hexlab.lab.cluster import ClusterExecutor
 from hexlab.lab.heartbeats import read_sign
-from hexlab.records import Agent, Opening, Rating, Run, Timing
+from hexlab.records import Agent, Conversion, Opening, Rating, Run, Timing
 from hexlab.store import Store, read_table
 from hexlab.system import lock_folder
 from hexlab.training import Config, run_key, train
@@ -110,6 +110,26 @@ def test_a_stage_keeps_its_energy_over_all_sittings_where_the_computer_tells(tmp
     silent = {"seconds": {}}
     list(pipeline._timed("train", iter(steps), tmp_path, silent))
     assert "joules" not in silent
+
+
+@pytest.mark.slow
+def test_a_pool_without_perfect_play_gets_its_zero_from_solved_positions(tmp_path, experiment):
+    board = EXPERIMENT[EXPERIMENT.index("[[minute.boards]]") :].replace("60_000", "20_000")
+    experiment.write_text(EXPERIMENT + "".join(board.replace("size = 3", f"size = {size}") for size in (4, 6)))
+    out = tmp_path / "job"
+    list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
+    conversions = read_table(out / "tables" / "conversions.csv", Conversion)
+    assert {row.size for row in conversions} == {3, 4, 6}
+    assert all(0 <= row.converted <= row.positions for row in conversions)
+    ratings = read_table(out / "tables" / "ratings.csv", Rating)
+    assert {(row.size, row.anchor.startswith("perfect")) for row in ratings} == {(3, True), (4, True), (6, False)}
+    errors = {row.anchor_error for row in ratings if row.size == 6}
+    assert len(errors) == 1
+    assert errors.pop() > 0
+    before = {name: (out / "tables" / name).read_bytes() for name in ("conversions.csv", "ratings.csv")}
+    (out / "tables" / "ratings.csv").unlink()
+    list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
+    assert {name: (out / "tables" / name).read_bytes() for name in before} == before
 
 
 @pytest.mark.slow
