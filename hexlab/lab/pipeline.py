@@ -243,7 +243,11 @@ def _may_grow(held: dict | None, wanted: dict) -> bool:
     growing = ("cells", "presets", "more_simulations")
     if held is None or any(held.get(name) != wanted[name] for name in wanted.keys() - {*growing, "about"}):
         return False
-    if any(cell not in wanted["cells"] for cell in held["cells"]):
+    try:
+        trained, asked = ({training.run_key(training.Config(**cell)) for cell in grid["cells"]} for grid in (held, wanted))
+    except TypeError:  # a setting that this version does not know
+        return False
+    if not trained <= asked:
         return False
     if any(wanted["presets"].get(run) != name for run, name in held["presets"].items()):
         return False
