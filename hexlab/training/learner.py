@@ -18,6 +18,7 @@ __all__ = ["Learner", "Losses", "count_together", "is_finite", "learn", "make_le
 _WARM_UP, _FALL, _FLOOR = 0.02, 0.4, 0.1
 _BATCHES = 4  # tells this module's seeds from those of `selfplay`
 _TOGETHER = 16  # gradient steps of one compiled call at most: with small networks a call costs as much as the step itself
+_LARGE = 1024  # positions of a step from which a call costs nothing beside it, and XLA's loop on a CPU takes half as long again as calls
 _ADAM = optax.scale_by_adam()
 
 
@@ -121,12 +122,13 @@ def compute_loss(params, batch):
 
 
 def count_together(config: Config) -> int:
-    """Return the gradient steps of one compiled call: the most that divide an iteration evenly, up to 16.
+    """Return the gradient steps of one compiled call: the most that divide an iteration evenly, up to 16, or one of a large batch.
 
     >>> count_together(Config(boards=512, groups=1, slice_moves=4, batch=256, reuse=3))
     12
     """
-    return max(count for count in range(1, _TOGETHER + 1) if config.updates_an_iteration % count == 0)
+    most = _TOGETHER if config.batch < _LARGE else 1
+    return max(count for count in range(1, most + 1) if config.updates_an_iteration % count == 0)
 
 
 @jax.jit

@@ -90,6 +90,12 @@ def test_equal_arguments_learn_equal_bytes():
     assert once.params["policy"]["kernel"].tobytes() != other.params["policy"]["kernel"].tobytes()
 
 
+def test_a_large_batch_is_a_call_of_its_own():
+    config = Config(boards=512, groups=1, slice_moves=4, buffer=100_000)
+    counts = [learner_module.count_together(dataclasses.replace(config, batch=batch)) for batch in (256, 512, 1024)]
+    assert counts == [16, 16, 1]
+
+
 def test_steps_of_one_call_are_the_steps_of_many(monkeypatch):
     """Batches, rates and averages come in the same order, however many steps a compiled call takes."""
     replay = Replay(2, CONFIG.buffer)
