@@ -3,37 +3,28 @@
 import csv
 import dataclasses
 import importlib.resources
-import importlib.util
 import math
 import pathlib
 import sys
 
 import numpy as np
 import pytest
+from experiment_scripts import load_script
 
 from hexlab import arena, mcts, network, records
 
 FOLDER = pathlib.Path(__file__).parents[2] / "experiments" / "04_bugs"
 
 
-def load(name):
-    """Import a script of the experiment; the scripts import each other by their names."""
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def run():
-    yield load("run")
+    yield load_script(FOLDER, "run")
     del sys.modules["run"]
 
 
 @pytest.fixture(scope="module")
 def analyze(run):
-    yield load("analyze")
+    yield load_script(FOLDER, "analyze")
     del sys.modules["analyze"]
 
 

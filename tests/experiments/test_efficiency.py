@@ -1,7 +1,6 @@
 """The harness of experiments/03_efficiency: what counts as reached, and that every declared cell keeps its budget."""
 
 import dataclasses
-import importlib.util
 import math
 import pathlib
 import sys
@@ -9,6 +8,7 @@ import tomllib
 
 import numpy as np
 import pytest
+from experiment_scripts import load_script
 
 from hexlab import arena, mcts
 from hexlab.rules.solver import Solver
@@ -16,24 +16,15 @@ from hexlab.rules.solver import Solver
 FOLDER = pathlib.Path(__file__).parents[2] / "experiments" / "03_efficiency"
 
 
-def load(name):
-    """Import a script of the experiment; the scripts import each other by their names."""
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def run():
-    yield load("run")
+    yield load_script(FOLDER, "run")
     del sys.modules["run"]
 
 
 @pytest.fixture(scope="module")
 def suites(run):
-    yield load("suites")
+    yield load_script(FOLDER, "suites")
     del sys.modules["suites"]
 
 
