@@ -245,7 +245,7 @@ def _may_grow(held: dict | None, wanted: dict) -> bool:
         return False
     try:
         trained, asked = ({training.run_key(training.Config(**cell)) for cell in grid["cells"]} for grid in (held, wanted))
-    except TypeError:  # a setting that this version does not know
+    except (TypeError, ConfigError):  # a setting that this version does not know, or not with that value
         return False
     if not trained <= asked:
         return False
