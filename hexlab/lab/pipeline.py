@@ -25,7 +25,7 @@ from hexlab.lab.grids import Grid, read_grid
 from hexlab.lab.heartbeats import Heartbeat
 from hexlab.lab.machine import machine_facts
 from hexlab.lab.runner import Progress, check_workers_memory, is_finished, make_pool, train_cells
-from hexlab.records import Agent, Conversion, Pairing, Rating, Run, Snapshot, Timing
+from hexlab.records import Agent, Conversion, Pairing, Rating, Run, Timing
 from hexlab.rules import sgf
 from hexlab.rules.batch import Boards
 from hexlab.store import Store, read_table, write_table
@@ -269,8 +269,7 @@ def _register(cells: Sequence[training.Config], grid: Grid, folder: pathlib.Path
         shape = config.width, config.depth, config.seed, architecture.parameters, config.simulations
         run = Run(key, config.size, *shape, described, grid.presets.get(key, ""))
         store.append([run])
-        for row in _read_lines(folder / "cells" / key / "snapshots.jsonl"):
-            snapshot = Snapshot(**row)
+        for snapshot in training.read_snapshots(folder / "cells" / key):
             agents = []
             for simulations in grid.budgets(key):
                 name = f"{key}/{snapshot.snapshot}@{simulations}"
@@ -349,10 +348,11 @@ def _write_timings(folder: pathlib.Path, cells: Sequence[training.Config]) -> No
     rows: list[Timing] = []
     for config in cells:
         run = training.run_key(config)
-        seconds = [row["seconds"] for row in _read_lines(folder / "cells" / run / "timings.jsonl")]
-        for row in _read_lines(folder / "cells" / run / "snapshots.jsonl"):
-            spent = sum(seconds[: row["samples"] // config.samples_an_iteration])
-            rows.append(Timing(run, row["snapshot"], round(spent, 3)))
+        lines = (folder / "cells" / run / "timings.jsonl").read_text(encoding="utf-8").splitlines()
+        seconds = [json.loads(line)["seconds"] for line in lines]
+        for snapshot in training.read_snapshots(folder / "cells" / run):
+            spent = sum(seconds[: snapshot.samples // config.samples_an_iteration])
+            rows.append(Timing(run, snapshot.snapshot, round(spent, 3)))
     write_table(folder / "tables" / "timings.csv", rows, Timing)
 
 
@@ -369,10 +369,6 @@ def _write_games(folder: pathlib.Path, cells: Sequence[training.Config], ratings
             game = max(sgf.load(files[-1]), key=lambda game: len(game.moves))
             shown.append(dataclasses.replace(game, black=name, white=name, comment=best))
     write_whole(folder / "tables" / "games.sgf", "".join(map(sgf.write, shown)))
-
-
-def _read_lines(path: pathlib.Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _facts(grid: Grid, manifest: dict, workers: int) -> dict:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from hexlab import arena, network, training
 from hexlab.errors import ConfigError, RunError
-from hexlab.records import Snapshot
 from hexlab.scaling.figures import render_svg
 from hexlab.system import write_whole
 
@@ -87,7 +86,7 @@ def play_topp(run: str | os.PathLike, count: int = 8, simulations: int = 1, game
         raise ConfigError(f"{count!r} snapshots: give a number from 2 up")
     folder = pathlib.Path(run)
     size = training.read_config(folder).size
-    kept = _read_snapshots(folder / "snapshots.jsonl")
+    kept = training.read_snapshots(folder)
     if len(kept) < 2:
         raise RunError(f"{run} holds {len(kept)} snapshot: a tournament needs two; train longer, or with more --snapshots")
     last = min(count, len(kept)) - 1
@@ -98,16 +97,6 @@ def play_topp(run: str | os.PathLike, count: int = 8, simulations: int = 1, game
     ratings = arena.rate(table, anchor="mean")
     snapshots, samples = tuple(row.snapshot for row in rows), tuple(row.samples for row in rows)
     return Topp(size, simulations, snapshots, samples, table, ratings)
-
-
-def _read_snapshots(path: pathlib.Path) -> list[Snapshot]:
-    kept = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        try:
-            kept.append(Snapshot(**json.loads(line)))
-        except (ValueError, TypeError) as error:
-            raise RunError(f"{path} is damaged in line {number} ({error}): restore the file, or train the run anew") from None
-    return kept
 
 
 def plot_topp(topp: Topp) -> "Figure":

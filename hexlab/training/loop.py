@@ -34,7 +34,7 @@ from hexlab.training.memory import check_memory
 from hexlab.training.replay import Positions, Replay
 from hexlab.training.selfplay import CALIBRATION_BINS, Group, Slice, make_group, make_recipe, play_slice
 
-__all__ = ["Report", "read_config", "resume", "run_key", "train"]
+__all__ = ["Report", "read_config", "read_snapshots", "resume", "run_key", "train"]
 
 _SAMPLED_GAMES = 4
 
@@ -175,6 +175,22 @@ def resume(out: str | os.PathLike, *, threads: int | None = None, checkpoint_sec
         lock.release()
         raise
     return _iterate(folder, config, state, workspaces, lock, threads, checkpoint_seconds)
+
+
+def read_snapshots(folder: str | os.PathLike) -> list[Snapshot]:
+    """Return what a run tells of its snapshots, the untrained one first.
+
+    Raises:
+        RunError: a damaged line.
+    """
+    path = pathlib.Path(folder) / "snapshots.jsonl"
+    kept = []
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        try:
+            kept.append(Snapshot(**json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise RunError(f"{path} is damaged in line {number} ({error}): restore the file, or train the run anew") from None
+    return kept
 
 
 def read_config(out: str | os.PathLike) -> Config:
