@@ -5,7 +5,7 @@ difference of their strengths. By the Sherman-Morrison formula the variance c' S
 
     (c' S d)^2 k / (1 + k d' S d).
 
-Each agent that is not yet known well enough takes the opponent with whom this fall is largest for its own distance. That weighs all
+Each agent that is not yet known well enough takes the opponents with whom this fall is largest for its own distance. That weighs all
 there is: how even the games will be, how well the opponent is known, and how much of what is uncertain both have in common, which
 games between them cannot tell. It is the criterion of c-optimal designs of experiments (Elfving 1952), one step ahead for each agent;
 activelo, with which Jones (2021) picks matches while training, takes the one pair with the largest p (1 - p) d' S d.
@@ -33,35 +33,38 @@ _DOUBT = 2.0  # times the standard deviation of a gap, where evenness is judged
 _DIGITS = 6  # of log gains; what rounding makes equal goes by name, so that last bits of a sum decide nothing
 
 
-def choose_opponents(belief: Belief, unsettled: np.ndarray, played: np.ndarray, left: np.ndarray) -> list[tuple[int, int]]:
-    """Return for each agent that is not known well enough the opponent that tells most about it.
+def choose_opponents(
+    belief: Belief, unsettled: np.ndarray, wanted: np.ndarray, played: np.ndarray, left: np.ndarray
+) -> list[tuple[int, int]]:
+    """Return for each agent that is not known well enough the opponents that tell most about it.
 
     Args:
         belief: what the games so far say of N agents.
-        unsettled: int64[U], places in `belief.agents` of the agents that want an opponent.
+        unsettled: int64[U], places in `belief.agents` of the agents that want opponents.
+        wanted: int64[U], how many each of them wants.
         played: [N, N], games that each pair has played.
         left: [N, N], games that each pair may play in its next match; 0 for pairs that have no new game left.
 
     Returns:
-        Places of the two of each pair, in order, no pair twice.
+        Places of the two of each pair, the lower first, no pair twice; the pairs of an agent that wants opponents stand together.
 
     >>> belief = Belief(("a", "b", "c"), np.array([0.0, -0.1, -9.0]), np.diag([0.0, 1.0, 1.0]), 0.0, np.zeros(3))
-    >>> choose_opponents(belief, np.array([1]), np.zeros((3, 3)), np.full((3, 3), 20))
+    >>> choose_opponents(belief, np.array([1]), np.array([1]), np.zeros((3, 3)), np.full((3, 3), 20))
     [(0, 1)]
     """
     covariance, strengths = belief.covariance, belief.strengths
     variances = np.diag(covariance)
     chosen: dict[tuple[int, int], None] = {}
-    for agent in unsettled:
+    for agent, count in zip(unsettled, wanted, strict=True):
         spread = np.maximum(variances[agent] + variances - 2 * covariance[agent], 0)
         evenness = _expect_evenness(strengths[agent] - strengths, _DOUBT**2 * spread)
         before, after = (_information(games, evenness, belief.misfit) for games in (played[agent], played[agent] + left[agent]))
         gained = after - before
         falls = (variances[agent] - covariance[agent]) ** 2 * gained / (1 + gained * spread)
         falls[agent] = 0
-        if falls.max() > 0:
-            with np.errstate(divide="ignore"):
-                opponent = int(np.argmax(np.log(falls).round(_DIGITS)))
+        with np.errstate(divide="ignore"):
+            best = (-np.log(falls).round(_DIGITS)).argsort(kind="stable")[:count]
+        for opponent in best[falls[best] > 0]:
             chosen[min(agent, opponent), max(agent, opponent)] = None
     return [(int(first), int(second)) for first, second in chosen]
 

@@ -25,6 +25,8 @@ __all__ = ["SOLVED_SIZE", "Progress", "Table", "draw_openings", "play_ladder", "
 SOLVED_SIZE = 5
 """Largest board on which perfect play takes part by default: a move takes milliseconds."""
 _AT_ONCE = 32  # matches of a round robin that are played together, for full batches
+_TOGETHER = 16  # at most, matches of a round that a thread or worker plays together
+_MOST_OPPONENTS = 4  # of an agent in one round, chosen by it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,8 +169,8 @@ def play_ladder(
 
     A match that the store holds is not played again, so a tournament that was stopped goes on where it was. The
     schedule follows from the arguments and the results alone: stopped and resumed or not, on any number of threads,
-    the rows are the same. A match is kept, whole, as soon as it is over: when the process is killed, each thread or
-    worker loses at most the match that it was playing.
+    the rows are the same. Each thread or worker plays a few matches together, and these are kept, whole, as soon as they are
+    over: when the process is killed, no others are lost.
 
     Args:
         agents: players with different names; threads share them.
@@ -186,7 +188,7 @@ def play_ladder(
             differ.
 
     Yields:
-        Progress, after every match and at the start.
+        Progress, at the start and after every few matches.
 
     Raises:
         ConfigError: two players of one name, no anchor, or a number out of its range.
@@ -226,8 +228,9 @@ def play_to_interval(
     """Play until every agent's rating is known to a stated interval, with games that tell most.
 
     At first everyone meets the first anchor. Then each round rates what has been played, and every agent whose 95 % interval is too
-    wide meets the opponent whose games narrow it most (see `hexlab.arena.scheduling`), until there is none. An agent stays as it is
-    when it has played every opening against everyone.
+    wide meets the opponents whose games narrow it most (see `hexlab.arena.scheduling`), until there is none. It takes one at first and
+    several in later rounds, no more than it has met before, for the games of an agent cost less together. An agent stays as it is when
+    it has played every opening against everyone.
 
     As with `play_ladder`, a match that the store holds is not played again, and the schedule follows from the arguments and the
     results alone.
@@ -245,7 +248,7 @@ def play_to_interval(
             opponents like any other after their first match.
 
     Yields:
-        Progress, at the start of every round, after every match, and at the end.
+        Progress, at the start of every round, after every few matches, and at the end.
 
     Raises:
         ConfigError: two players of one name, no anchor, or a number out of its range.
@@ -265,11 +268,15 @@ def play_to_interval(
         while pairs:
             yield from tournament.play(pairs, openings_per_match, _count_unsettled(unsettled), later)
             belief = believe(tournament.pairings)
-            wide = np.array([i for i, name in enumerate(belief.agents) if name in names and belief.half_widths[i] > half_width], int)
-            chosen = choose_opponents(belief, wide, *tournament.count_games(belief.agents, openings_per_match))
+            ladder = (-belief.strengths).argsort(kind="stable")
+            wide = np.array([i for i in ladder if belief.agents[i] in names and belief.half_widths[i] > half_width], int)
+            expected = _expect_matches(belief.half_widths[wide], half_width, tournament.done / len(belief.agents))
+            played, left = tournament.count_games(belief.agents, openings_per_match)
+            met = np.count_nonzero(played[wide], axis=1)
+            wanted = np.minimum(expected / 2, np.minimum(met, _MOST_OPPONENTS)).clip(1).astype(int)
+            chosen = choose_opponents(belief, wide, wanted, played, left)
             pairs = [(belief.agents[first], belief.agents[second]) for first, second in chosen]
-            unsettled = len(wide)
-            later = _expect_matches(belief.half_widths[wide], half_width, tournament.done / len(belief.agents))
+            unsettled, later = len(wide), max(0, math.floor(expected.sum()) - len(pairs))
         yield tournament.report(_count_unsettled(unsettled), tournament.done)
 
 
@@ -330,11 +337,12 @@ class _Tournament:
                 matches.append(Match(self._players[first], self._players[second], drawn.keep(new)))
         self.done = total - later - len(matches)
         yield self.report(stage, total)
-        for rows in self._crew.play(matches):
-            self._store.append(rows)
-            self.pairings += count_pairings(rows)
-            self.done += 1
-            self._games += 2 * len(rows)
+        for played in self._crew.play(matches):
+            self._store.append(itertools.chain.from_iterable(played))
+            for rows in played:
+                self.pairings += count_pairings(rows)
+                self.done += 1
+                self._games += 2 * len(rows)
             yield self.report(stage, total)
 
     def report(self, stage: str, total: int) -> Progress:
@@ -364,20 +372,24 @@ class _Crew:
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def play(self, matches: Sequence[Match]) -> Iterator[list[Opening]]:
-        """Yield the rows of each match as it ends."""
-        left = iter(matches)
+    def play(self, matches: Sequence[Match]) -> Iterator[list[list[Opening]]]:
+        """Yield the rows of each match, a few matches at a time as they end.
+
+        Matches that stand together are played together, for they often share an agent, whose network then sees larger batches.
+        """
+        together = max(1, min(_TOGETHER, len(matches) // (4 * self._threads)))
+        left = (matches[start : start + together] for start in range(0, len(matches), together))
         waiting: set[concurrent.futures.Future] = set()
         try:
             while True:
-                waiting |= {self._submit(match) for match in itertools.islice(left, 4 * self._threads - len(waiting))}
+                waiting |= {self._submit(some) for some in itertools.islice(left, 4 * self._threads - len(waiting))}
                 if not waiting:
                     return
                 ready, waiting = concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
                 if any(match.exception() is not None for match in ready):
                     ready |= self._end(waiting)
                 for match in sorted(ready, key=_is_failure):  # a failure loses no match that is over
-                    yield from match.result()
+                    yield match.result()
         finally:
             for match in waiting:
                 match.cancel()
@@ -388,10 +400,10 @@ class _Crew:
         going = {match for match in waiting if not match.cancel()}
         return concurrent.futures.wait(going, timeout=None if self._executor is None else 0).done
 
-    def _submit(self, match: Match) -> concurrent.futures.Future:
+    def _submit(self, matches: Sequence[Match]) -> concurrent.futures.Future:
         if self._executor is None:
-            return self._pool.submit(play_until, [match], self._seed, self._stop)
-        return self._executor.submit(play_matches, [match], self._seed)
+            return self._pool.submit(play_until, matches, self._seed, self._stop)
+        return self._executor.submit(play_matches, matches, self._seed)
 
 
 def _is_failure(match: concurrent.futures.Future) -> int:
@@ -421,9 +433,9 @@ def _pair_neighbors(order: list[str], agents: set[str], neighbors: int, met: set
     return pairs
 
 
-def _expect_matches(half_widths: np.ndarray, wanted: float, each: float) -> int:
+def _expect_matches(half_widths: np.ndarray, wanted: float, each: float) -> np.ndarray:
     """Matches until intervals are narrow enough, roughly: they narrow with the root of the matches, `each` of which an agent has played."""
-    return math.floor(each * ((half_widths / wanted) ** 2 - 1).clip(0, 100).sum())
+    return each * ((half_widths / wanted) ** 2 - 1).clip(0, 100)
 
 
 def _expect(agents: int, neighbors: int, rounds: int) -> int:

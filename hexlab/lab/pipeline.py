@@ -35,6 +35,7 @@ __all__ = ["SnapshotPlayer", "reproduce"]
 
 _SEED = 0
 _ROUNDS, _NEIGHBORS = 2, 1
+_CHEAP = 1e4  # FLOPs of a forward pass up to which 256 rows take hardly longer than 64
 _LEAST_AT_WORK = 16  # workers of a cluster for whom matches are held ready: more may come
 
 
@@ -56,9 +57,12 @@ class SnapshotPlayer:
         return _load_player(self.path, self.simulations).choose_moves(boards, seeds)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=512)
 def _load_evaluator(path: str) -> network.NetworkEvaluator:
-    return network.load(path, batch=64)
+    evaluator = network.load(path, batch=64)
+    if network.flops.count_forward(evaluator.architecture) > _CHEAP:
+        return evaluator
+    return network.NetworkEvaluator(evaluator.architecture, evaluator.params, batch=256)
 
 
 def _load_player(path: str, simulations: int) -> arena.SearchPlayer:

@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 import pytest
 
-from hexlab.arena import Match, RandomPlayer, SolverPlayer, believe, draw_openings, play_matches, play_to_interval, rate
+from hexlab.arena import Match, RandomPlayer, SolverPlayer, believe, draw_openings, play_matches, play_to_interval, rate, tournaments
 from hexlab.arena.ratings import ELO_PER_NAT, Belief
 from hexlab.arena.scheduling import choose_opponents
 from hexlab.errors import ConfigError
@@ -170,11 +170,12 @@ def belief():
     return Belief(POOL, np.array([0.0, -0.5, -12.0, -0.5, -0.5]), covariance, 0.0, np.full(5, 100.0))
 
 
-def choose(belief, who, played=None, misfit=0.0):
+def choose(belief, who, played=None, misfit=0.0, wanted=1):
     played = np.zeros((5, 5)) if played is None else played
     chosen = choose_opponents(
         Belief(belief.agents, belief.strengths, belief.covariance, misfit, belief.half_widths),
         np.array([POOL.index(who)]),
+        np.array([wanted]),
         played,
         np.maximum(20 - played, 0),
     )
@@ -183,6 +184,42 @@ def choose(belief, who, played=None, misfit=0.0):
 
 def test_the_opponent_is_even_and_known_and_shares_no_uncertainty(belief):
     assert choose(belief, "even") == [("anchor", "even")], "far says little, new is unknown, and its twin says nothing"
+
+
+def test_who_wants_several_opponents_gets_the_best_of_them_and_none_that_says_nothing(belief):
+    assert choose(belief, "even", wanted=2) == [("anchor", "even"), ("even", "new")]
+    assert choose(belief, "even", wanted=4) == [("anchor", "even"), ("even", "new"), ("even", "far")]
+
+
+def test_an_agent_takes_no_more_opponents_at_once_than_it_has_met(store, monkeypatch):
+    asked = []
+
+    def choose(belief, unsettled, wanted, played, left):
+        asked.append((wanted, np.count_nonzero(played[unsettled], axis=1)))
+        return choose_opponents(belief, unsettled, wanted, played, left)
+
+    monkeypatch.setattr(tournaments, "choose_opponents", choose)
+    elo = {"perfect-5": 0.0} | {f"agent-{i:02d}": -25.0 * i for i in range(40)}
+    players = [Name(name) for name in elo]
+    finish(players[1:], 5, store, half_width=30, executor=Lots(elo), anchors=players[:1])
+    assert all((wanted >= 1).all() and (wanted <= met).all() for wanted, met in asked)
+    assert asked[0][0].max() == 1, "everyone has met the anchor alone"
+    assert max(int(count) for wanted, _ in asked for count in wanted) == 4
+
+
+def test_matches_that_stand_together_are_played_together(store):
+    elo = {"perfect-5": 0.0} | {f"agent-{i:03d}": -5.0 * i for i in range(100)}
+    together = []
+
+    class Watched(Lots):
+        def submit(self, work, matches, seed):
+            together.append(len(matches))
+            return super().submit(work, matches, seed)
+
+    players = [Name(name) for name in elo]
+    *_, last = finish(players[1:], 5, store, half_width=100, executor=Watched(elo), anchors=players[:1])
+    assert max(together) == 16
+    assert sum(together) == last.done
 
 
 def test_a_pair_that_has_played_gives_way_to_one_that_has_not_where_pairs_stray(belief):
@@ -197,7 +234,7 @@ def test_nobody_is_chosen_where_no_game_is_left(belief):
 
 def test_two_who_choose_each_other_meet_once():
     belief = Belief(("a", "b"), np.zeros(2), np.diag([1.0, 1.0]), 0.0, np.full(2, 100.0))
-    assert choose_opponents(belief, np.array([0, 1]), np.zeros((2, 2)), np.full((2, 2), 20)) == [(0, 1)]
+    assert choose_opponents(belief, np.array([0, 1]), np.array([1, 1]), np.zeros((2, 2)), np.full((2, 2), 20)) == [(0, 1)]
 
 
 @pytest.mark.parametrize(
@@ -229,6 +266,7 @@ LARGE = """
 import time
 import numpy as np
 from hexlab.arena import rate
+from hexlab.arena import tournaments
 from hexlab.arena.ratings import ELO_PER_NAT
 from hexlab.records import Pairing
 

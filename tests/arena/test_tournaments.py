@@ -141,10 +141,10 @@ def test_stopped_and_resumed_on_any_number_of_threads_the_rows_are_the_same(tmp_
         sittings = 0
         while True:
             sitting = play_ladder(DABBLERS, 3, parts, threads=threads, **options)
-            reports = list(itertools.islice(sitting, 9))
+            reports = list(itertools.islice(sitting, 5))
             sitting.close()
             sittings += 1
-            if len(reports) < 9:
+            if len(reports) < 5:
                 break
         assert sittings > 3
         assert parts.read(Opening) == whole.read(Opening)
