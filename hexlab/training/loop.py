@@ -5,6 +5,7 @@ gradient steps on what was finished by then. Slices are consumed in group order.
 and a run that is killed and resumed ends in the same bytes.
 """
 
+import atexit
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -17,7 +18,8 @@ import queue
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -140,7 +142,7 @@ def train(config: Config, out: str | os.PathLike, *, threads: int | None = None,
     workspaces = _allocate_workspaces(config, state, threads)
     lock = _make_folder(folder, config, state)
     _finish_compiling(compiling, workspaces)
-    return _iterate(folder, config, state, workspaces, lock, threads, checkpoint_seconds)
+    return _begin(_iterate(folder, config, state, workspaces, lock, threads, checkpoint_seconds))
 
 
 def resume(out: str | os.PathLike, *, threads: int | None = None, checkpoint_seconds: float = 60.0) -> Iterator[Report]:
@@ -174,7 +176,7 @@ def resume(out: str | os.PathLike, *, threads: int | None = None, checkpoint_sec
     except BaseException:
         lock.release()
         raise
-    return _iterate(folder, config, state, workspaces, lock, threads, checkpoint_seconds)
+    return _begin(_iterate(folder, config, state, workspaces, lock, threads, checkpoint_seconds))
 
 
 def read_snapshots(folder: str | os.PathLike) -> list[Snapshot]:
@@ -279,6 +281,21 @@ def _finish_compiling(compiling: Sequence[threading.Thread], workspaces: queue.S
         thread.join()
 
 
+_BEGUN: weakref.WeakSet[Generator[Report]] = weakref.WeakSet()
+
+
+def _begin(reports: Generator[Report]) -> Iterator[Report]:
+    """See that a run that its owner leaves unfinished is closed while Python can still do it."""
+    _BEGUN.add(reports)
+    return reports
+
+
+@atexit.register
+def _close_begun() -> None:
+    for reports in list(_BEGUN):
+        reports.close()
+
+
 def _iterate(
     folder: pathlib.Path,
     config: Config,
@@ -287,7 +304,7 @@ def _iterate(
     lock: Lock,
     threads: int,
     checkpoint_seconds: float,
-) -> Iterator[Report]:
+) -> Generator[Report]:
     _keep_timings(folder / "timings.jsonl", state.iteration)
     written = ended = time.monotonic()
     with (

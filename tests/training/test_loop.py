@@ -231,6 +231,17 @@ def test_the_clock_counts_checkpoints_and_the_callers_time(tmp_path, monkeypatch
     assert third.elapsed == pytest.approx(second.elapsed + third.seconds + third.caller_seconds)
 
 
+def test_python_ends_in_peace_where_a_run_is_left_unfinished(tmp_path):
+    code = f"""
+from hexlab import training
+reports = training.train(training.Config(size=3, width=8, depth=1, samples=100_000), {str(tmp_path / "run")!r}, threads=1)
+next(reports)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+    assert not (tmp_path / "run" / "lock").exists()
+
+
 def test_lost_readings_of_the_clock_cost_no_run(finished, tmp_path):
     out, _ = finished
     run = tmp_path / "run"
