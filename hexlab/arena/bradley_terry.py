@@ -21,9 +21,11 @@ __all__ = [
     "PRIOR",
     "STEPS",
     "WINS",
+    "PairVariances",
     "Pool",
     "Z",
     "contrast_variances",
+    "effect_variances",
     "fit_pool",
     "gap_variances",
     "gather_pool",
@@ -47,6 +49,7 @@ STEPS = 200
 
 _FEW = 50  # agents, up to which dense arrays cost less than the care that sparse ones need
 _MANY = 8  # pairs an agent, from which a factor has so little left of its sparsity that trying costs more than it saves
+_DECADE = math.log(10)  # nats, 400 Elo: the gap at which the variance of the effect is twice that of equals
 _TOLERANCE = 1e-12  # of the Newton decrement, in units of log-likelihood
 
 
@@ -82,6 +85,28 @@ class Pool:
         signs = np.repeat([1.0, -1.0], len(pairs))
         places = (np.concatenate([pairs, pairs]), np.concatenate([self.first, self.second]))
         return scipy.sparse.csr_matrix((signs, places), shape=(len(pairs), len(self.agents)))
+
+
+@dataclasses.dataclass(frozen=True)
+class PairVariances:
+    """Where the variance of P pairs' wins comes from.
+
+    Attributes:
+        within: float64[P], the luck of their openings.
+        slopes: float64[P], of their wins in the log odds; what the luck of independent games would be.
+        effects: float64[P], of their effects on the log odds, nats squared.
+        misfit: that of two equals whose openings decide nothing.
+    """
+
+    within: np.ndarray
+    slopes: np.ndarray
+    effects: np.ndarray
+    misfit: float
+
+    @property
+    def total(self) -> np.ndarray:
+        """float64[P], luck and effects together."""
+        return self.within + self.effects * self.slopes**2
 
 
 def gather_pool(games: Iterable[Pairing] | Iterable[Opening]) -> Pool:
@@ -190,7 +215,7 @@ def gap_variances(covariance: np.ndarray, pool: Pool) -> np.ndarray:
     return covariance[first, first] + covariance[second, second] - 2 * covariance[first, second]
 
 
-def pair_variances(pool: Pool, theta: np.ndarray, bread: np.ndarray) -> tuple[np.ndarray, float]:
+def pair_variances(pool: Pool, theta: np.ndarray, bread: np.ndarray) -> PairVariances:
     """Split the variance of the pairs' wins into that of openings and that of the effects of pairs.
 
     To first order the surpluses of the pairs, wins less fitted wins, are the errors of their wins times I - H, where
@@ -200,38 +225,60 @@ def pair_variances(pool: Pool, theta: np.ndarray, bread: np.ndarray) -> tuple[np
         pool: the table.
         theta: float64[N], its fit.
         bread: float64[N, N], the inverse information there.
-
-    Returns:
-        (within float64[P]: variance of the wins of a pair by its openings,
-        misfit: variance of the effects of pairs, nats squared).
     """
-    chances = expit(theta[pool.first] - theta[pool.second])
-    games, openings = pool.games, pool.openings
+    gaps = theta[pool.first] - theta[pool.second]
+    chances, games = expit(gaps), pool.games
     slopes = games * chances * (1 - chances)
-    leverage = slopes * gap_variances(bread, pool)
 
-    # Each pair gets one opening of two independent games beside its own: where all ended alike, it still is not certain.
-    squares = (pool.counts * (WINS - 2 * chances[:, None]) ** 2).sum(axis=1)
-    within = squares / np.maximum(1 - leverage / openings, 0.5) + 2 * chances * (1 - chances)
-    within *= openings / (openings + 1)
+    # The luck of a pair's openings is seen around the share that it won, for what that share strays from the fit is no luck of single
+    # openings. One independent game is put beside them: where all ended alike, the next one may not.
+    shares = pool.wins / games
+    squares = (pool.counts * (WINS - 2 * shares[:, None]) ** 2).sum(axis=1)
+    luck = (squares + 1) / (games * shares * (1 - shares) + 1)
+    within, room = luck * slopes, np.minimum(1, luck)
 
     if len(pool.first) < len(theta):  # a tree: every pair fits
-        return within, 0.0
-    # Solve E[sum of surplus^2 / games] = sum of seen * (within + misfit * slopes^2) for misfit, with seen, how much of
-    # a pair's variance is left in all surpluses together, the columns' weighted sums of squares of I - H. Half a pair
-    # that does not stray, as even as the most even one, is put beside them: lopsided pairs alone tell nothing.
-    differences = pool.differences
-    shared = differences.T @ scipy.sparse.diags_array(slopes**2 / games) @ differences
-    seen = (1 - 2 * leverage) / games + gap_variances(bread @ (shared @ bread), pool)
+        return PairVariances(within, slopes, np.zeros_like(within), 0.0)
     surplus = pool.wins - games * chances
-    excess = (surplus**2 / games).sum() - seen @ within
-    return within, max(0.0, float(excess / (seen @ slopes**2 + 0.5 * (slopes**2 / games).max())))
+    leverage = slopes * gap_variances(bread, pool)
+    widening = effect_variances(1.0, gaps)
+    shape = widening * (room * slopes) ** 2
+    # The weight of a pair is shape over the square of its variance, as far as a first idea of the misfit tells it.
+    idea = ((surplus**2 - (1 - leverage) * within) / games).sum() / ((1 - leverage) * shape / games).sum()
+    weights = widening / (1 + max(0.0, idea) * widening * room * slopes) ** 2
+    # Solve E[sum of weights * surplus^2] = sum of seen * (within + misfit * shape) for misfit, with seen, how much of a pair's variance is
+    # left in all surpluses together, the columns' weighted sums of squares of I - H. Half a pair that does not stray, as telling as the
+    # most telling one, is put beside them: lopsided pairs alone tell nothing.
+    differences = pool.differences
+    shared = differences.T @ scipy.sparse.diags_array(weights * slopes**2) @ differences
+    seen = weights * (1 - 2 * leverage) + gap_variances(bread @ (shared @ bread), pool)
+    excess = weights @ surplus**2 - seen @ within
+    misfit = max(0.0, float(excess / (seen @ shape + 0.5 * (weights * shape).max())))
+    return PairVariances(within, slopes, room**2 * effect_variances(misfit, gaps), misfit)
 
 
-def sandwich_variances(pool, theta, bread, zero, within, misfit) -> np.ndarray:
-    """float64[N]: variances, in nats squared, of the distances from the anchor; bread is the inverse information."""
-    chances = expit(theta[pool.first] - theta[pool.second])
-    variances = within + misfit * (pool.games * chances * (1 - chances)) ** 2
+def effect_variances(misfit: float, gaps: np.ndarray) -> np.ndarray:
+    """Return the variances, nats squared, of the effects of pairs so far apart in strength, whose openings decide nothing.
+
+    Args:
+        misfit: that of two equals.
+        gaps: differences in strength, nats.
+
+    >>> effect_variances(0.25, np.array([0.0, math.log(10)]))  # 400 Elo
+    array([0.25, 0.5 ])
+    """
+    return misfit * (1 + (gaps / _DECADE) ** 2)
+
+
+def sandwich_variances(pool: Pool, bread: np.ndarray, zero: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """float64[N]: variances, in nats squared, of the distances from the anchor.
+
+    Args:
+        pool: the table.
+        bread: float64[N, N], the inverse information of its fit.
+        zero: float64[N], weights of the anchor.
+        variances: float64[P], of the wins of each pair.
+    """
     differences = pool.differences
     filling = differences.T @ scipy.sparse.diags_array(variances) @ differences
     contrast = bread - (zero @ bread)[None, :]

@@ -27,6 +27,7 @@ from hexlab.arena.bradley_terry import (
     ELO_PER_NAT,
     PRIOR,
     WINS,
+    PairVariances,
     Pool,
     Z,
     fit_pool,
@@ -59,7 +60,7 @@ class Goodness:
         observed: float64[P], share that it won.
         scatter: float64[P], expected standard deviation of observed less predicted; nan where the fit follows a pair exactly.
         chance: float64[P], the part of it that is luck of the openings, without the effects of pairs.
-        misfit: standard deviation of the effects of pairs, Elo.
+        misfit: standard deviation of the effect of equals whose openings decide nothing, Elo.
     """
 
     first: tuple[str, ...]
@@ -251,12 +252,12 @@ def check_ratings(games: Iterable[Pairing] | Iterable[Opening], *, samples: int 
         rows = count_pairings(rows)
     pool = gather_pool(rows)
     theta, bread = fit_pool(pool, precision_of(prior))
-    within, misfit = pair_variances(pool, theta, bread)
+    pairs = pair_variances(pool, theta, bread)
     return RatingCheck(
         pool.size,
         len(pool.agents),
-        _measure_goodness(pool, theta, bread, within, misfit),
-        _count_cycles(pool, theta, within, misfit, precision_of(prior), samples, seed),
+        _measure_goodness(pool, theta, bread, pairs),
+        _count_cycles(pool, theta, pairs, precision_of(prior), samples, seed),
         _compare_halves(rows, prior),
         _compare_colors(pool, theta, prior),
     )
@@ -275,9 +276,8 @@ def check_openings(games: Iterable[Opening], *, prior: float = PRIOR) -> Opening
     rows = list(games)
     pool = gather_pool(rows)
     theta, bread = fit_pool(pool, precision_of(prior))
-    within, misfit = pair_variances(pool, theta, bread)
     mean = np.full(len(theta), 1 / len(theta))
-    half_widths = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, theta, bread, mean, within, misfit))
+    half_widths = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, bread, mean, pair_variances(pool, theta, bread).total))
 
     openings = sorted({row.opening for row in rows})
     surplus = _surpluses_by_opening(pool, theta, rows, openings)
@@ -301,16 +301,15 @@ def check_openings(games: Iterable[Opening], *, prior: float = PRIOR) -> Opening
     )
 
 
-def _measure_goodness(pool: Pool, theta: np.ndarray, bread: np.ndarray, within: np.ndarray, misfit: float) -> Goodness:
+def _measure_goodness(pool: Pool, theta: np.ndarray, bread: np.ndarray, pairs: PairVariances) -> Goodness:
     chances, games = expit(theta[pool.first] - theta[pool.second]), pool.games
-    slopes = games * chances * (1 - chances)
-    leverage = slopes * gap_variances(bread, pool)
+    leverage = pairs.slopes * gap_variances(bread, pool)
     differences = pool.differences
 
     def scatter(variances: np.ndarray) -> np.ndarray:
         # The diagonal of (I - H) V (I - H)' for the hat matrix H of the fit and independent pairs of these variances V.
         shared = differences.T @ scipy.sparse.diags_array(variances) @ differences
-        left = variances * (1 - 2 * leverage) + slopes**2 * gap_variances(bread @ (shared @ bread), pool)
+        left = variances * (1 - 2 * leverage) + pairs.slopes**2 * gap_variances(bread @ (shared @ bread), pool)
         return np.sqrt(np.where(left > _NO_FREEDOM * variances, left, np.nan)) / games
 
     favorite = chances >= 0.5
@@ -322,39 +321,38 @@ def _measure_goodness(pool: Pool, theta: np.ndarray, bread: np.ndarray, within: 
         games.astype(np.int64),
         np.where(favorite, chances, 1 - chances),
         np.where(favorite, observed, 1 - observed),
-        scatter(within + misfit * slopes**2),
-        scatter(within),
-        ELO_PER_NAT * math.sqrt(misfit),
+        scatter(pairs.total),
+        scatter(pairs.within),
+        ELO_PER_NAT * math.sqrt(pairs.misfit),
     )
 
 
 def _count_cycles(
-    pool: Pool, theta: np.ndarray, within: np.ndarray, misfit: float, precision: float, samples: int, seed: int, shown: int = 5
+    pool: Pool, theta: np.ndarray, pairs: PairVariances, precision: float, samples: int, seed: int, shown: int = 5
 ) -> Cycles:
     triples = _find_triples(pool)
     if not len(triples):
         return Cycles(0, 0, 0.0, 0, 0, 0.0, ())
-    sureness = _sureness(pool, within, pool.wins, triples)
+    lucky = dataclasses.replace(pairs, effects=np.zeros_like(pairs.effects))
+    sureness = _sureness(pool, pairs, pool.wins, triples)
     generator = np.random.Generator(np.random.PCG64(seed & 0xFFFFFFFFFFFFFFFF))
     counts, surest = [], []
     for _ in range(samples):
-        drawn = _sureness(pool, within, _draw_wins(pool, theta, within, misfit, generator), triples)
+        drawn = _sureness(pool, pairs, _draw_wins(pool, theta, pairs, generator), triples)
         counts.append(np.count_nonzero(drawn > 0))
         surest.append(drawn.max())
-    lucky = [
-        np.count_nonzero(_sureness(pool, within, _draw_wins(pool, theta, within, 0.0, generator), triples) > 0) for _ in range(samples)
-    ]
+    by_chance = [np.count_nonzero(_sureness(pool, pairs, _draw_wins(pool, theta, lucky, generator), triples) > 0) for _ in range(samples)]
     order = np.lexsort((np.arange(len(triples)), -sureness))[:shown]
     worst = [_describe_cycle(pool, triples[at], float(sureness[at]), np.array(surest)) for at in order if sureness[at] > 0]
-    more = _correct_spread(pool, theta, within, misfit, precision, triples, float(np.mean(counts)), generator)
+    more = _correct_spread(pool, theta, pairs, precision, triples, float(np.mean(counts)), generator)
     low, high = more * np.quantile(counts, [0.025, 0.975])
     found = int(np.count_nonzero(sureness > 0))
-    expected, by_chance = more * float(np.mean(counts)), more * float(np.mean(lucky))
-    return Cycles(len(triples), found, expected, math.floor(low), math.ceil(high), by_chance, tuple(worst))
+    expected = more * float(np.mean(counts))
+    return Cycles(len(triples), found, expected, math.floor(low), math.ceil(high), more * float(np.mean(by_chance)), tuple(worst))
 
 
 def _correct_spread(
-    pool: Pool, theta: np.ndarray, within: np.ndarray, misfit: float, precision: float, triples: np.ndarray, expected: float, generator
+    pool: Pool, theta: np.ndarray, pairs: PairVariances, precision: float, triples: np.ndarray, expected: float, generator
 ) -> float:
     """Return by what the count of cycles in drawn pools is too small.
 
@@ -363,12 +361,12 @@ def _correct_spread(
     """
     counts = []
     for _ in range(_REFITS):
-        wins = _draw_wins(pool, theta, within, misfit, generator).astype(np.int64)
+        wins = _draw_wins(pool, theta, pairs, generator).astype(np.int64)
         both, one = np.divmod(wins, 2)
         drawn = dataclasses.replace(pool, counts=np.stack([both, one, np.zeros_like(one), pool.openings - both - one], axis=1))
         again, _ = fit_pool(drawn, precision)
         for _ in range(_DRAWS):
-            counts.append(np.count_nonzero(_sureness(pool, within, _draw_wins(pool, again, within, misfit, generator), triples) > 0))
+            counts.append(np.count_nonzero(_sureness(pool, pairs, _draw_wins(pool, again, pairs, generator), triples) > 0))
     return expected / float(np.mean(counts)) if expected and any(counts) else 1.0
 
 
@@ -385,23 +383,19 @@ def _find_triples(pool: Pool) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _sureness(pool: Pool, within: np.ndarray, wins: np.ndarray, triples: np.ndarray) -> np.ndarray:
+def _sureness(pool: Pool, pairs: PairVariances, wins: np.ndarray, triples: np.ndarray) -> np.ndarray:
     """float64[T]: how sure the least sure score of a cycle is, in standard deviations of luck; not above 0 where there is none."""
-    lead = (wins - pool.games / 2) / np.sqrt(within)
+    lead = (wins - pool.games / 2) / np.sqrt(pairs.within)
     ab, bc, ac = lead[triples].T
     ca = -ac
     return np.maximum(np.minimum(np.minimum(ab, bc), ca), -np.maximum(np.maximum(ab, bc), ca))
 
 
-def _draw_wins(pool: Pool, theta: np.ndarray, within: np.ndarray, misfit: float, generator: np.random.Generator) -> np.ndarray:
-    """float64[P]: wins in a pool drawn from the model, openings as lucky as those of the real one.
-
-    Where the openings all but decide the games, which shows in less luck than independent games have, a pair has less room to stray.
-    """
-    gaps = theta[pool.first] - theta[pool.second]
-    room = np.minimum(1, within / (pool.games * expit(gaps) * expit(-gaps)))
-    expected = pool.games * expit(gaps + math.sqrt(misfit) * room * generator.standard_normal(len(within)))
-    return np.clip(np.round(expected + np.sqrt(within) * generator.standard_normal(len(within))), 0, pool.games)
+def _draw_wins(pool: Pool, theta: np.ndarray, pairs: PairVariances, generator: np.random.Generator) -> np.ndarray:
+    """float64[P]: wins in a pool drawn from the model, openings as lucky as those of the real one."""
+    effects, luck = (np.sqrt(variances) * generator.standard_normal(len(variances)) for variances in (pairs.effects, pairs.within))
+    expected = pool.games * expit(theta[pool.first] - theta[pool.second] + effects)
+    return np.clip(np.round(expected + luck), 0, pool.games)
 
 
 def _describe_cycle(pool: Pool, triple: np.ndarray, sureness: float, surest: np.ndarray) -> Cycle:
@@ -424,9 +418,8 @@ def _compare_halves(rows: Sequence[Pairing], prior: float) -> Agreement | None:
         except ConfigError:
             return None
         theta, bread = fit_pool(pool, precision_of(prior))
-        within, _ = pair_variances(pool, theta, bread)
         mean = np.full(len(theta), 1 / len(theta))
-        variances = sandwich_variances(pool, theta, bread, mean, within, 0.0)
+        variances = sandwich_variances(pool, bread, mean, pair_variances(pool, theta, bread).within)
         fits.append({agent: (theta[at], variances[at]) for at, agent in enumerate(pool.agents)})
     agents = sorted(fits[0].keys() & fits[1].keys())
     one, other = (np.array([fit[agent] for agent in agents]) for fit in fits)

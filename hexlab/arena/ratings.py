@@ -17,20 +17,28 @@ Intervals know two things that the inverse information does not:
   less. The variance within a pair is that of its openings, as they came out.
 - One number an agent does not describe every pair: one style suits or does not suit another, and players without noise
   repeat themselves. Each pair therefore has an effect of its own on the log odds of its games, a draw from a Gaussian
-  around 0 whose variance is one for the pool: a random effect. It is estimated by moments, as DerSimonian and Laird
-  (1986) do for clinical trials that disagree: how much the squared surpluses of whole pairs, wins less expected wins,
-  exceed what their openings and the fit explain. Only a pool with more pairs than a tree has can tell, and with less
-  than about ten to spare it tells roughly: where pairs of so small a pool stray far, its
-  intervals are too narrow. More games of a pair do not average the effect out; more opponents do.
+  around 0: a random effect. More games of a pair do not average it out; more opponents do.
+
+Effects are larger where agents are further apart, and smaller where the openings all but decide the games. With d the
+difference in Elo, and r the variance of a pair's wins by its openings as a share of that of independent games, at most 1,
+the variance of the effect is
+
+    misfit^2 (1 + (d / 400)^2) r^2,
+
+so that the misfit is what two equals stray whose openings decide nothing. It is one number for the pool, estimated by
+moments, as DerSimonian and Laird (1986) do for clinical trials that disagree: how much the squared surpluses of whole
+pairs, wins less expected wins, exceed what their openings and the fit explain. Pairs are weighed by what each is expected to
+tell (DerSimonian and Kacker 2007). Only a pool with more pairs than a tree has can tell, and with less than about ten to
+spare it tells roughly: where pairs of so small a pool stray far, its intervals are too narrow.
 
 Both add up to the variance of a pair's wins. The sandwich covariance (White 1982; Liang and Zeger 1986) carries it over
 to the strengths, with the squared surpluses freed of the fit's own pull on them (the leverage; MacKinnon and White 1985).
 With the squared surplus of each pair alone in its place, the plain sandwich over pairs, intervals are too narrow where
-agents have few opponents; one variance for the whole pool is steadier. The bootstrap draws openings and effects anew.
+agents have few opponents; one misfit for the whole pool is steadier. The bootstrap draws openings and effects anew.
 
 The effects of two pairs are taken to be independent. The effect makes average scores a little flatter in strength than
-the curve of one pair, by about 1 % at 50 Elo of standard deviation and 5 % at 100: planted strengths come back that much
-closer together.
+the curve of one pair, by about 2 % at a misfit of 50 Elo and 8 % at 100: planted strengths come back that much closer
+together.
 """
 
 import dataclasses
@@ -93,7 +101,7 @@ class Ratings(Sequence[Rating]):
         prior: standard deviation of the prior, Elo.
         notes: what to know before reading an agent's Elo: that the games do not bound its distance from the anchor, so
             that it rests on the prior, or that its direct score against the anchor says the opposite.
-        misfit: standard deviation of what pairs stray from one number an agent, Elo; part of the intervals.
+        misfit: standard deviation of what equals stray from one number an agent, Elo (see the module); part of the intervals.
     """
 
     rows: tuple[Rating, ...]
@@ -200,12 +208,12 @@ def rate(
     for agent, note in _find_contradicted(pool, elo, anchor).items():
         notes[agent] = f"{notes[agent]}; {note}" if agent in notes else note
 
-    within, misfit = pair_variances(pool, theta, posterior)
+    pairs = pair_variances(pool, theta, posterior)
     if intervals == "sandwich":
-        spread = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, theta, posterior, zero, within, misfit))
+        spread = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, posterior, zero, pairs.total))
         low, high = elo - spread, elo + spread
     else:
-        fits = _bootstrap(pool, theta, posterior, anchor, precision_of(prior), misfit, samples, seed)
+        fits = _bootstrap(pool, theta, posterior, anchor, precision_of(prior), pairs.effects, samples, seed)
         low, high = np.quantile(fits, [0.025, 0.975], axis=0)
     wide = Z * ELO_PER_NAT * np.sqrt(contrast_variances(posterior, zero))
     low = np.where(unbounded, np.minimum(low, elo - wide), low)
@@ -224,7 +232,7 @@ def rate(
         numbers = float(elo[i]), float(low[i]), float(high[i]), int(played[i]), *score
         rows.append(Rating(agent, pool.size, *numbers, anchor, known.error))
     ordered = {row.agent: notes[row.agent] for row in rows if row.agent in notes}
-    return Ratings(tuple(rows), anchor, float(prior), ordered, ELO_PER_NAT * math.sqrt(misfit))
+    return Ratings(tuple(rows), anchor, float(prior), ordered, ELO_PER_NAT * math.sqrt(pairs.misfit))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -235,7 +243,7 @@ class Belief:
         agents: N names, sorted.
         strengths: float64[N], distances from the anchor, nats.
         covariance: float64[N, N] of those, nats squared, by the information of the games and the prior.
-        misfit: variance of what pairs stray from one number an agent, nats squared.
+        misfit: variance of what equals stray from one number an agent, nats squared.
         half_widths: float64[N], half the width of the intervals that `rate` gives, Elo.
     """
 
@@ -252,19 +260,19 @@ def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None 
     >>> from hexlab.records import Pairing
     >>> belief = believe([Pairing(3, "perfect", "random", 0, won_both=30, won_black_only=9, won_white_only=1, lost_both=0)])
     >>> belief.agents, belief.half_widths.round()
-    (('perfect', 'random'), array([  0., 108.]))
+    (('perfect', 'random'), array([  0., 107.]))
     """
     pool = gather_pool(games)
     anchor = _choose_anchor(anchor, pool)
     theta, posterior = fit_pool(pool, precision_of(prior))
     zero = _anchor_weights(anchor, pool.agents, theta)
-    within, misfit = pair_variances(pool, theta, posterior)
-    variances = sandwich_variances(pool, theta, posterior, zero, within, misfit)
+    pairs = pair_variances(pool, theta, posterior)
+    variances = sandwich_variances(pool, posterior, zero, pairs.total)
     _, unbounded = _find_unbounded(pool, theta, anchor)
     across = posterior @ zero
     covariance = posterior - across[:, None] - across[None, :] + zero @ across
     variances = np.where(unbounded, np.maximum(variances, contrast_variances(posterior, zero)), variances)
-    return Belief(tuple(pool.agents), theta - zero @ theta, covariance, misfit, Z * ELO_PER_NAT * np.sqrt(variances))
+    return Belief(tuple(pool.agents), theta - zero @ theta, covariance, pairs.misfit, Z * ELO_PER_NAT * np.sqrt(variances))
 
 
 def bootstrap_ratings(
@@ -301,8 +309,8 @@ def bootstrap_ratings(
     precision = precision_of(prior)
     name = _choose_anchor(anchor, pool)
     theta, posterior = fit_pool(pool, precision)
-    _, misfit = pair_variances(pool, theta, posterior)
-    copies = _bootstrap(pool, theta, posterior, name, precision, misfit, samples, seed)[:, _rank(theta, pool.agents)]
+    effects = pair_variances(pool, theta, posterior).effects
+    copies = _bootstrap(pool, theta, posterior, name, precision, effects, samples, seed)[:, _rank(theta, pool.agents)]
     if isinstance(anchor, Anchor) and anchor.kind == "strongest":
         generator = np.random.default_rng([seed & 0xFFFFFFFFFFFFFFFF, 1])
         copies += anchor.elo + np.nan_to_num(anchor.error) / Z * generator.standard_normal((samples, 1))
@@ -366,7 +374,7 @@ def _anchor_weights(anchor: str, agents: list[str], theta: np.ndarray) -> np.nda
     return weights
 
 
-def _bootstrap(pool, theta, bread, anchor, precision, misfit, samples, seed) -> np.ndarray:
+def _bootstrap(pool, theta, bread, anchor, precision, effects, samples, seed) -> np.ndarray:
     """float64[samples, N]: Elo of resampled pools, agents in the pool's order."""
     if samples < 1:
         raise ConfigError(f"{samples!r} bootstrap samples: give a whole number of at least 1, such as 1000")
@@ -379,9 +387,9 @@ def _bootstrap(pool, theta, bread, anchor, precision, misfit, samples, seed) -> 
         stop = min(start + chunk, samples)
         drawn = generator.multinomial(openings, shares, size=(stop - start, len(openings)))
         wins = drawn @ WINS
-        if misfit > 0:
-            effects = math.sqrt(misfit) * generator.standard_normal(wins.shape)
-            wins = np.clip(wins + effects * wins * (1 - wins / games), 0, games)
+        if effects.any():
+            moves = np.sqrt(effects) * generator.standard_normal(wins.shape)
+            wins = np.clip(wins + moves * wins * (1 - wins / games), 0, games)
         fitted[start:stop] = _refit(pool, wins, theta, bread, precision)
     if anchor == "mean":
         zeros = fitted.mean(axis=1)

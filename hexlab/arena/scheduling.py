@@ -11,9 +11,9 @@ games between them cannot tell. It is the criterion of c-optimal designs of expe
 activelo, with which Jones (2021) picks matches while training, takes the one pair with the largest p (1 - p) d' S d.
 
 The information of n games is n p (1 - p), and no more than one pair's games can tell: k = 1 / (1 / (n p (1 - p)) + m), with m the
-variance of what pairs stray from one number an agent (see `hexlab.arena.ratings`). So many opponents count for more than many games,
-and only the gain over what a pair has played counts. While strengths are uncertain, p (1 - p) is averaged over what they may be, in
-MacKay's approximation (1992): the slope of the logistic function, flattened by kappa = 1 / sqrt(1 + pi v / 8).
+variance of what pairs so far apart stray from one number an agent (see `hexlab.arena.ratings`). So many opponents count for more than
+many games, and only the gain over what a pair has played counts. While strengths are uncertain, p (1 - p) is averaged over what they may
+be, in MacKay's approximation (1992): the slope of the logistic function, flattened by kappa = 1 / sqrt(1 + pi v / 8).
 
 Choosing by results leaves a trace: who looks weaker than he is, by chance, meets weak opponents from then on, and is corrected less
 than who looks stronger. So strengths are held for twice as uncertain as they are where evenness is judged, which costs a twentieth
@@ -25,6 +25,7 @@ import math
 import numpy as np
 from scipy.special import expit
 
+from hexlab.arena.bradley_terry import effect_variances
 from hexlab.arena.ratings import Belief
 
 __all__ = ["choose_opponents"]
@@ -57,8 +58,9 @@ def choose_opponents(
     chosen: dict[tuple[int, int], None] = {}
     for agent, count in zip(unsettled, wanted, strict=True):
         spread = np.maximum(variances[agent] + variances - 2 * covariance[agent], 0)
-        evenness = _expect_evenness(strengths[agent] - strengths, _DOUBT**2 * spread)
-        before, after = (_information(games, evenness, belief.misfit) for games in (played[agent], played[agent] + left[agent]))
+        gaps = strengths[agent] - strengths
+        evenness, misfits = _expect_evenness(gaps, _DOUBT**2 * spread), effect_variances(belief.misfit, gaps)
+        before, after = (_information(games, evenness, misfits) for games in (played[agent], played[agent] + left[agent]))
         gained = after - before
         falls = (variances[agent] - covariance[agent]) ** 2 * gained / (1 + gained * spread)
         falls[agent] = 0
@@ -76,7 +78,7 @@ def _expect_evenness(gap: np.ndarray, variance: np.ndarray) -> np.ndarray:
     return kappa * chances * (1 - chances)
 
 
-def _information(games: np.ndarray, evenness: np.ndarray, misfit: float) -> np.ndarray:
-    """Return 1 / (1 / (games * evenness) + misfit), 0 without games."""
+def _information(games: np.ndarray, evenness: np.ndarray, misfits: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 / (games * evenness) + misfits), 0 without games."""
     told = games * evenness
-    return told / (1 + misfit * told)
+    return told / (1 + misfits * told)

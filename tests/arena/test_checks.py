@@ -111,6 +111,38 @@ def test_surpluses_of_a_sound_pool_have_a_spread_of_one(misfit):
     assert len(goodness.first) == len(goodness.games) == math.comb(20, 2)
 
 
+def test_surpluses_have_a_spread_of_one_near_and_far_where_effects_widen():
+    """The variance of the effect doubles over 400 Elo."""
+    rng = np.random.default_rng(9)
+    steps = {name: 2 * elo for name, elo in LADDER.items()}
+    effects = {
+        (one, other): 60 * math.hypot(1, (steps[one] - steps[other]) / 400) * rng.standard_normal()
+        for one, other in itertools.combinations(steps, 2)
+    }
+    goodness = check_ratings(play(steps, effects=effects, seed=9), samples=1).goodness
+    far = goodness.predicted > 0.9
+    for group in (goodness.surpluses[far], goodness.surpluses[~far]):
+        assert np.sqrt((group**2).mean()) == pytest.approx(1, abs=0.15)
+    assert goodness.misfit == pytest.approx(60, abs=15)
+
+
+def test_surpluses_have_a_spread_of_one_where_openings_all_but_decide():
+    """Equals, whose luck and effects are a tenth where nine in ten openings are won by one color, in half of the pairs."""
+    rng = np.random.default_rng(10)
+    rows = []
+    for first, second in itertools.combinations(sorted(LADDER), 2):
+        room = 0.1 if rng.random() < 0.5 else 1.0  # share of openings that leave anything to play for
+        chance = 1 / (1 + math.exp(-80 * rng.standard_normal() / ELO_PER_NAT))
+        open_ = rng.random(160) < room
+        black, white = (np.where(open_, rng.random(160) < chance, decided) for decided in (True, False))
+        counts = [int(both.sum()) for both in (black & white, black & ~white, ~black & white)]
+        rows.append(Pairing(4, first, second, 0, *counts, 160 - sum(counts)))
+    goodness = check_ratings(rows, samples=1).goodness
+    decided = goodness.chance < np.median(goodness.chance)
+    for group in (goodness.surpluses[decided], goodness.surpluses[~decided]):
+        assert np.sqrt((group**2).mean()) == pytest.approx(1, abs=0.15)
+
+
 def test_a_pair_is_seen_from_its_favorite():
     rows = [Pairing(4, "a", "b", 0, 5, 10, 10, 25), Pairing(4, "b", "c", 0, 25, 10, 10, 5), Pairing(4, "a", "c", 0, 20, 10, 10, 10)]
     goodness = check_ratings(rows, samples=1).goodness
