@@ -129,7 +129,7 @@ def measure_pool(
     """Measure one arm's frontier on one board under one protocol. Equal seeds draw the same nets and seeds for every one."""
     frontier = scaling.compute_frontier(make_tables(data, size, protocol, arm, count), size, x=x, test_simulations=64)
     (board,) = frontier.boards
-    copies, kept = resample_frontier(frontier, _SAMPLES, _SEED)[size], resample_kept(frontier, _SAMPLES, _SEED)[size][0]
+    copies, kept = resample_frontier(frontier, _SAMPLES, _SEED)[size], resample_kept(frontier, _SAMPLES, _SEED)[size]
     half, drawn = board.curves.halves[1], 2 * (_SEED + 7919 * size) + 1  # the seed by which the rating half is drawn for the copies
     (lowest,) = pools.rate_pool(half).column(["random"])
     lowests = pools.bootstrap_pool(half, _SAMPLES, drawn).column(["random"])[:, 0]

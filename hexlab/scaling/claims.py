@@ -61,7 +61,7 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """How ours compares: by whether the interval holds the paper's value."""
+        """How ours compares: by whether the interval, however wide, holds the paper's value."""
         if self.missing:
             return self.missing
         if not math.isfinite(self.paper):
@@ -71,7 +71,7 @@ class Claim:
         if math.isinf(self.low) and math.isinf(self.high):
             return "no bounds"
         if self.low <= self.paper <= self.high:
-            return "agrees"
+            return "compatible"
         return "above the paper" if self.low > self.paper else "below the paper"
 
 
@@ -83,7 +83,7 @@ class Analysis:
         tables: what was analyzed.
         bootstrap: number of bootstrap copies behind the intervals.
         seed: of the copies.
-        frontier: frontiers in true FLOPs; None if there is none.
+        frontier: frontiers in true FLOPs of the boards whose zero is known; None if there is none.
         presets: runs of presets at the frontier's test budget.
         copies: bootstrap copies of the frontiers, float64[R, G] by board size.
         paper_count: the same frontiers against the paper's count of compute.
@@ -140,7 +140,12 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
 
     frontier = paper_count = None
     presets: tuple[PresetRun, ...] = ()
-    parts = [attempt("frontier", partial(compute_frontier, tables, size)) for size in tables.sizes]
+    def attempt_frontier(size: int) -> Frontier:
+        if not tables.knows_zero(size):
+            raise NotEnoughDataError(f"not enough data: how far Elo 0 on {size}x{size} is from perfect play is not known")
+        return compute_frontier(tables, size)
+
+    parts = [attempt("frontier", partial(attempt_frontier, size)) for size in tables.sizes]
     parts = [part for part in parts if part is not None and part.test_simulations == _common_budget(parts)]
     copies: Mapping[int, np.ndarray] = {}
     paper_copies: Mapping[int, np.ndarray] = {}
@@ -167,7 +172,7 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
             predictions.update({model: prediction} if prediction else {})
         if bootstrap and "change_point" in laws:
             for source in SOURCES:
-                alone = resample_frontier(front, min(bootstrap, 100), seed, sources=(source,))
+                alone = resample_frontier(front, bootstrap, seed, sources=(source,))  # the draws of openings are remembered
                 sources[source] = fit_law(front, bootstrap=alone, seed=seed).intervals["m_flops"]
         network_size = attempt("network size", partial(fit_network_size, front, bootstrap=bootstrap, seed=seed))
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from hexlab.scaling.frontiers import Frontier, resample_kept
+from hexlab.scaling.frontiers import Frontier, resample_scored
 from hexlab.scaling.laws import LEVEL
 from hexlab.scaling.tables import NotEnoughDataError
 
@@ -166,14 +166,17 @@ def bound_interval(low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
 def find_reaches(frontier: Frontier, *, bootstrap: int = 0, seed: int = 0) -> tuple[Reach, ...]:
     """Return for each board what -50 Elo costs, and what the score costs that -50 Elo stands for.
 
-    Both are of the same agents, the best so far, picked by Elo on one half of the openings and rated on the other: by Elo from all
-    games there, or by their games against perfect play alone. Boards without games against perfect play have no reach by score.
+    Both are of the same agents, the best at each compute, picked by Elo on one half of the openings and rated on the other: by Elo from
+    all games there, or by their games against perfect play alone. Boards without games against perfect play have no reach by score.
+
+    The agents near the top are many, and `crossing` takes them together. Were the best one so far kept in their place, its luck on the
+    half that rates would stand for all of them.
     """
     reaches = []
-    drawn = resample_kept(frontier, bootstrap, seed) if bootstrap else {}
+    drawn = resample_scored(frontier, bootstrap, seed) if bootstrap else {}
     for board in frontier.boards:
         elo, score = drawn.get(board.size, ((), ()))
-        for scale, level, measured, rows in (("elo", ELO, board.kept_elo, elo), ("score", SCORE, board.kept_score, score)):
+        for scale, level, measured, rows in (("elo", ELO, board.elo, elo), ("score", SCORE, board.score, score)):
             if np.isfinite(measured).any():
                 copies = np.array([crossing(board.log10_flops, row, level) for row in rows], float).reshape(-1, 2)
                 found = crossing(board.log10_flops, measured, level)

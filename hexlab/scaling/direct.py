@@ -1,8 +1,9 @@
 """Strength by direct games alone: frontiers made from the games against one opponent, without a rating of the pool.
 
-Jones 2021, figure 10, lets the best agent of each board play everyone. Perfect play takes its place where the pool holds it. From won
-and lost games, one of each added, an agent's Elo is ``400 * log10((won + 1) / (lost + 1))``. Its floor is where every game
-is lost: how deep that is, the number of games decides, and what lies below it is not seen.
+Jones 2021, figure 10, lets the best agent of each board play everyone. Perfect play takes its place where the pool holds it; of the
+other boards those have a frontier whose best agent met most others. From won and lost games, one of each added, an agent's Elo is
+``400 * log10((won + 1) / (lost + 1))``, and the opponent's own added. Its floor is where every game is lost: how deep that is, the number
+of games decides, and what lies below it is not seen.
 """
 
 import dataclasses
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hexlab import records
+from hexlab.arena.bradley_terry import Z
 from hexlab.scaling.frontiers import SOURCES, Frontier, count_games, draw_runs, list_lines, make_board, make_curves, pick, read_picked
 from hexlab.scaling.laws import Law, fit_law
 from hexlab.scaling.pools import split_halves
@@ -28,18 +30,20 @@ class DirectFrontier:
     Attributes:
         frontier: as `compute_frontier` makes it, but in Elo from direct games; agents are picked by one half of the openings, too.
         opponents: agent key by board size.
+        zeros: Elo of the opponent by board size, 0 of perfect play, with half the width of its 95 % interval.
         counts: by board size int64[2, A, 3], openings of the half that picks and of the half that rates of which an agent of the
             board's curves won both games, one, none.
     """
 
     frontier: Frontier
     opponents: Mapping[int, str]
+    zeros: Mapping[int, tuple[float, float]]
     counts: Mapping[int, np.ndarray]
 
     def floor(self, size: int) -> float:
         """Return the Elo on a board of whoever loses every game of the half that rates, the highest where agents differ in games."""
         met = self.counts[size][1].sum(axis=-1)
-        return float(score_to_elo(np.array([0, 0, met[met > 0].min()])))
+        return self.zeros[size][0] + float(score_to_elo(np.array([0, 0, met[met > 0].min()])))
 
 
 def score_to_elo(counts: np.ndarray) -> np.ndarray:
@@ -59,7 +63,7 @@ def compute_direct_frontier(
 
     Args:
         tables: an experiment.
-        sizes: board sizes; those without enough games are left out.
+        sizes: board sizes; those where less than half of the agents met the opponent are left out.
         x: cost on the axis, "train_flops" or "paper_flops".
         test_simulations: simulations a move of the agents compared.
         points: grid points a board.
@@ -67,29 +71,34 @@ def compute_direct_frontier(
     Raises:
         NotEnoughDataError: no board where a run has two agents that met the opponent on both halves of the openings.
     """
-    boards, opponents, counts = [], {}, {}
+    boards, opponents, zeros, counts = [], {}, {}, {}
     for size in sizes:
         board = tables.select(size)
         try:
             halves = split_halves(board.pairings)
             opponent = _find_opponent(board, halves)
             met = [count_games(half, {opponent}) for half in halves]
-            lines = list_lines(board, size, x, test_simulations, {opponent} | (met[0].keys() & met[1].keys()))
+            known = {opponent} | (met[0].keys() & met[1].keys())
+            compared = [agent for agent in board.grid_agents if agent.test_simulations == test_simulations]
+            if 2 * sum(agent.agent in known for agent in compared) < len(compared):
+                continue
+            lines = list_lines(board, size, x, test_simulations, known)
         except NotEnoughDataError:
             continue
         agents = [agent for _, _, line in lines for _, agent in line]
         counted = np.array([[half.get(agent, (0, 0, 0)) for agent in agents] for half in met], np.int64)
-        picking, rating, plain = map(score_to_elo, (*counted, counted.sum(axis=0)))
+        zeros[size] = _find_zero(board, opponent)
+        picking, rating, plain = (zeros[size][0] + score_to_elo(each) for each in (*counted, counted.sum(axis=0)))
         elo = (dict(zip(agents, values.tolist(), strict=True)) for values in (picking, rating, plain))
         boards.append(make_board(size, make_curves(lines, points, *elo)))
         opponents[size], counts[size] = opponent, counted
     if not boards:
         raise NotEnoughDataError("not enough data: needs two agents of a run that met perfect play, or the best agent, on both halves")
-    return DirectFrontier(Frontier(x, test_simulations, tuple(boards)), opponents, counts)
+    return DirectFrontier(Frontier(x, test_simulations, tuple(boards)), opponents, zeros, counts)
 
 
 def resample_direct_frontier(direct: DirectFrontier, samples: int, seed: int) -> dict[int, np.ndarray]:
-    """Draw bootstrap copies over openings, seeds and networks, as `resample_frontier` does: float64[R, G] by board size."""
+    """Draw bootstrap copies over openings, seeds, networks and the opponent's Elo: float64[R, G] by board size."""
     copies = {}
     for board in direct.frontier.boards:
         counts = direct.counts[board.size]
@@ -98,7 +107,9 @@ def resample_direct_frontier(direct: DirectFrontier, samples: int, seed: int) ->
         picking, rating = np.moveaxis(rng.multinomial(met, counts / np.maximum(met, 1)[..., None], size=(samples, *met.shape)), 1, 0)
         drawn = draw_runs(board.curves.cells, samples, rng, SOURCES)
         picked = pick(board.curves, score_to_elo(picking), drawn)
-        copies[board.size] = read_picked(board.curves, score_to_elo(rating), *picked)
+        elo, half_width = direct.zeros[board.size]
+        zero = elo + half_width / Z * rng.standard_normal((samples, 1)) if half_width else elo
+        copies[board.size] = zero + read_picked(board.curves, score_to_elo(rating), *picked)
     return copies
 
 
@@ -122,6 +133,14 @@ def fit_direct_law(direct: DirectFrontier, copies: Mapping[int, np.ndarray] | No
             if copies:
                 seen[board.size] = np.where(copies[board.size] > floor, copies[board.size], np.nan)
     return fit_law(dataclasses.replace(direct.frontier, boards=tuple(boards)), bootstrap=seen, seed=seed)
+
+
+def _find_zero(board: Tables, opponent: str) -> tuple[float, float]:
+    """Return the opponent's Elo and half the width of its interval."""
+    if board.agent_by_key[opponent].kind == "perfect":
+        return 0.0, 0.0
+    rating = board.rating_by_agent[opponent]
+    return rating.elo, (rating.high - rating.low) / 2
 
 
 def _find_opponent(board: Tables, halves: tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from hexlab.errors import StoreError
 from hexlab.scaling.crossings import ELO, bound_interval, crossing, extend_crossings, find_reaches, fit_growth, format_estimate
-from hexlab.scaling.frontiers import compute_frontier
+from hexlab.scaling.frontiers import Frontier, compute_frontier
 from hexlab.scaling.laws import MODELS, Law, fit_law, foretell
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 from hexlab.scaling.tradeoffs import fit_network_size
@@ -179,10 +179,11 @@ def forecast_board(
     Raises:
         NotEnoughDataError: fewer than two smaller boards, or too few snapshots on them.
     """
-    smaller = [each for each in tables.sizes if each < size]
+    smaller = [each for each in tables.sizes if each < size and tables.knows_zero(each)]
     if len(smaller) < 2:
         raise NotEnoughDataError(f"not enough data: needs two smaller boards to foretell {size}x{size} from; there are {len(smaller)}")
-    frontier = compute_frontier(tables, x=x, test_simulations=test_simulations).select(smaller)
+    boards = [compute_frontier(tables, each, x=x, test_simulations=test_simulations).board(each) for each in smaller]
+    frontier = Frontier(x, test_simulations, tuple(boards))
     laws = {model: fit_law(frontier, model=model, bootstrap=bootstrap, seed=seed) for model in MODELS}
     cost = {model: _cross(law, size) for model, law in laws.items()}
     caveats = []
@@ -224,7 +225,7 @@ def score_forecast(forecast: Forecast, tables: Tables) -> tuple[Score | BandScor
     if forecast.size not in tables.sizes:
         raise NotEnoughDataError(f"not enough data: no run on {forecast.size}x{forecast.size} to score its forecast with")
     board = compute_frontier(tables, forecast.size, x=forecast.x, test_simulations=forecast.test_simulations).boards[0]
-    found = crossing(board.log10_flops, board.kept_elo, ELO)
+    found = crossing(board.log10_flops, board.elo, ELO)
     bound = "" if found.seen else "below" if math.isinf(found.low) else "above"
     measured = found.high if bound == "below" else found.low
     scores: list[Score | BandScore] = [

@@ -9,8 +9,8 @@ maximum over runs. A maximum of noisy ratings flatters, so the run at each grid 
 openings and its Elo is read from ratings on the other half. Luck of the games thereby cancels; luck of a training seed stays, since
 that agent really exists.
 
-That frontier may fall, where a run gets worse and no other is as good. To ask what a level costs, the best agent of all smaller
-compute is kept, since it stays available: by the half that picks, such a frontier is the running maximum.
+That frontier may fall, where a run gets worse and no other is as good. Beside it stands the one that keeps the best agent of all
+smaller compute, since it stays available: by the half that picks, it is the running maximum.
 """
 
 import dataclasses
@@ -48,6 +48,7 @@ __all__ = [
     "resample_cells",
     "resample_frontier",
     "resample_kept",
+    "resample_scored",
 ]
 
 COSTS = ("train_flops", "paper_flops", "train_seconds")
@@ -127,9 +128,9 @@ class BoardFrontier:
         elo: float64[G], Elo of the picked runs by the games that did not pick them.
         picked_elo: float64[G], Elo of the same runs by the games that picked them; on average too high.
         plain_elo: float64[G], the maximum over runs of Elo by all games, as the paper has it.
-        kept_elo: float64[G], Elo of the best agents so far, picked and rated likewise.
-        kept_score: float64[G], share of their games against perfect play that these win, by the games that did not pick them; nan
+        score: float64[G], share of their games against perfect play that the picked runs win, by the games that did not pick them; nan
             where they did not meet.
+        kept_elo: float64[G], Elo of the best agents so far, picked and rated likewise.
         run: G run keys, the picked ones.
         cell: G pairs (width, depth) of the picked runs.
         steps: the discrete frontier: agents that no cheaper one beats, in order of cost.
@@ -141,8 +142,8 @@ class BoardFrontier:
     elo: np.ndarray
     picked_elo: np.ndarray
     plain_elo: np.ndarray
+    score: np.ndarray
     kept_elo: np.ndarray
-    kept_score: np.ndarray
     run: tuple[str, ...]
     cell: tuple[tuple[int, int], ...]
     steps: tuple[Step, ...]
@@ -302,8 +303,8 @@ def resample_frontier(frontier: Frontier, samples: int, seed: int, *, sources: S
     return copies
 
 
-def resample_kept(frontier: Frontier, samples: int, seed: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Draw bootstrap copies of `kept_elo` and `kept_score` from the same draws as `resample_frontier`: two float64[R, G] by board size."""
+def resample_scored(frontier: Frontier, samples: int, seed: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Draw the same bootstrap copies as `resample_frontier`; returns copies of `elo` and of `score`: float64[R, G] each, by board size."""
     copies = {}
     for board in frontier.boards:
         curves = board.curves
@@ -311,21 +312,31 @@ def resample_kept(frontier: Frontier, samples: int, seed: int) -> dict[int, tupl
         # The half that rates is drawn apart from the half that picks, so its games against perfect play may be drawn by themselves.
         met, rng = curves.perfect.sum(axis=1), np.random.default_rng([seed & 0xFFFFFFFF, 5, board.size])
         counts = rng.multinomial(met, curves.perfect / np.maximum(met, 1)[:, None], size=(samples, len(met)))
-        picked = pick(curves, picking, drawn, keep=True)
+        picked = pick(curves, picking, drawn)
         copies[board.size] = read_picked(curves, rating, *picked), read_picked(curves, _scores(counts), *picked)
     return copies
 
 
-def resample_agents(frontier: Frontier, samples: int, seed: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+def resample_kept(frontier: Frontier, samples: int, seed: int) -> dict[int, np.ndarray]:
+    """Draw the same bootstrap copies as `resample_frontier`; returns copies of `kept_elo`: float64[R, G] by board size."""
+    copies = {}
+    for board in frontier.boards:
+        picking, rating, drawn = _draw(board.curves, samples, seed + 7919 * board.size, SOURCES)
+        copies[board.size] = read_picked(board.curves, rating, *pick(board.curves, picking, drawn, keep=True))
+    return copies
+
+
+def resample_agents(frontier: Frontier, samples: int, seed: int) -> dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Draw the same bootstrap copies as `resample_frontier`.
 
     Returns:
-        By board size the agents' Elo by the half that rates, float64[R, A], and whether the run of each was drawn, bool[R, A].
+        By board size the agents' Elo by the half that picks and by the half that rates, float64[R, A] each, and whether the run of each
+        was drawn, bool[R, A].
     """
     copies = {}
     for board in frontier.boards:
-        _, rating, drawn = _draw(board.curves, samples, seed + 7919 * board.size, SOURCES)
-        copies[board.size] = rating, drawn[:, board.curves.agent_run]
+        picking, rating, drawn = _draw(board.curves, samples, seed + 7919 * board.size, SOURCES)
+        copies[board.size] = picking, rating, drawn[:, board.curves.agent_run]
     return copies
 
 
@@ -480,8 +491,8 @@ def make_board(size: int, curves: Curves) -> BoardFrontier:
         read_picked(curves, curves.rating[None], run, at)[0],
         read_picked(curves, curves.picking[None], run, at)[0],
         read_picked(curves, curves.plain[None], *pick(curves, curves.plain[None], everything))[0],
+        read_picked(curves, _scores(curves.perfect)[None], run, at)[0],
         read_picked(curves, curves.rating[None], *kept)[0],
-        read_picked(curves, _scores(curves.perfect)[None], *kept)[0],
         tuple(curves.runs[each] for each in run[0]),
         tuple(curves.cells[each] for each in run[0]),
         _steps(curves),

@@ -176,8 +176,9 @@ def list_exchange(analysis: Analysis) -> PaperTable:
         cells = (Estimate(getattr(plane, name), *plane.intervals[name]) for name in ("slope", "per_elo", "intercept"))
         rows.append((f"{size}x{size}", *cells, plane.r2))
     note = (
-        "log10 of test compute = slope · log10 of training compute + e · Elo + c, in true FLOPs. The paper's 29 in its own count is "
-        "converted: its test compute is 64 times too large, since it counts the simulations of training once more."
+        "log10 of test compute = slope · log10 of training compute + e · Elo + c, in true FLOPs. Our slope and R² are of parallel lines, "
+        "one for each Elo, e and c of a straight line through their heights. The paper's 29 in its own count is converted: its test "
+        "compute is 64 times too large, since it counts the simulations of training once more."
     )
     return PaperTable("Test compute for training compute at equal Elo", ("board", "slope", "e", "c", "R²"), tuple(rows), note)
 

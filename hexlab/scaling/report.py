@@ -181,13 +181,13 @@ def _summary(analysis: Analysis) -> str:
 def _claims_section(analysis: Analysis) -> str:
     rows = []
     for claim in make_claims(analysis):
-        kind = "missing" if claim.missing or claim.verdict.startswith("no ") else "agrees" if claim.verdict == "agrees" else "differs"
+        kind = "missing" if claim.missing or claim.verdict.startswith(("no ", "compatible")) else "differs"
         paper = f"{format_number(claim.paper)} <small>({_text(claim.paper_note)})</small>" if math.isfinite(claim.paper) else "–"
         rows.append([("", _text(claim.text)), ("", paper), ("number", _text(claim)), (kind, _text(claim.verdict))])
     note = (
-        "<p>What the claims rest on, law by law and board by board. Ours agrees where its interval holds the paper's value. A frontier "
-        "that starts above a level or never reaches it gives a bound, said as below or above; so do the copies, and an interval may be "
-        "open on one side.</p>"
+        "<p>What the claims rest on, law by law and board by board. Ours is compatible where its interval, however wide, holds the "
+        "paper's value. A frontier that starts above a level or never reaches it gives a bound, said as below or above; so do the copies, "
+        "and an interval may be open on one side.</p>"
     )
     return _answers(analysis) + note + _table("In detail", ["quantity", "paper", "ours [95 %]", "verdict"], rows, stack=True)
 

@@ -217,8 +217,8 @@ def _describe_board(analysis: Analysis, size: int) -> dict[str, str]:
         found[f"best five on {board}, score"] = f"{_span(scores)} %"
     if analysis.paper_count and size in analysis.paper_count.sizes:
         front = analysis.paper_count.board(size)
-        kept = 100 * front.kept_score[(front.kept_elo >= ELO) & np.isfinite(front.kept_score)]
-        found |= {f"score of the frontier on {board}": f"{_span(kept.tolist())} %"} if len(kept) else {}
+        strong = 100 * front.score[(front.elo >= ELO) & np.isfinite(front.score)]
+        found |= {f"score of the frontier on {board}": f"{_span(strong.tolist())} %"} if len(strong) else {}
     theirs = {reach.size: reach.value for reach in find_reaches(paper_frontier())}
     for reach in analysis.reaches:
         if reach.size == size and reach.scale == "elo" and size in theirs and math.isfinite(reach.high):

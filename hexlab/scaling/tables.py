@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import importlib.resources
 import io
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -149,6 +150,12 @@ class Tables:
                 kind = "perfect" if agent.kind == "perfect" else "strongest"
                 found[size] = Anchor(row.anchor, kind, self.rating_by_agent[row.anchor].elo, row.anchor_error)
         return found
+
+    def knows_zero(self, size: int) -> bool:
+        """Whether it is known, if only within an interval, how far Elo 0 of a board is from perfect play."""
+        return all(
+            row.anchor not in ("mean", "best") and not math.isnan(row.anchor_error) for row in self.ratings if row.size == size
+        )
 
     def select(self, size: int) -> "Tables":
         """Return the tables of one board size alone.

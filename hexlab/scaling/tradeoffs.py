@@ -7,6 +7,7 @@ import numpy as np
 
 from hexlab.errors import ConfigError
 from hexlab.scaling import pools
+from hexlab.scaling.crossings import ELO, crossing
 from hexlab.scaling.frontiers import COSTS, SOURCES, Frontier, draw_runs, resample_cells
 from hexlab.scaling.laws import interval
 from hexlab.scaling.surfaces import Surface
@@ -19,6 +20,9 @@ __all__ = ["SizeLaw", "Tradeoff", "fit_network_size", "fit_tradeoff"]
 class Tradeoff:
     """Training and test compute that buy the same Elo: ``log10 test = slope * log10 train + per_elo * Elo + intercept``.
 
+    The slope is that of parallel lines, one through the points of each Elo. A plane fitted to all points at once, as in the paper, bends
+    its slope to levels that are not evenly apart in compute, as those near perfect play are not.
+
     Attributes:
         size: board size.
         x: unit of training compute.
@@ -26,10 +30,10 @@ class Tradeoff:
         log10_train: float64[P], training compute.
         log10_test: float64[P], compute a move with which the run picked for needing least reaches the level, by the other games.
         slope: decades of test compute a decade of training; -1 is an even exchange.
-        per_elo: decades of test compute an Elo.
-        intercept: log10 of test compute.
+        per_elo: decades of test compute an Elo, by a straight line through the heights of the parallel lines.
+        intercept: log10 of test compute, likewise.
         intervals: 95 % bootstrap intervals of "slope", "per_elo" and "intercept"; (nan, nan) without bootstrap.
-        r2: share of the variance of `log10_test` explained.
+        r2: share of the variance of `log10_test` that the parallel lines explain.
     """
 
     size: int
@@ -44,7 +48,7 @@ class Tradeoff:
     r2: float
 
     def predict(self, level: float, log10_train) -> np.ndarray:
-        """Return log10 of the test compute that reaches `level` with that training compute."""
+        """Return log10 of the test compute that reaches `level` with that training compute, where levels are evenly apart."""
         return self.slope * np.asarray(log10_train, float) + self.per_elo * level + self.intercept
 
 
@@ -117,7 +121,7 @@ def fit_tradeoff(
     picking, rating = (pools.rate_pool(half).column(surface.agents)[None] for half in halves)
     needed = surface.needed(picking, rating, np.ones((1, len(surface.cells)), bool), height)[0]
     try:
-        fit = _fit_plane(height, surface.grid, needed)
+        fit = _fit_exchange(height, surface.grid, needed)
     except NotEnoughDataError as error:
         raise NotEnoughDataError(f"{error}, on {size}x{size}") from None
     names = ("slope", "per_elo", "intercept")
@@ -128,7 +132,7 @@ def fit_tradeoff(
         copies = []
         for row in surface.needed(picking, rating, drawn, height):
             try:
-                copies.append(_fit_plane(height, surface.grid, row))
+                copies.append(_fit_exchange(height, surface.grid, row))
             except NotEnoughDataError:
                 copies.append(np.full(3, np.nan))
         low, high = interval(np.array(copies))
@@ -136,7 +140,8 @@ def fit_tradeoff(
     at_level, at_cost = np.nonzero(np.isfinite(needed))
     points = needed[at_level, at_cost]
     slope, per_elo, intercept = map(float, fit)
-    errors = points - (slope * surface.grid[at_cost] + per_elo * height[at_level] + intercept)
+    left = points - slope * surface.grid[at_cost]
+    errors = left - _mean_by(at_level, left)[at_level]
     spread = float(((points - points.mean()) ** 2).sum())
     return Tradeoff(
         size,
@@ -155,7 +160,7 @@ def fit_tradeoff(
 def fit_network_size(frontier: Frontier, *, bootstrap: int = 0, seed: int = 0) -> SizeLaw:
     """Fit the size of the nets on the frontiers, where they rise, against training compute, all boards in one line.
 
-    Points are those of the frontiers' grids between 85 % of a board's depth and the first at -50 Elo; beyond, every net plays
+    Points are those of the frontiers' grids between 85 % of a board's depth and where it reaches -50 Elo; beyond, every net plays
     near perfectly and which one is picked means nothing.
 
     Raises:
@@ -164,9 +169,8 @@ def fit_network_size(frontier: Frontier, *, bootstrap: int = 0, seed: int = 0) -
     boards, costs, runs, spans = [], [], [], []
     for board in frontier.boards:
         sizes = np.log10([width**2 * depth for width, depth in board.curves.cells])
-        above = np.flatnonzero(board.elo >= -50)
-        end = int(above[0]) if len(above) else len(board.elo)
-        rising = np.flatnonzero(np.isfinite(board.elo[:end]) & (board.elo[:end] > 0.85 * np.nanmin(board.elo)))
+        below = board.log10_flops < crossing(board.log10_flops, board.elo, ELO).high
+        rising = np.flatnonzero(below & (board.elo > 0.85 * np.nanmin(board.elo)))
         place = {run: number for number, run in enumerate(board.curves.runs)}
         boards.append(np.full(len(rising), board.size))
         costs.append(board.log10_flops[rising])
@@ -202,13 +206,20 @@ def fit_network_size(frontier: Frontier, *, bootstrap: int = 0, seed: int = 0) -
     )
 
 
-def _fit_plane(levels: np.ndarray, grid: np.ndarray, needed: np.ndarray) -> np.ndarray:
-    """Fit log10 test = slope * log10 train + per_elo * level + intercept to the finite points of float64[L, G]."""
+def _fit_exchange(levels: np.ndarray, grid: np.ndarray, needed: np.ndarray) -> np.ndarray:
+    """Fit slope, per_elo and intercept of `Tradeoff` to the finite points of float64[L, G] by least squares."""
     at_level, at_cost = np.nonzero(np.isfinite(needed))
     counts = np.bincount(at_level, minlength=len(levels))
     if len(at_level) < 6 or (counts > 1).sum() < 2:
         raise NotEnoughDataError(
             f"not enough data: needs six points of equal Elo on two levels to trade training for search; has {len(at_level)}"
         )
-    design = np.column_stack([grid[at_cost], levels[at_level], np.ones(len(at_level))])
-    return np.linalg.lstsq(design, needed[at_level, at_cost], rcond=None)[0]
+    cost, test = grid[at_cost], needed[at_level, at_cost]
+    off_cost, off_test = (values - _mean_by(at_level, values)[at_level] for values in (cost, test))
+    slope = (off_cost @ off_test) / (off_cost @ off_cost)
+    return np.array([slope, *np.polyfit(levels[at_level], test - slope * cost, 1)])
+
+
+def _mean_by(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the mean of the values of each group, by its number; 0 for numbers without values."""
+    return np.bincount(groups, values) / np.maximum(np.bincount(groups), 1)

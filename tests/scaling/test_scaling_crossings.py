@@ -61,6 +61,30 @@ def test_luck_moves_crossings_neither_way_on_average():
     assert np.mean(found) == pytest.approx(crossing(GRID, np.concatenate([steps, steps[-1:]])[:201], -50).value, abs=0.06)
 
 
+def test_one_agents_luck_does_not_stand_for_all_near_the_top():
+    # Picked as the best so far, an agent with -60 Elo by the other half hides those after it, which have -20.
+    frontier = compute_frontier(small()[0], 4)
+    (board,) = frontier.boards
+    start = np.arange(len(board.elo)) < 50
+    kept, each = (np.where(start, -400.0, end) for end in (-60.0, np.where(np.arange(len(board.elo)) == 50, -60.0, -20.0)))
+    reach = find_reaches(dataclasses.replace(frontier, boards=(dataclasses.replace(board, elo=each, kept_elo=kept),)))[0]
+    assert reach.crossing.seen
+    assert not crossing(board.log10_flops, kept, -50).seen
+
+
+def test_a_board_whose_zero_is_not_known_has_no_part_in_laws():
+    tables = small()[0]
+    lost = [
+        dataclasses.replace(row, anchor="strong", anchor_error=math.nan) if row.size == 5 else row for row in tables.ratings
+    ]
+    without = dataclasses.replace(tables, ratings=lost)
+    assert [without.knows_zero(size) for size in (3, 4, 5)] == [True, True, False]
+    analysis = analyze(without, bootstrap=0)
+    assert analysis.frontier.sizes == (3, 4)
+    assert "Elo 0 on 5x5" in analysis.missing["frontier"]
+    assert 5 in analysis.test_curves
+
+
 def test_intervals_take_the_bounds_of_censored_copies():
     seen = np.linspace(9.5, 9.9, 96)
     low, high = bound_interval(np.append(seen, [11.0] * 4), np.append(seen, [math.inf] * 4))

@@ -69,6 +69,10 @@ def test_the_best_agent_stands_in_where_nobody_met_perfect_play():
     assert direct.opponents[3] == best
     curves = direct.frontier.board(3).curves
     if best in curves.agents:
-        assert curves.plain[curves.agents.index(best)] == 0
+        assert curves.plain[curves.agents.index(best)] == direct.zeros[3][0] == without.rating_by_agent[best].elo
+    assert direct.zeros[3][1] > 0
     with pytest.raises(NotEnoughDataError, match="met perfect play"):
         compute_direct_frontier(dataclasses.replace(without, pairings=()), (3,))
+    few = [row for row in without.pairings if best not in (row.first, row.second) or "@1" in row.first + row.second]
+    with pytest.raises(NotEnoughDataError, match="met perfect play"):
+        compute_direct_frontier(dataclasses.replace(without, pairings=few), (3,))

@@ -48,6 +48,10 @@ def test_the_board_itself_is_not_looked_at(tables):
         tables, ratings=tuple(dataclasses.replace(row, elo=row.elo / 3) if row.size == 5 else row for row in tables.ratings)
     )
     assert scaling.forecast_board(spoiled, 5, bootstrap=10).to_json() == with_it.to_json()
+    unplayed = dataclasses.replace(
+        tables, ratings=[row for row in tables.ratings if row.size < 5], pairings=[row for row in tables.pairings if row.size < 5]
+    )
+    assert scaling.forecast_board(unplayed, 5, bootstrap=10).to_json() == with_it.to_json()
     assert any("two boards" in caveat for caveat in with_it.caveats)
     with pytest.raises(NotEnoughDataError, match="needs two smaller boards to foretell 4x4"):
         scaling.forecast_board(tables, 4)

@@ -13,7 +13,7 @@ from hexlab import records
 from hexlab.arena.ratings import rate
 from hexlab.errors import ConfigError
 from hexlab.scaling import NotEnoughDataError, Tables, compute_frontier, crossing, fit_test_curves, paper_frontier, resample_frontier
-from hexlab.scaling.frontiers import draw_runs, incline_slope, list_preset_runs, locate, resample_kept
+from hexlab.scaling.frontiers import draw_runs, incline_slope, list_preset_runs, locate, resample_kept, resample_scored
 
 
 def slow_frontier(tables, size, budget, grid):
@@ -64,7 +64,7 @@ def test_kept_agents_are_the_best_so_far():
         assert not np.array_equal(board.kept_elo, board.elo)
 
 
-def test_scores_are_of_the_kept_agents_in_the_half_that_rates():
+def test_scores_are_of_the_picked_agents_in_the_half_that_rates():
     tables, _ = small()
     frontier = compute_frontier(tables)
     board = frontier.board(5)
@@ -76,15 +76,16 @@ def test_scores_are_of_the_kept_agents_in_the_half_that_rates():
         (row,) = (row for row in tables.pairings if row.half == 1 and {row.first, row.second} == {agent, "perfect-5"})
         won = row.won_both if row.first == agent else row.lost_both
         scores.append((won + (row.won_black_only + row.won_white_only) / 2) / 20)
-    assert board.kept_score[-1] == pytest.approx(np.interp(curves.share[run, best], [0, 1], scores))
-    expected = 1 / (1 + 10 ** (-board.kept_elo / 400))
-    assert np.abs(board.kept_score - expected).mean() < 0.08
-    elo, score = resample_kept(frontier, 40, 0)[5]
-    assert elo.shape == score.shape == (40, 101)
-    for copies, measured in ((elo, board.kept_elo), (score, board.kept_score)):
+    assert board.score[best] == pytest.approx(np.interp(curves.share[run, best], [0, 1], scores))
+    expected = 1 / (1 + 10 ** (-board.elo / 400))
+    assert np.abs(board.score - expected).mean() < 0.08
+    elo, score = resample_scored(frontier, 40, 0)[5]
+    np.testing.assert_array_equal(elo, resample_frontier(frontier, 40, 0)[5])
+    for copies, measured in ((elo, board.elo), (score, board.score), (resample_kept(frontier, 40, 0)[5], board.kept_elo)):
+        assert copies.shape == (40, 101)
         low, high = np.nanquantile(copies, [0.03, 0.97], axis=0)
         assert np.mean((low <= measured) & (measured <= high)) > 0.7
-    assert not np.isfinite(paper_frontier().board(4).kept_score).any()
+    assert not np.isfinite(paper_frontier().board(4).score).any()
 
 
 def test_discrete_frontier_holds_the_agents_no_cheaper_one_beats():
@@ -175,9 +176,9 @@ def test_paper_frontiers_give_the_known_slopes_and_crossings():
     for board in frontier.boards:
         assert round(incline_slope(board.log10_flops, board.elo)) == known[board.size]
     five = frontier.board(5)
-    assert crossing(five.log10_flops, five.kept_elo, -100).value == pytest.approx(12.61, abs=0.02)
-    assert crossing(five.log10_flops, five.kept_elo, -50).value == pytest.approx(12.91, abs=0.02)
-    assert crossing(five.log10_flops, five.kept_elo, 50).value == np.inf
+    assert crossing(five.log10_flops, five.elo, -100).value == pytest.approx(12.61, abs=0.02)
+    assert crossing(five.log10_flops, five.elo, -50).value == pytest.approx(12.91, abs=0.02)
+    assert crossing(five.log10_flops, five.elo, 50).value == np.inf
 
 
 def test_copies_depend_on_their_seed_alone_and_hold_the_frontier_when_nothing_is_drawn():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from planted_tables import small, small_analysis
 
+from hexlab.arena.ratings import rate
 from hexlab.rules.sgf import Game
 from hexlab.scaling import analyze
 from hexlab.scaling.extrapolation import extrapolate, paper_extrapolations
@@ -39,15 +40,19 @@ def test_doubled_compute_wins_what_the_law_says(numbers):
     assert "doubled" not in compute_numbers(analyze(dataclasses.replace(small()[0], pairings=(), ratings=()), bootstrap=0))["elo_scale"]
 
 
-def test_training_time_is_that_of_the_quickest_agent_above_the_level(numbers):
+def test_training_time_is_that_of_the_quickest_agent_above_the_level_by_both_halves(numbers):
     tables = small_analysis().tables
+    pools = [[row for row in tables.pairings if (row.size, row.half) == (size, half)] for half in (0, 1) for size in tables.sizes]
+    lesser = {}
+    for row in (row for pool in pools for row in rate(pool)):
+        lesser[row.agent] = min(row.elo, lesser.get(row.agent, row.elo))
     spent = {(row.run, row.snapshot): row.seconds for row in tables.timings}
     for board in numbers["training_time"]["boards"]:
         above = {
             agent.agent: spent[agent.run, agent.snapshot]
             for agent in tables.agents
             if agent.kind == "snapshot" and agent.size == board["size"] and agent.test_simulations == 64 and agent.snapshot > 0
-            if tables.rating_by_agent[agent.agent].elo > -50
+            if lesser[agent.agent] > -50
         }
         assert board["agent"] == min(above, key=above.__getitem__)
         assert board["seconds"] == min(above.values())
@@ -60,7 +65,8 @@ def test_an_interval_of_training_time_is_open_where_copies_never_reach_the_level
     def hardly_ever(frontier, samples, seed):
         width = {board.size: len(board.curves.agents) for board in frontier.boards}
         elo = np.where(np.arange(samples)[:, None] < 3, 0.0, -90.0)
-        return {size: (elo * np.ones(agents), np.ones((samples, agents), bool)) for size, agents in width.items()}
+        ones = {size: np.ones((samples, agents)) for size, agents in width.items()}
+        return {size: (elo * one, 0 * one, one > 0) for size, one in ones.items()}
 
     monkeypatch.setattr(training_time, "resample_agents", hardly_ever)
     numbers = training_time.FIGURE.numbers(small_analysis())

@@ -141,13 +141,13 @@ def test_search_and_plans_are_tables_of_the_page(page):
 
 
 def test_claims_compare_by_their_intervals():
-    assert Claim("", 500, "", 480, 450, 510).verdict == "agrees"
+    assert Claim("", 500, "", 480, 450, 510).verdict == "compatible"
     assert Claim("", 500, "", 400, 350, 450).verdict == "below the paper"
     assert Claim("", 500, "", 600, 550, 650).verdict == "above the paper"
     assert Claim("", 500, "", 600, math.nan, math.nan).verdict == "no interval"
     assert Claim("", 11.1, "", 7.8, -math.inf, 8.5).verdict == "below the paper"
     assert Claim("", 11.1, "", 12.5, 12.0, math.inf).verdict == "above the paper"
-    assert Claim("", 11.1, "", 10.5, 9.0, math.inf).verdict == "agrees"
+    assert Claim("", 11.1, "", 10.5, 9.0, math.inf).verdict == "compatible"
     assert Claim("", 11.1, "", 10.5, -math.inf, math.inf).verdict == "no bounds"
     assert Claim("", math.nan, "", 600, 550, 650).verdict == "no value in the paper"
     assert Claim("", 500, "", math.nan, math.nan, math.nan, "not enough data: needs x").verdict == "not enough data: needs x"

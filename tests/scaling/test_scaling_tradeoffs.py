@@ -8,6 +8,7 @@ from planted_tables import PLANTED, plant, small, tiny
 
 from hexlab.scaling import NotEnoughDataError, compute_frontier, fit_network_size, fit_test_curves, fit_tradeoff
 from hexlab.scaling.surfaces import Surface
+from hexlab.scaling.tradeoffs import _fit_exchange
 
 
 def test_a_planted_exchange_of_training_for_search_is_recovered():
@@ -22,6 +23,20 @@ def test_a_planted_exchange_of_training_for_search_is_recovered():
     assert tradeoff.per_elo == pytest.approx(1 / (0.9 * PLANTED[2]), rel=0.15)
     assert tradeoff.r2 > 0.9
     np.testing.assert_allclose(tradeoff.predict(-200, 12.0), tradeoff.slope * 12 - 200 * tradeoff.per_elo + tradeoff.intercept)
+
+
+def test_levels_unevenly_apart_do_not_bend_the_slope():
+    # Lines of slope -1.2 whose heights grow by a decade, then three, each over another stretch of training compute.
+    grid, levels = np.arange(8.0, 12.0, 0.1), np.array([-300.0, -175.0, -50.0])
+    needed = np.full((3, len(grid)), np.nan)
+    for row, (start, height) in enumerate(((0, 14.0), (10, 15.0), (25, 18.0))):
+        needed[row, start : start + 15] = height - 1.2 * grid[start : start + 15]
+    slope, per_elo, _ = _fit_exchange(levels, grid, needed)
+    assert slope == pytest.approx(-1.2)
+    assert per_elo == pytest.approx(4 / 250, rel=0.01)
+    places = np.nonzero(np.isfinite(needed))
+    plane = np.linalg.lstsq(np.column_stack([grid[places[1]], levels[places[0]], np.ones(45)]), needed[places], rcond=None)[0]
+    assert abs(plane[0] + 1.2) > 0.2  # what one plane for all would have said
 
 
 def test_needed_compute_is_picked_by_one_half_and_read_from_the_other():

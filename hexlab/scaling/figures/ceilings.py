@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hexlab.scaling.figures.kinds import Kind, Numbers, plain
+from hexlab.scaling.figures.kinds import Kind, Numbers, note_zeros, plain
 from hexlab.scaling.figures.style import (
     COLORS,
     INK,
-    board_color,
-    board_name,
     canvas,
     compute_label,
     elo_axis,
@@ -20,6 +18,7 @@ from hexlab.scaling.figures.style import (
     legend_line,
     log_axis,
     make_pairs,
+    name_board,
     panel_size,
     perfect_line,
     powers,
@@ -77,7 +76,7 @@ def _draw(numbers: Numbers) -> "Figure":
         for board, (upper, lower) in zip(boards, pairs, strict=True):
             _draw_elo(upper, board)
             _draw_enough(lower, board)
-            upper.set_title(board_name(board["size"]), color=board_color(board["size"]))
+            name_board(upper, board["size"], numbers)
             log_axis(lower, "x")
         elo_axis(pairs[0][0], [board["elo"][0] for board in boards])
         pairs[0][1].set_ylabel(f"simulations a move beyond\nwhich a doubling adds\nless than {numbers['worth']:.0f} Elo")
@@ -126,6 +125,6 @@ FIGURE = Kind(
     "its raw policy, with the largest search that every snapshot was rated at, and with search without end, as fitted. The ceiling is "
     "drawn where its 95 % interval lies within 50 Elo of perfect play or wholly farther off; elsewhere the data allow all of the gray "
     "band. Below, the search beyond which a doubling adds less than 10 Elo; a triangle says that the last doubling measured still pays.",
-    lambda analysis: _numbers(analysis.ceilings),
+    lambda analysis: _numbers(analysis.ceilings) | note_zeros(analysis),
     _draw,
 )

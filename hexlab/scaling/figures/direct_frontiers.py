@@ -13,7 +13,6 @@ from hexlab.scaling.figures.style import (
     MODEL_NAMES,
     board_color,
     board_marker,
-    board_name,
     canvas,
     compute_axis,
     elo_axis,
@@ -90,7 +89,7 @@ def _draw(numbers: Numbers) -> "Figure":
                 axes.plot(x, floats(board["law"]), color=color, ls=MODEL_LINES[_MODEL], lw=1.6)
             if np.nanmin(floats(board["elo"])) <= board["floor"]:
                 axes.plot(x[[0, -1]], [board["floor"]] * 2, color=color, lw=1, ls=":")
-            label_curve(axes, board["log10_flops"], board["elo"], board_name(board["size"]), color)
+            label_curve(axes, board["log10_flops"], board["elo"], board["size"])
         perfect = all(board["opponent"].startswith("perfect") for board in boards)
         against = "perfect play" if perfect else "perfect play or, where nobody met it, the best agent"
         handles = [legend_line(INK, ls="none", marker="o", ms=4, label=f"frontier by games against {against}")]
@@ -111,10 +110,10 @@ def _draw(numbers: Numbers) -> "Figure":
 
 FIGURE = Kind(
     "Frontiers by direct games",
-    "The frontiers made again from games against perfect play alone (against the best agent where nobody met perfect play), as Elo of the "
-    "games won and lost, one of each added: below the floor, where every game is lost, nothing is seen. Agents are picked on half of the "
-    "openings and measured on the other. Bands are from drawing openings, seeds and networks again; dashed, the change-point law fitted to "
-    "these frontiers above their floors.",
+    "The frontiers made again from games against perfect play alone (against the best agent, where nobody met perfect play and most met "
+    "that one), as Elo of the games won and lost, one of each added: below the floor, where every game is lost, nothing is seen. "
+    "Agents are picked on half of the openings and measured on the other. Bands are from drawing openings, seeds and networks again; "
+    "dashed, the change-point law fitted to these frontiers above their floors.",
     _numbers,
     _draw,
     figure=10,

@@ -13,7 +13,6 @@ from hexlab.scaling.figures.style import (
     MODEL_NAMES,
     board_color,
     board_marker,
-    board_name,
     canvas,
     compute_axis,
     elo_axis,
@@ -119,7 +118,7 @@ def _draw_boards(upper: "Axes", lower: "Axes", boards: Sequence[Numbers]) -> Non
         for model, fitted in board["laws"].items():
             upper.plot(x, floats(fitted), color=color, ls=MODEL_LINES[model], lw=1.6)
             lower.plot(x, elo - floats(fitted), color=color, ls=MODEL_LINES[model], lw=1.2)
-        label_curve(upper, board["log10_flops"], board["elo"], board_name(board["size"]), color)
+        label_curve(upper, board["log10_flops"], board["elo"], board["size"])
     perfect_line(upper)
     lower.axhline(0, color=GRAY, lw=0.8)
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hexlab.scaling.crossings import bound_interval
-from hexlab.scaling.figures.kinds import Kind, Numbers, plain
+from hexlab.scaling.figures.kinds import Kind, Numbers, note_zeros, plain
 from hexlab.scaling.figures.style import (
     INK,
     board_color,
     board_marker,
-    board_name,
     canvas,
     floats,
     legend_line,
     make_panels,
     make_shades,
+    name_board,
     panel_size,
 )
 from hexlab.scaling.serving import Demand, Isoquant, Plan, Price, find_plan, typical_moves
@@ -65,7 +65,7 @@ def _numbers(isoquants: Mapping[int, Sequence[Isoquant]], tradeoffs: Mapping[int
                     "test_flops": isoquant.rating[edge],
                     "low": low,
                     "high": high,
-                    "law": None if law is None else 10 ** law.predict(isoquant.level, np.log10(train)),
+                    "law": None if law is None else _pass_through(law.slope, train, isoquant.rating[edge]),
                     "slope": None if law is None else law.slope,
                     "plans": _choose_plans(isoquant),
                 }
@@ -84,6 +84,12 @@ def _bands(isoquant: Isoquant, edge: np.ndarray) -> np.ndarray:
         least = rating[np.arange(len(rating)), np.argmin(picking, axis=1)]
         ends.append(bound_interval(least, least))
     return np.array(ends).T
+
+
+def _pass_through(slope: float, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Return the test compute of a power law of that slope through the middle of the pairs."""
+    logs = np.log10(train)
+    return 10 ** (np.log10(test).mean() + slope * (logs - logs.mean()))
 
 
 def _choose_plans(isoquant: Isoquant) -> list[dict[str, Any]]:
@@ -111,14 +117,15 @@ def _draw(numbers: Numbers) -> "Figure":
         panels = make_panels(figure, len(boards), sharey=False)
         for axes, board in zip(panels, boards, strict=True):
             _draw_board(axes, board)
-        figure.supylabel("test-time compute (FLOPs a move), linear", fontsize=10.5)
+            name_board(axes, board["size"], numbers, f", Elo {board['level']:.0f}")
+        panels[0].set_ylabel("test-time compute (FLOPs a move), linear")
         figure.supxlabel("training compute (FLOPs), linear", fontsize=10.5)
         handles = [
             legend_line(INK, ls="none", marker="o", ms=5, label="pair that reaches the Elo, 95 %"),
-            legend_line(INK, ls=(0, (5, 2)), lw=1.4, label="fitted exchange"),
-            legend_line(INK, lw=1, label="equal bills for so many games; ring: the cheapest pair"),
+            legend_line(INK, ls=(0, (5, 2)), lw=1.4, label="at the fitted slope"),
+            legend_line(INK, lw=1, label="equal bills; ring: the cheapest pair"),
         ]
-        figure.legend(handles=handles, loc="outside upper left", ncols=1 if len(boards) == 1 else 3)
+        figure.legend(handles=handles, loc="outside upper left", ncols=min(len(boards), 3))
     return figure
 
 
@@ -141,16 +148,16 @@ def _draw_board(axes: "Axes", board: Numbers) -> None:
         axes.plot([plan["train_flops"]], [plan["test_flops"]], ls="none", marker="o", ms=10, mfc="none", color=shade, mew=1.6, zorder=4)
     axes.set_xlim(0, right)
     axes.set_ylim(0, top)
-    axes.set_title(f"{board_name(board['size'])}, Elo {board['level']:.0f}".replace("-", "−"), color=color)
     axes.legend(loc="upper right", fontsize=8.5)
 
 
 FIGURE = Kind(
     "Training traded for search, on linear axes",
-    "Pairs of training and test-time compute that reach one Elo, those that no other undercuts, with 95 % intervals, and the fitted "
-    "exchange of the logarithmic figure. Straight lines join pairs of equal bills, training plus so many games at one price a FLOP; the "
-    "line that touches the curve first touches it at the cheapest pair, ringed. Few games are served cheapest by little training and much "
-    "search, many games the other way about. Pairs are picked on half of the openings and charged by the other half.",
-    lambda analysis: _numbers(analysis.isoquants, analysis.tradeoffs),
+    "Pairs of training and test-time compute that reach one Elo, those that no other undercuts, with 95 % intervals, and a power "
+    "law of the slope of the logarithmic figure through their middle. Straight lines join pairs of equal bills, training plus so many "
+    "games at one price a FLOP; the line that touches the curve first touches it at the cheapest pair, ringed. Few games are served "
+    "cheapest by little training and much search, many games the other way about. Pairs are picked on half of the openings and charged "
+    "by the other half.",
+    lambda analysis: _numbers(analysis.isoquants, analysis.tradeoffs) | note_zeros(analysis),
     _draw,
 )

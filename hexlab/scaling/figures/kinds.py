@@ -13,7 +13,7 @@ from hexlab.scaling.tables import NotEnoughDataError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Kind", "Numbers", "plain", "require_frontier"]
+__all__ = ["Kind", "Numbers", "note_zeros", "plain", "require_frontier"]
 
 Numbers = dict[str, Any]
 
@@ -41,6 +41,12 @@ def require_frontier(analysis: Analysis) -> Frontier:
     if analysis.frontier is None:
         raise NotEnoughDataError(analysis.missing.get("frontier", "not enough data: needs a frontier"))
     return analysis.frontier
+
+
+def note_zeros(analysis: Analysis) -> Numbers:
+    """Return under "unanchored" the boards whose zero is not known, nothing if there are none."""
+    sizes = [size for size in analysis.tables.sizes if not analysis.tables.knows_zero(size)]
+    return {"unanchored": sizes} if sizes else {}
 
 
 def plain(value: Any) -> Any:

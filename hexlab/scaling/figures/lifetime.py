@@ -8,7 +8,19 @@ import numpy as np
 from hexlab.scaling.claims import Analysis
 from hexlab.scaling.crossings import ELO
 from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
-from hexlab.scaling.figures.style import COLORS, INK, annotate, board_color, board_name, canvas, floats, log_axis, make_panels, panel_size
+from hexlab.scaling.figures.style import (
+    COLORS,
+    INK,
+    annotate,
+    board_color,
+    board_name,
+    canvas,
+    floats,
+    legend_line,
+    log_axis,
+    make_panels,
+    panel_size,
+)
 from hexlab.scaling.frontiers import BoardFrontier
 from hexlab.scaling.serving import Demand, Price, charge_agent, typical_moves
 
@@ -93,7 +105,9 @@ def _draw(numbers: Numbers) -> "Figure":
         panels[0].set_ylabel("share of the FLOPs of a life")
         figure.supxlabel("games served in the agent's life", fontsize=10.5)
         handles = [Patch(color=color, alpha=0.85, lw=0, label=name) for _, name, color in _PARTS]
-        figure.legend(handles=handles, loc="outside upper left", ncols=3)
+        for line, player in (("-", "this search"), ("--", "the raw policy")):
+            handles.append(legend_line(INK, lw=1.2, ls=line, label=f"games of {player} that cost as much as training"))
+        figure.legend(handles=handles, loc="outside upper left", ncols=min(len(boards), 3))
     return figure
 
 

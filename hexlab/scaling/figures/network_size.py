@@ -63,6 +63,8 @@ def _draw(numbers: Numbers) -> "Figure":
         axes.plot(powers(ends), powers(numbers["exponent"] * ends + numbers["intercept"]), color=INK, ls=(0, (5, 2)), lw=1.5, label=text)
         theirs = math.log10(PAPER_TO_TRUE_FLOPS) if numbers["x"] == "train_flops" else 0.0
         axes.plot(powers(ends), powers(0.93 * (ends - theirs) - 9.27), color=GRAY, ls=":", lw=1.8, label="Jones 2021, refitted: 0.93")
+        # Laws may ask for less than one weight where boards or nets are small; the picture ends there.
+        axes.set_ylim(0.5 * min(powers(weights)), 5 * max(powers(weights)))
         log_axis(axes, "y")
         axes.set_ylabel("width² × depth of the net on the frontier")
         compute_axis(axes, numbers["x"])
@@ -72,7 +74,8 @@ def _draw(numbers: Numbers) -> "Figure":
 
 FIGURE = Kind(
     "Which size of net to train",
-    "Size of the net on the frontier where it rises, against training compute.",
+    "Size of the net on the frontier where it rises, against training compute. Dotted, the line through the nets of Jones 2021, which "
+    "may lie below the picture: at equal compute its nets are smaller.",
     lambda analysis: _numbers(analysis.network_size),
     _draw,
 )

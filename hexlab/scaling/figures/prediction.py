@@ -75,7 +75,7 @@ def _draw(numbers: Numbers) -> "Figure":
         x = powers(numbers["log10_flops"])
         for board in numbers["smaller"]:
             axes.plot(powers(board["log10_flops"]), floats(board["elo"]), color=board_color(board["size"]), lw=1.4, alpha=0.75)
-            label_curve(axes, board["log10_flops"], board["elo"], board_name(board["size"]), board_color(board["size"]))
+            label_curve(axes, board["log10_flops"], board["elo"], board["size"])
         handles = [legend_line(color, ls="none", marker=marker, ms=4, label=f"{board_name(numbers['size'])}, measured")]
         for model, each in numbers["models"].items():
             first = model == "change_point"
@@ -94,7 +94,7 @@ def _draw(numbers: Numbers) -> "Figure":
                 text += f", {100 * each['inside']:.0f} % inside its 95 % band ({band})"
             handles.append(legend_line(INK, ls=MODEL_LINES[model], lw=1.6, label=text))
         axes.plot(x[::3], floats(numbers["measured"])[::3], ls="none", marker=marker, ms=4, color=color, mec="white", mew=0.3)
-        label_curve(axes, numbers["log10_flops"], numbers["measured"], board_name(numbers["size"]), color)
+        label_curve(axes, numbers["log10_flops"], numbers["measured"], numbers["size"])
         elo_axis(axes, [numbers["measured"], *(board["elo"] for board in numbers["smaller"])])
         perfect_line(axes)
         compute_axis(axes, numbers["x"])

@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hexlab.scaling.figures.kinds import Kind, Numbers, plain
+from hexlab.scaling.figures.kinds import Kind, Numbers, note_zeros, plain
 from hexlab.scaling.figures.style import (
     INK,
-    board_color,
-    board_name,
     canvas,
     floats,
     legend_band,
@@ -17,6 +15,7 @@ from hexlab.scaling.figures.style import (
     log_axis,
     make_pairs,
     make_shades,
+    name_board,
     panel_size,
 )
 from hexlab.scaling.serving import Demand, Isoquant, Price, choose_price, find_plan, typical_moves
@@ -97,7 +96,7 @@ def _draw(numbers: Numbers) -> "Figure":
                     axes.plot(games, floats(level[name]), **style)
             if board["law"] is not None:
                 upper.axhline(board["law"], color=INK, lw=1, ls=(0, (1, 2)))
-            upper.set_title(board_name(board["size"]), color=board_color(board["size"]))
+            name_board(upper, board["size"], numbers)
             upper.set_ylim(0, 1.02)
             log_axis(lower, "x")
             log_axis(lower, "y")
@@ -121,6 +120,6 @@ FIGURE = Kind(
     "dotted one whatever the number. What moves it are the ends: few games do not repay more training than the largest search needs, and "
     "at one simulation a move nothing is left to save. Bills are in USD at 0.04 a core-hour where every run was timed, each net at its "
     "own measured speed, and in FLOPs elsewhere.",
-    lambda analysis: _numbers(analysis.isoquants, analysis.tradeoffs, choose_price(analysis.tables)),
+    lambda analysis: _numbers(analysis.isoquants, analysis.tradeoffs, choose_price(analysis.tables)) | note_zeros(analysis),
     _draw,
 )

@@ -35,6 +35,7 @@ __all__ = [
     "make_pairs",
     "make_panels",
     "make_shades",
+    "name_board",
     "panel_size",
     "perfect_line",
     "powers",
@@ -143,6 +144,12 @@ def board_name(size: int) -> str:
     return f"{size}×{size}"
 
 
+def name_board(axes: "Axes", size: int, numbers: dict[str, Any], about: str = "") -> None:
+    """Title a panel with its board, and say where Elo 0 is not tied to perfect play."""
+    text = board_name(size) + about + (", 0: its best agent" if size in numbers.get("unanchored", ()) else "")
+    axes.set_title(text.replace("-", "−"), color=board_color(size))
+
+
 def make_shades(count: int) -> list[Any]:
     """Return `count` colors from dark to light that also differ in gray."""
     import matplotlib
@@ -207,15 +214,16 @@ def perfect_line(axes: "Axes") -> None:
     axes.axhline(0, color=INK, lw=0.9)
 
 
-def label_curve(axes: "Axes", log10_flops: Any, elo: Any, text: str, color: str) -> None:
-    """Write `text` beside a curve where it has climbed half of its way to 0."""
+def label_curve(axes: "Axes", log10_flops: Any, elo: Any, size: int) -> None:
+    """Write a board size beside its curve, so far up its way to 0 that the names of neighboring boards keep apart."""
     x, y = floats(log10_flops), floats(elo)
     known = np.isfinite(y)
     if not known.any():
         return
     x, y = x[known], y[known]
-    at = int(np.argmax(y >= 0.5 * y.min()))
-    annotate(axes, text, (10 ** x[at], y[at]), (-6, 5), color, ha="right", fontsize=11, fontweight="bold")
+    at = int(np.argmax(y >= (0.38 if size % 2 else 0.62) * y.min()))
+    place = (10 ** x[at], y[at])
+    annotate(axes, board_name(size), place, (-6, 5), board_color(size), ha="right", fontsize=11, fontweight="bold")
 
 
 def annotate(axes: "Axes", text: str, place: Any, offset: tuple[float, float], color: Any, **style: Any) -> None:

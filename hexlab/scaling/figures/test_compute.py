@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hexlab.scaling.figures.kinds import Kind, Numbers
+from hexlab.scaling.figures.kinds import Kind, Numbers, note_zeros
 from hexlab.scaling.figures.style import (
     MARKERS,
     annotate,
-    board_color,
-    board_name,
     canvas,
     elo_axis,
     floats,
     log_axis,
     make_panels,
     make_shades,
+    name_board,
     panel_size,
     perfect_line,
 )
@@ -69,16 +68,16 @@ def _numbers(curves: Mapping[int, Sequence[TestCurve]]) -> Numbers:
 
 
 def _choose_curves(curves: Sequence[TestCurve]) -> list[TestCurve]:
-    """Return up to four snapshots: the cheapest to reach each of four levels at its largest budget."""
+    """Return up to four snapshots, each a quarter dearer than the last: the cheapest to reach each of four levels with most search."""
     trained = [curve for curve in curves if curve.train_flops > 0] or list(curves)
     depth = min(float(curve.elo.min()) for curve in trained)
     chosen: list[TestCurve] = []
     for level in (0.85 * depth, 0.6 * depth, 0.35 * depth, 0.12 * depth):
-        reach = [curve for curve in trained if curve.elo[-1] >= level and curve not in chosen]
+        least = 1.25 * chosen[-1].train_flops if chosen else 0.0
+        reach = [curve for curve in trained if curve.elo[-1] >= level and curve.train_flops >= least and curve not in chosen]
         if reach:
             chosen.append(min(reach, key=lambda curve: (curve.train_flops, curve.run)))
-    chosen = chosen or [max(trained, key=lambda curve: curve.elo[-1])]
-    return sorted(chosen, key=lambda curve: curve.train_flops)
+    return chosen or [max(trained, key=lambda curve: curve.elo[-1])]
 
 
 def _draw(numbers: Numbers) -> "Figure":
@@ -107,7 +106,7 @@ def _draw(numbers: Numbers) -> "Figure":
                     annotate(axes, str(simulations), place, (4, -9), shade, fontsize=7.5)
                 shown += [curve["low"], curve["high"]]
             log_axis(axes, "x")
-            axes.set_title(board_name(board["size"]), color=board_color(board["size"]))
+            name_board(axes, board["size"], numbers)
             axes.legend(title="training FLOPs, net", ncols=2, loc="upper left", bbox_to_anchor=(-0.04, -0.08), **_LEGEND)
             perfect_line(axes)
         elo_axis(panels[0], shown)
@@ -120,7 +119,7 @@ FIGURE = Kind(
     "Elo of single snapshots at several numbers of simulations a move, which label the points, with 95 % intervals: the cheapest "
     "snapshots to reach each of four levels, by the compute of their training. Lines are logistic curves in log compute up to a ceiling of "
     "their own; dotted where there are too few budgets for one.",
-    lambda analysis: _numbers(analysis.test_curves),
+    lambda analysis: _numbers(analysis.test_curves) | note_zeros(analysis),
     _draw,
     figure=8,
 )

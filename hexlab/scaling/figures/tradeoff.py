@@ -62,23 +62,23 @@ def _draw(numbers: Numbers) -> "Figure":
     *smaller, largest = numbers["boards"]
     rows = 2 if len(smaller) > 1 else 1
     columns = rows - (-len(smaller) // rows)
-    with canvas(5.2 if columns == 1 else 2.9 * columns, 3.2 * rows if smaller else 4.2) as figure:
+    with canvas(5.2 if columns == 1 else 2.9 * max(columns, 3), 3.2 * rows if rows > 1 else 4.2) as figure:
         grid = figure.add_gridspec(rows, columns)
-        _draw_board(figure.add_subplot(grid[:, :rows]), largest)
+        _draw_board(figure.add_subplot(grid[:, :rows]), largest, named=True)
         for place, board in enumerate(reversed(smaller)):
-            _draw_board(figure.add_subplot(grid[place % rows, rows + place // rows]), board)
+            _draw_board(figure.add_subplot(grid[place % rows, rows + place // rows]), board, named=columns < 3)
         figure.supxlabel(compute_label(numbers["x"]), fontsize=10.5)
         figure.supylabel("test-time compute (FLOPs a move)", fontsize=10.5)
         handles = [
             legend_line(INK, ls="none", marker="o", ms=5, label="least compute a move for an Elo"),
-            legend_line(INK, ls=(0, (5, 2)), lw=1.3, label="one plane a board"),
+            legend_line(INK, ls=(0, (5, 2)), lw=1.3, label="lines of one slope a board"),
             legend_line(GRAY, ls=":", lw=2, label=f"slope of Jones 2021 on 9×9: −{-PAPER_TRADEOFF['slope']:.1f}"),
         ]
-        figure.legend(handles=handles, loc="outside upper left", ncols=3 if columns > 2 else 1)
+        figure.legend(handles=handles, loc="outside upper left", ncols=3 if columns > 1 else 1)
     return figure
 
 
-def _draw_board(axes: "Axes", board: Numbers) -> None:
+def _draw_board(axes: "Axes", board: Numbers, *, named: bool) -> None:
     levels = sorted(set(floats(board["levels"]).tolist()))
     for level, shade, marker in zip(levels, make_shades(len(levels)), MARKERS, strict=False):
         mine = floats(board["levels"]) == level
@@ -86,8 +86,10 @@ def _draw_board(axes: "Axes", board: Numbers) -> None:
         test = floats(board["log10_test"])[mine]
         axes.plot(powers(cost), powers(test), ls="none", marker=marker, ms=4.8, color=shade, mec="white", mew=0.4)
         ends = np.array([cost.min(), cost.max()])
-        line = board["slope"] * ends + board["per_elo"] * level + board["intercept"]
+        line = test.mean() + board["slope"] * (ends - cost.mean())
         axes.plot(powers(ends), powers(line), color=shade, ls=(0, (5, 2)), lw=1.3)
+        if not named and level not in (levels[0], levels[-1]):
+            continue
         name = f"Elo {level:.0f}" if level == levels[-1] else f"{level:.0f}"
         place = (10.0 ** ends[1], 10.0 ** line[1])
         annotate(axes, name.replace("-", "−"), place, (4, 0), shade, va="center", fontsize=8.5)
@@ -107,9 +109,8 @@ def _draw_board(axes: "Axes", board: Numbers) -> None:
 FIGURE = Kind(
     "Training traded for search",
     "The least compute a move that reaches an Elo, against the training compute allowed: runs are picked on half of the openings "
-    "and rated on the other half; the largest board first. Dashed: one plane for each board, "
-    "log10 test = slope · log10 train + e · Elo + c, with the 95 % interval of its slope; dotted, the slope of Jones 2021 on 9×9 through "
-    "the middle of the points.",
+    "and rated on the other half; the largest board first, levels evenly apart. Dashed: for each board parallel lines, one for each Elo, "
+    "with the 95 % interval of their slope; dotted, the slope of Jones 2021 on 9×9 through the middle of the points.",
     lambda analysis: _numbers(analysis.tradeoffs),
     _draw,
     figure=9,

@@ -10,7 +10,6 @@ from hexlab.scaling.figures.style import (
     INK,
     board_color,
     board_marker,
-    board_name,
     canvas,
     compute_axis,
     elo_axis,
@@ -131,7 +130,7 @@ def _draw_boards(axes: "Axes", boards: Sequence[Numbers], *, marked: bool) -> No
             axes.plot(powers(run["log10_flops"]), floats(run["elo"]), color=color, alpha=0.28, lw=0.9, marker=marker, ms=2.4)
     for board in boards:
         axes.plot(powers(board["log10_flops"]), floats(board["elo"]), color=board_color(board["size"]), lw=2.6)
-        label_curve(axes, board["log10_flops"], board["elo"], board_name(board["size"]), board_color(board["size"]))
+        label_curve(axes, board["log10_flops"], board["elo"], board["size"])
 
 
 FIGURE = Kind(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hexlab.scaling.claims import Analysis
-from hexlab.scaling.figures.kinds import Kind, Numbers, plain
+from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
 from hexlab.scaling.figures.style import (
     INK,
     board_color,
@@ -21,9 +21,10 @@ from hexlab.scaling.figures.style import (
     perfect_line,
     powers,
 )
-from hexlab.scaling.frontiers import compute_frontier, resample_frontier
+from hexlab.scaling.frontiers import BoardFrontier, Frontier, compute_frontier, resample_frontier
 from hexlab.scaling.laws import interval
 from hexlab.scaling.serving import measure_speeds
+from hexlab.scaling.tables import NotEnoughDataError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,15 +42,24 @@ def plot_wall_clock(analysis: Analysis) -> "Figure":
 
 
 def _numbers(analysis: Analysis) -> Numbers:
-    tables = analysis.tables
-    frontier = compute_frontier(tables, x="train_seconds")
+    tables, rated = analysis.tables, require_frontier(analysis)
+    timed: list[BoardFrontier] = []
+    reason = ""
+    for size in rated.sizes:
+        try:
+            timed += compute_frontier(tables, size, x="train_seconds", test_simulations=rated.test_simulations).boards
+        except NotEnoughDataError as error:
+            reason = str(error)
+    if not timed:
+        raise NotEnoughDataError(reason)
+    frontier = Frontier("train_seconds", rated.test_simulations, tuple(timed))
     copies = resample_frontier(frontier, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
     speeds = measure_speeds(tables)
     boards = []
     for board in frontier.boards:
         curves = board.curves
         low, high = interval(copies[board.size]) if copies else (np.full(len(board.elo), np.nan),) * 2
-        timed = [tables.run_by_key[run] for run in curves.runs]
+        runs = [tables.run_by_key[run] for run in curves.runs]
         boards.append(
             {
                 "size": board.size,
@@ -65,8 +75,8 @@ def _numbers(analysis: Analysis) -> Numbers:
                     }
                     for number, run in enumerate(curves.runs)
                 ],
-                "parameters": [run.parameters for run in timed],
-                "flops_a_second": [speeds[run.run] for run in timed],
+                "parameters": [run.parameters for run in runs],
+                "flops_a_second": [speeds[run.run] for run in runs],
             }
         )
     return {"test_simulations": frontier.test_simulations, "boards": boards}
@@ -82,7 +92,7 @@ def _draw(numbers: Numbers) -> "Figure":
             x = powers(board["log10_seconds"])
             left.fill_between(x, floats(board["low"]), floats(board["high"]), color=color, alpha=0.16, lw=0)
             left.plot(x, floats(board["elo"]), color=color, lw=2.6)
-            label_curve(left, board["log10_seconds"], board["elo"], board_name(board["size"]), color)
+            label_curve(left, board["log10_seconds"], board["elo"], board["size"])
             right.plot(board["parameters"], board["flops_a_second"], ls="none", color=color, marker=marker, label=board_name(board["size"]))
         elo_axis(left, [run["elo"] for board in numbers["boards"] for run in board["runs"]])
         perfect_line(left)
