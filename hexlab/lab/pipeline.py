@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import itertools
 import json
 import math
@@ -152,7 +153,7 @@ def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: 
         agents = _register(cells, grid, folder, store)
         at_work = pool.workers if isinstance(pool, ClusterExecutor) else workers or 1
         ready = max(_LEAST_AT_WORK, at_work) if isinstance(pool, ClusterExecutor) else at_work
-        yield from _timed("rate", _rate(grid, ready, agents, store, pool), folder, manifest)
+        yield from _timed("rate", _rate(grid, ready, agents, store, pool, manifest), folder, manifest)
         started = time.monotonic()
         yield Progress("fit", 0.0, "writing tables", 0.0, None)
         ratings = _write_tables(folder / "tables", agents, store)
@@ -243,9 +244,11 @@ def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
 
 
 def _may_grow(held: dict | None, wanted: dict) -> bool:
-    """Tell whether a grid is the one that a folder holds with further cells, or further budgets for some of them."""
-    growing = ("cells", "presets", "more_simulations")
+    """Tell whether a grid is the one that a folder holds with further cells, further budgets for some of them, or another `half_width`."""
+    growing = ("cells", "presets", "more_simulations", "half_width")
     if held is None or any(held.get(name) != wanted[name] for name in wanted.keys() - {*growing, "about"}):
+        return False
+    if (held.get("half_width") is None) != (wanted["half_width"] is None):
         return False
     try:
         trained, asked = ({training.run_key(training.Config(**cell)) for cell in grid["cells"]} for grid in (held, wanted))
@@ -289,9 +292,18 @@ def _register(cells: Sequence[training.Config], grid: Grid, folder: pathlib.Path
 
 
 def _rate(
-    grid: Grid, workers: int, players: dict[int, list[SnapshotPlayer]], store: Store, pool: concurrent.futures.Executor
+    grid: Grid,
+    workers: int,
+    players: dict[int, list[SnapshotPlayer]],
+    store: Store,
+    pool: concurrent.futures.Executor,
+    manifest: dict,
 ) -> Iterator[Progress]:
-    """Play the tournament of every board, the largest first, so that what is left at the end is short."""
+    """Play the tournament of every board, the largest first, so that what is left at the end is short.
+
+    The manifest tells which tournaments are over: when a board joins the grid nobody on the others plays again, nor when the
+    ratings need not be known as well as they were.
+    """
     started = time.monotonic()
     weights = {size: len(players[size]) * size**4 for size in players}
     total, before = sum(weights.values()), 0
@@ -303,15 +315,32 @@ def _rate(
     else:
         play = arena.play_to_interval
         options |= {"openings_per_match": grid.openings, "half_width": grid.half_width}
+    over = manifest.setdefault("tournaments", {})
     for size in sorted(players, reverse=True):
+        key, played = _hash_pool(grid, players[size]), over.get(str(size), {})
+        kept = played.get("pool") == key and played["openings"] == _count_openings(store, size)
+        if kept and (grid.half_width is None or played["half_width"] <= grid.half_width):
+            before += weights[size]
+            continue
         for step in play(players[size], size, store, **options):
             done = (before + weights[size] * step.done / max(1, step.total)) / total
             first = done if first is None else first
             elapsed = time.monotonic() - started
             eta = (1 - done) * elapsed / (done - first) if done > first else None
             yield Progress("rate", done, f"{size}x{size}, {step.stage}: {step.done} of {step.total} matches", elapsed, eta)
+        over[str(size)] = {"pool": key, "openings": _count_openings(store, size), "half_width": grid.half_width}
         before += weights[size]
     yield Progress("rate", 1.0, "all matches played", time.monotonic() - started, 0.0)
+
+
+def _count_openings(store: Store, size: int) -> int:
+    return sum(row.won_both + row.won_black_only + row.won_white_only + row.lost_both for row in store.pairings(size))
+
+
+def _hash_pool(grid: Grid, players: Sequence[SnapshotPlayer]) -> str:
+    """Return the key of a tournament: who takes part and by which protocol."""
+    facts = [grid.openings, grid.half_width is None, sorted(player.name for player in players)]
+    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
 
 
 def _write_tables(folder: pathlib.Path, players: dict[int, list[SnapshotPlayer]], store: Store) -> list[Rating]:

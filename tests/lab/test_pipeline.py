@@ -9,6 +9,7 @@ import sys
 import pytest
 from cluster_processes import Processes
 
+from hexlab import arena
 from hexlab.errors import ConfigError, RunError
 from hexlab.lab import pipeline, runner
 from hexlab.lab.cluster import ClusterExecutor
@@ -164,12 +165,24 @@ def test_a_scale_may_grow_and_keeps_what_it_has(tmp_path, experiment):
 
 
 @pytest.mark.slow
-def test_a_scale_may_state_how_well_its_snapshots_are_to_be_known(tmp_path, experiment):
+def test_a_scale_may_state_how_well_its_snapshots_are_to_be_known(tmp_path, experiment, monkeypatch):
     experiment.write_text(EXPERIMENT.replace("openings = 10\n", "openings = 10\nhalf_width = 70\n"))
     list(pipeline.reproduce("minute", tmp_path / "job", workers=2, experiment=experiment))
     ratings = read_table(tmp_path / "job" / "tables" / "ratings.csv", Rating)
     assert max((row.high - row.low) / 2 for row in ratings if "/" in row.agent) <= 70
     assert "until it is known to 70 Elo on either side" in (tmp_path / "job" / "report.html").read_text(encoding="utf-8")
+
+    before, asked = read_tables(tmp_path / "job"), []
+    play = arena.play_to_interval
+    monkeypatch.setattr(arena, "play_to_interval", lambda *pool, **options: asked.append(options["half_width"]) or play(*pool, **options))
+    experiment.write_text(EXPERIMENT.replace("openings = 10\n", "openings = 10\nhalf_width = 90\n"))
+    list(pipeline.reproduce("minute", tmp_path / "job", workers=2, experiment=experiment))
+    assert read_tables(tmp_path / "job") == before
+    assert asked == [], "they are known better than that"
+    experiment.write_text(EXPERIMENT.replace("openings = 10\n", "openings = 10\nhalf_width = 60\n"))
+    list(pipeline.reproduce("minute", tmp_path / "job", workers=2, experiment=experiment))
+    assert asked == [60]
+    assert len(read_tables(tmp_path / "job")["pairings.csv"]) > len(before["pairings.csv"])
 
 
 def start_workers(processes, count):
