@@ -216,6 +216,7 @@ def _check_folder(folder: pathlib.Path) -> None:
 def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
     """Return the manifest of an interrupted job, or start a new one."""
     path = folder / "manifest.json"
+    machine = machine_facts()
     described = json.loads(json.dumps(dataclasses.asdict(grid)))
     if path.exists():
         try:
@@ -230,12 +231,17 @@ def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
                 raise RunError(f"{folder} holds {other}: choose another folder")
             manifest |= {"grid": described, "finished": False}
             _write_manifest(folder, manifest)
+        later = manifest.setdefault("later_machines", [])
+        if machine not in [manifest["machine"], *later]:  # another computer, or another version of the code
+            later.append(machine)
+            _write_manifest(folder, manifest)
         return manifest
     manifest = {
         "command": f"hexlab reproduce --scale {grid.scale}",
         "seed": _SEED,
         "grid": described,
-        "machine": machine_facts(),
+        "machine": machine,
+        "later_machines": [],
         "seconds": {},
         "finished": False,
     }
@@ -405,7 +411,7 @@ def _write_games(folder: pathlib.Path, cells: Sequence[training.Config], ratings
 
 
 def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
-    machine = manifest["machine"]
+    machine, later = manifest["machine"], manifest.get("later_machines", [])
     seconds = manifest["seconds"]
     sizes = ", ".join(f"{size}x{size}" for size in sorted({cell.size for cell in grid.cells}))
     return {
@@ -431,7 +437,7 @@ def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
             "system": machine["system"],
             "Python": machine["python"],
             "libraries": ", ".join(f"{name} {version}" for name, version in machine["libraries"].items() if version),
-            "commit": machine["commit"] or "not in a git checkout",
+            "commit": ", ".join(dict.fromkeys(facts["commit"] or "not in a git checkout" for facts in (machine, *later))),
         },
         "Protocol": [
             f"A match: up to {grid.openings} uniform legal two-move openings without repetition, each played with both colors, no noise.",

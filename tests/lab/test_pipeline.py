@@ -100,6 +100,14 @@ def test_a_job_stopped_and_started_again_ends_in_the_same_tables(tmp_path, exper
         assert read_tables(out) == read_tables(tmp_path / "whole"), stop
 
 
+def test_the_manifest_names_every_computer_and_version_that_had_a_part(tmp_path, experiment, monkeypatch):
+    for commit in ("a", "b", "b", "a", "c"):
+        monkeypatch.setattr(pipeline, "machine_facts", lambda commit=commit: {"commit": commit, "cores": 2})
+        pipeline.reproduce("minute", tmp_path / "job", workers=1, experiment=experiment).close()
+    manifest = json.loads((tmp_path / "job" / "manifest.json").read_text())
+    assert [facts["commit"] for facts in (manifest["machine"], *manifest["later_machines"])] == ["a", "b", "c"]
+
+
 def test_a_stage_keeps_its_energy_over_all_sittings_where_the_computer_tells(tmp_path, monkeypatch):
     steps = [runner.Progress("train", done, "", 0.0, None) for done in (0.5, 1.0)]
     readings = iter([{"intel-rapl:0": (microjoules, 10**9)} for microjoules in (0, 7_000_000, 100_000_000, 102_000_000)])
