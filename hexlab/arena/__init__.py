@@ -1,7 +1,17 @@
 """The arena: players, matches, tournaments and ratings. It knows an agent by the protocol `hexlab.protocols.Player` alone."""
 
 from hexlab.arena.anchors import calibrate_anchor, find_anchors, find_strongest, measure_conversion
-from hexlab.arena.checks import Agreement, Cycle, Cycles, Goodness, OpeningCheck, RatingCheck, check_openings, check_ratings
+from hexlab.arena.checks import (
+    Agreement,
+    Cycle,
+    Cycles,
+    Goodness,
+    OpeningCheck,
+    RatingCheck,
+    check_openings,
+    check_ratings,
+    measure_goodness,
+)
 from hexlab.arena.contests import Contest, ContestGame, ContestMatch, Entry, Rules, play_contest, read_contest
 from hexlab.arena.external import GtpPlayer
 from hexlab.arena.matches import (
@@ -79,6 +89,7 @@ __all__ = [
     "find_strongest",
     "find_submissions",
     "measure_conversion",
+    "measure_goodness",
     "opening_name",
     "openings",
     "play_contest",

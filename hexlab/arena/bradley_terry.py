@@ -1,14 +1,12 @@
 """The Bradley-Terry fit of a pool and the variances of its errors: what `hexlab.arena.ratings` says in words, as arrays."""
 
 import dataclasses
-import functools
 import math
 from collections.abc import Iterable
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse
-import scipy.sparse.linalg
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
@@ -26,14 +24,20 @@ __all__ = [
     "Z",
     "contrast_variances",
     "effect_variances",
+    "factor",
     "fit_pool",
+    "fit_strengths",
     "gap_variances",
     "gather_pool",
+    "inform",
+    "invert",
     "make_graph",
     "name_some",
     "pair_variances",
+    "passed_variances",
     "precision_of",
     "sandwich_variances",
+    "weigh_pairs",
 ]
 
 ELO_PER_NAT = 400 / math.log(10)
@@ -47,8 +51,9 @@ Z = 1.959963984540054
 STEPS = 200
 """Newton steps after which a fit is given up."""
 
-_FEW = 50  # agents, up to which dense arrays cost less than the care that sparse ones need
-_MANY = 8  # pairs an agent, from which a factor has so little left of its sparsity that trying costs more than it saves
+_FEW = 50  # agents, up to which a dense solution costs less than the care that a sparse one needs
+_BLOCK = 256  # rows that are mirrored at once
+_ACCURACY = 1e-12  # of a solution by conjugate gradients: its squared residual over that of zero
 _DECADE = math.log(10)  # nats, 400 Elo: the gap at which the variance of the effect is twice that of equals
 _TOLERANCE = 1e-12  # of the Newton decrement, in units of log-likelihood
 
@@ -154,23 +159,23 @@ def precision_of(prior: float) -> float:
     return (ELO_PER_NAT / prior) ** 2
 
 
-def fit_pool(pool: Pool, precision: float):
+def fit_strengths(pool: Pool, precision: float, start: np.ndarray | None = None) -> np.ndarray:
     """Maximize the posterior by Newton's method with step halving.
 
     The gradient of the likelihood sums to 0 over the agents, so the strengths do too, and the prior is one around
-    their mean.
+    their mean. Most pairs never meet: in a pool of many agents each step is solved by conjugate gradients.
+
+    Args:
+        pool: the table.
+        precision: of the prior.
+        start: float64[N], nats, near the answer; all equal if not given.
 
     Returns:
-        (theta float64[N] in nats, inverse of the information there float64[N, N]).
+        float64[N], nats.
     """
-    games, wins, differences, agents = pool.games, pool.wins, pool.differences, len(pool.agents)
-    few = agents <= _FEW
-    if few:
-        differences = differences.toarray()
-    ridge = precision * (np.eye(agents) if few else scipy.sparse.eye_array(agents))
-    theta = np.zeros(agents)
-    many = not few and len(games) >= _MANY * agents
-    sparse = not few and not many
+    games, wins, differences = pool.games, pool.wins, pool.differences
+    few = len(pool.agents) <= _FEW
+    theta = np.zeros(len(pool.agents)) if start is None else start
 
     def loss(strengths: np.ndarray) -> float:
         gap = strengths[pool.first] - strengths[pool.second]
@@ -179,22 +184,11 @@ def fit_pool(pool: Pool, precision: float):
 
     here = loss(theta)
     for _ in range(STEPS):
-        chances = expit(theta[pool.first] - theta[pool.second])
-        gradient = differences.T @ (wins - games * chances) - precision * theta
-        weights = games * chances * (1 - chances)
-        if few:
-            solve = _factor_dense((differences.T * weights) @ differences + ridge)
-        else:
-            information = (differences.T @ scipy.sparse.diags_array(weights) @ differences + ridge).tocsc()
-            if sparse:
-                factor = _factor_sparse(information)
-                solve = factor.solve
-                sparse = 8 * factor.nnz < agents**2
-            else:
-                solve = _factor_dense(information.toarray())
-        step = solve(gradient)
+        gradient = differences.T @ (wins - games * expit(theta[pool.first] - theta[pool.second])) - precision * theta
+        information = inform(pool, theta, precision)
+        step = np.linalg.solve(information.toarray(), gradient) if few else _solve_sparse(information, gradient)
         if gradient @ step < _TOLERANCE:
-            return theta + step, _invert_factored(solve) if many else solve(np.eye(agents))
+            return theta + step
         scale = 1.0
         while loss(theta + scale * step) > here - 1e-4 * scale * (gradient @ step) and scale > 1e-6:
             scale /= 2
@@ -203,16 +197,62 @@ def fit_pool(pool: Pool, precision: float):
     raise ConfigError(f"the ratings did not settle in {STEPS} Newton steps: give a smaller prior")
 
 
+def inform(pool: Pool, theta: np.ndarray, precision: float) -> scipy.sparse.csr_matrix:
+    """Return the information, 1 / nats squared, that games and prior hold of the strengths: float64[N, N]."""
+    chances = expit(theta[pool.first] - theta[pool.second])
+    return weigh_pairs(pool, pool.games * chances * (1 - chances)) + precision * scipy.sparse.eye_array(len(theta), format="csr")
+
+
+def weigh_pairs(pool: Pool, weights: np.ndarray) -> scipy.sparse.csr_matrix:
+    """Return D^T W D with the differences D of the pairs and their weights W: float64[N, N]."""
+    differences = pool.differences
+    return differences.T.tocsr() @ scipy.sparse.diags_array(weights) @ differences
+
+
+def factor(information: scipy.sparse.csr_matrix) -> np.ndarray:
+    """Return the lower factor of Cholesky in the lower triangle of float64[N, N], column by column; what is above has no meaning."""
+    return scipy.linalg.cho_factor(information.toarray(order="F"), lower=True, overwrite_a=True, check_finite=False)[0]
+
+
+def invert(information: scipy.sparse.csr_matrix) -> np.ndarray:
+    """Return the inverse of the information of a fit: float64[N, N]."""
+    inverse, _ = scipy.linalg.lapack.dpotri(factor(information), lower=1, overwrite_c=1)
+    for start in range(0, len(inverse), _BLOCK):  # LAPACK fills the lower triangle alone
+        stop = start + _BLOCK
+        own = np.tril(inverse[start:stop, start:stop])
+        inverse[start:stop, start:stop] = own + np.tril(own, -1).T
+        inverse[start:stop, stop:] = inverse[stop:, start:stop].T
+    return inverse.T
+
+
 def contrast_variances(covariance: np.ndarray, zero: np.ndarray) -> np.ndarray:
     """float64[N]: variances of the strengths less that of the anchor."""
     across = covariance @ zero
     return np.maximum(0, np.diag(covariance) - 2 * across + zero @ across)
 
 
+def fit_pool(pool: Pool, precision: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the strengths float64[N], nats, and the inverse of the information there, float64[N, N]."""
+    theta = fit_strengths(pool, precision)
+    return theta, invert(inform(pool, theta, precision))
+
+
 def gap_variances(covariance: np.ndarray, pool: Pool) -> np.ndarray:
     """float64[P]: variances of the differences in strength of each pair."""
     first, second = pool.first, pool.second
     return covariance[first, first] + covariance[second, second] - 2 * covariance[first, second]
+
+
+def passed_variances(pool: Pool, bread: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """float64[P]: variances of the fitted differences in strength of each pair, by those of the wins of all pairs, float64[P]."""
+    filling = weigh_pairs(pool, variances)
+    starts = np.searchsorted(pool.first, np.arange(len(bread) + 1))
+    own, shared = np.empty(len(bread)), np.empty(len(pool.first))
+    for agent, row in enumerate(bread):  # a row at a time: the whole product would cost far more than the entries that are read of it
+        passed = filling @ row
+        pairs = slice(starts[agent], starts[agent + 1])
+        own[agent], shared[pairs] = row @ passed, bread[pool.second[pairs]] @ passed
+    return own[pool.first] + own[pool.second] - 2 * shared
 
 
 def pair_variances(pool: Pool, theta: np.ndarray, bread: np.ndarray) -> PairVariances:
@@ -249,9 +289,7 @@ def pair_variances(pool: Pool, theta: np.ndarray, bread: np.ndarray) -> PairVari
     # Solve E[sum of weights * surplus^2] = sum of seen * (within + misfit * shape) for misfit, with seen, how much of a pair's variance is
     # left in all surpluses together, the columns' weighted sums of squares of I - H. Half a pair that does not stray, as telling as the
     # most telling one, is put beside them: lopsided pairs alone tell nothing.
-    differences = pool.differences
-    shared = differences.T @ scipy.sparse.diags_array(weights * slopes**2) @ differences
-    seen = weights * (1 - 2 * leverage) + gap_variances(bread @ (shared @ bread), pool)
+    seen = weights * (1 - 2 * leverage) + passed_variances(pool, bread, weights * slopes**2)
     excess = weights @ surplus**2 - seen @ within
     misfit = max(0.0, float(excess / (seen @ shape + 0.5 * (weights * shape).max())))
     return PairVariances(within, slopes, room**2 * effect_variances(misfit, gaps), misfit)
@@ -279,8 +317,7 @@ def sandwich_variances(pool: Pool, bread: np.ndarray, zero: np.ndarray, variance
         zero: float64[N], weights of the anchor.
         variances: float64[P], of the wins of each pair.
     """
-    differences = pool.differences
-    filling = differences.T @ scipy.sparse.diags_array(variances) @ differences
+    filling = weigh_pairs(pool, variances)
     contrast = bread - (zero @ bread)[None, :]
     return np.maximum(0, np.einsum("ij,ij->i", contrast, (filling @ contrast.T).T))
 
@@ -295,21 +332,21 @@ def _check_connected(pool: Pool) -> None:
         )
 
 
-def _factor_sparse(information: scipy.sparse.csc_matrix):
-    # A ladder with perfect and random play at its ends has little fill, and one thread solves it in milliseconds.
-    options = {"SymmetricMode": True}
-    return scipy.sparse.linalg.splu(information, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
-
-
-def _factor_dense(information: np.ndarray):
-    factor = scipy.linalg.cho_factor(information, lower=True, overwrite_a=True, check_finite=False)
-    return functools.partial(scipy.linalg.cho_solve, factor, check_finite=False)
-
-
-def _invert_factored(solve: functools.partial) -> np.ndarray:
-    """Return the inverse of what `_factor_dense` was given, for a third of the work of solving for every unit vector."""
-    lower, _ = scipy.linalg.lapack.dpotri(*solve.args[0])
-    return np.tril(lower) + np.tril(lower, -1).T
+def _solve_sparse(information: scipy.sparse.csr_matrix, gradient: np.ndarray) -> np.ndarray:
+    """Solve by conjugate gradients, which the diagonal conditions well: every agent is tied to perfect play or to many of its like."""
+    diagonal = information.diagonal()
+    step, residual = np.zeros_like(gradient), gradient
+    direction = conditioned = residual / diagonal
+    decrement = start = residual @ conditioned
+    while decrement > _ACCURACY * start:
+        image = information @ direction
+        length = decrement / (direction @ image)
+        step = step + length * direction
+        residual = residual - length * image
+        conditioned = residual / diagonal
+        before, decrement = decrement, residual @ conditioned
+        direction = conditioned + decrement / before * direction
+    return step
 
 
 def make_graph(starts: np.ndarray, ends: np.ndarray, nodes: int) -> scipy.sparse.csr_matrix:

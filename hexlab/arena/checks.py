@@ -31,9 +31,11 @@ from hexlab.arena.bradley_terry import (
     Pool,
     Z,
     fit_pool,
+    fit_strengths,
     gap_variances,
     gather_pool,
     pair_variances,
+    passed_variances,
     precision_of,
     sandwich_variances,
 )
@@ -42,7 +44,7 @@ from hexlab.records import Opening, Pairing
 from hexlab.rules.cells import cell_index, cell_name, rotation
 from hexlab.store import count_pairings
 
-__all__ = ["Agreement", "Cycle", "Cycles", "Goodness", "OpeningCheck", "RatingCheck", "check_openings", "check_ratings"]
+__all__ = ["Agreement", "Cycle", "Cycles", "Goodness", "OpeningCheck", "RatingCheck", "check_openings", "check_ratings", "measure_goodness"]
 
 _REFITS, _DRAWS = 5, 8  # pools that are fitted again, and drawn again from each fit
 _NO_FREEDOM = 1e-6  # share of its variance that the fit leaves a pair, below which its surplus is rounding
@@ -253,14 +255,27 @@ def check_ratings(games: Iterable[Pairing] | Iterable[Opening], *, samples: int 
     pool = gather_pool(rows)
     theta, bread = fit_pool(pool, precision_of(prior))
     pairs = pair_variances(pool, theta, bread)
+    goodness = _measure_goodness(pool, theta, bread, pairs)
+    del bread
     return RatingCheck(
         pool.size,
         len(pool.agents),
-        _measure_goodness(pool, theta, bread, pairs),
+        goodness,
         _count_cycles(pool, theta, pairs, precision_of(prior), samples, seed),
         _compare_halves(rows, prior),
         _compare_colors(pool, theta, prior),
     )
+
+
+def measure_goodness(games: Iterable[Pairing] | Iterable[Opening], *, prior: float = PRIOR) -> Goodness:
+    """Set the scores of a pool's pairs beside those that its ratings predict: the `goodness` of `check_ratings` alone.
+
+    Raises:
+        ConfigError: as for `hexlab.arena.rate`.
+    """
+    pool = gather_pool(games)
+    theta, bread = fit_pool(pool, precision_of(prior))
+    return _measure_goodness(pool, theta, bread, pair_variances(pool, theta, bread))
 
 
 def check_openings(games: Iterable[Opening], *, prior: float = PRIOR) -> OpeningCheck:
@@ -304,12 +319,10 @@ def check_openings(games: Iterable[Opening], *, prior: float = PRIOR) -> Opening
 def _measure_goodness(pool: Pool, theta: np.ndarray, bread: np.ndarray, pairs: PairVariances) -> Goodness:
     chances, games = expit(theta[pool.first] - theta[pool.second]), pool.games
     leverage = pairs.slopes * gap_variances(bread, pool)
-    differences = pool.differences
 
     def scatter(variances: np.ndarray) -> np.ndarray:
         # The diagonal of (I - H) V (I - H)' for the hat matrix H of the fit and independent pairs of these variances V.
-        shared = differences.T @ scipy.sparse.diags_array(variances) @ differences
-        left = variances * (1 - 2 * leverage) + pairs.slopes**2 * gap_variances(bread @ (shared @ bread), pool)
+        left = variances * (1 - 2 * leverage) + pairs.slopes**2 * passed_variances(pool, bread, variances)
         return np.sqrt(np.where(left > _NO_FREEDOM * variances, left, np.nan)) / games
 
     favorite = chances >= 0.5
@@ -364,7 +377,7 @@ def _correct_spread(
         wins = _draw_wins(pool, theta, pairs, generator).astype(np.int64)
         both, one = np.divmod(wins, 2)
         drawn = dataclasses.replace(pool, counts=np.stack([both, one, np.zeros_like(one), pool.openings - both - one], axis=1))
-        again, _ = fit_pool(drawn, precision)
+        again = fit_strengths(drawn, precision, theta)
         for _ in range(_DRAWS):
             counts.append(np.count_nonzero(_sureness(pool, pairs, _draw_wins(pool, again, pairs, generator), triples) > 0))
     return expected / float(np.mean(counts)) if expected and any(counts) else 1.0

@@ -55,6 +55,7 @@ from hexlab.arena.bradley_terry import (
     PRIOR,
     STEPS,
     WINS,
+    PairVariances,
     Pool,
     Z,
     contrast_variances,
@@ -69,7 +70,19 @@ from hexlab.arena.bradley_terry import (
 from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing, Rating
 
-__all__ = ["ELO_PER_NAT", "PRIOR", "Anchor", "Belief", "Ratings", "believe", "bootstrap_ratings", "rate", "score_interval"]
+__all__ = [
+    "ELO_PER_NAT",
+    "PRIOR",
+    "Anchor",
+    "Belief",
+    "Fit",
+    "Ratings",
+    "believe",
+    "bootstrap_ratings",
+    "fit_games",
+    "rate",
+    "score_interval",
+]
 
 _NEVER_MET = (math.nan, math.nan, math.nan, 0)
 
@@ -194,27 +207,21 @@ def rate(
     >>> table["perfect"].elo, round(table["random"].elo), table["random"].perfect_score
     (0.0, -338, 0.125)
     """
-    pool = gather_pool(games)
-    if not prior > 0 or not math.isfinite(prior):
-        raise ConfigError(f"prior {prior!r} is not a standard deviation in Elo: give a positive number, such as {PRIOR:g}")
     if intervals not in ("sandwich", "bootstrap"):
         raise ConfigError(f"intervals {intervals!r} are unknown: choose 'sandwich' or 'bootstrap'")
-    known = anchor if isinstance(anchor, Anchor) else Anchor("", "")
-    anchor = _choose_anchor(anchor, pool)
-    theta, posterior = fit_pool(pool, precision_of(prior))
+    fit, posterior = _fit(games, anchor, prior)
+    pool, theta, pairs, anchor, known = fit.pool, fit.theta, fit.pairs, fit.anchor, fit.known
     zero = _anchor_weights(anchor, pool.agents, theta)
     elo = ELO_PER_NAT * (theta - zero @ theta)
     notes, unbounded = _find_unbounded(pool, theta, anchor)
     for agent, note in _find_contradicted(pool, elo, anchor).items():
         notes[agent] = f"{notes[agent]}; {note}" if agent in notes else note
 
-    pairs = pair_variances(pool, theta, posterior)
     if intervals == "sandwich":
         spread = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, posterior, zero, pairs.total))
         low, high = elo - spread, elo + spread
     else:
-        fits = _bootstrap(pool, theta, posterior, anchor, precision_of(prior), pairs.effects, samples, seed)
-        low, high = np.quantile(fits, [0.025, 0.975], axis=0)
+        low, high = np.quantile(_bootstrap(fit, samples, seed), [0.025, 0.975], axis=0)
     wide = Z * ELO_PER_NAT * np.sqrt(contrast_variances(posterior, zero))
     low = np.where(unbounded, np.minimum(low, elo - wide), low)
     high = np.where(unbounded, np.maximum(high, elo + wide), high)
@@ -233,6 +240,59 @@ def rate(
         rows.append(Rating(agent, pool.size, *numbers, anchor, known.error))
     ordered = {row.agent: notes[row.agent] for row in rows if row.agent in notes}
     return Ratings(tuple(rows), anchor, float(prior), ordered, ELO_PER_NAT * math.sqrt(pairs.misfit))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fit:
+    """The fit of a pool of N agents and P pairs: what ratings and all bootstrap copies of them start from.
+
+    Attributes:
+        pool: the table.
+        precision: of the prior, 1 / nats squared.
+        anchor: what has Elo 0, or the Elo of `known`: an agent, ``"mean"`` or ``"best"``.
+        known: the `Anchor` that was given; one without a name if none was.
+        theta: float64[N], strengths in nats.
+        bread: float32[N, N], about the inverse information there.
+        pairs: where the variance of the wins comes from.
+    """
+
+    pool: Pool
+    precision: float
+    anchor: str
+    known: Anchor
+    theta: np.ndarray
+    bread: np.ndarray
+    pairs: PairVariances
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """N names, strongest first; equals by name."""
+        return tuple(self.pool.agents[i] for i in _rank(self.theta, self.pool.agents))
+
+    @property
+    def elo(self) -> np.ndarray:
+        """float64[N], in the order of `agents`."""
+        elo = ELO_PER_NAT * (self.theta - _anchor_weights(self.anchor, self.pool.agents, self.theta) @ self.theta)
+        return self.known.elo + elo[_rank(self.theta, self.pool.agents)]
+
+    def bootstrap(self, samples: int, seed: int) -> np.ndarray:
+        """float64[samples, N]: Elo of bootstrap copies as `bootstrap_ratings` makes them, in the order of `agents`."""
+        copies = _bootstrap(self, samples, seed)[:, _rank(self.theta, self.pool.agents)]
+        if self.known.kind == "strongest":
+            generator = np.random.default_rng([seed & 0xFFFFFFFFFFFFFFFF, 1])
+            copies += self.known.elo + np.nan_to_num(self.known.error) / Z * generator.standard_normal((samples, 1))
+        return copies
+
+
+def fit_games(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | Anchor | None = None, prior: float = PRIOR) -> Fit:
+    """Fit a pool once for its ratings and for bootstrap copies of them; arguments and errors are those of `rate`.
+
+    >>> from hexlab.records import Pairing
+    >>> fit = fit_games([Pairing(3, "perfect", "random", 0, won_both=30, won_black_only=9, won_white_only=1, lost_both=0)])
+    >>> fit.agents, fit.elo.round(), fit.bootstrap(samples=500, seed=0).shape
+    (('perfect', 'random'), array([   0., -338.]), (500, 2))
+    """
+    return _fit(games, anchor, prior)[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -262,13 +322,11 @@ def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None 
     >>> belief.agents, belief.half_widths.round()
     (('perfect', 'random'), array([  0., 107.]))
     """
-    pool = gather_pool(games)
-    anchor = _choose_anchor(anchor, pool)
-    theta, posterior = fit_pool(pool, precision_of(prior))
-    zero = _anchor_weights(anchor, pool.agents, theta)
-    pairs = pair_variances(pool, theta, posterior)
+    fit, posterior = _fit(games, anchor, prior)
+    pool, theta, pairs = fit.pool, fit.theta, fit.pairs
+    zero = _anchor_weights(fit.anchor, pool.agents, theta)
     variances = sandwich_variances(pool, posterior, zero, pairs.total)
-    _, unbounded = _find_unbounded(pool, theta, anchor)
+    _, unbounded = _find_unbounded(pool, theta, fit.anchor)
     across = posterior @ zero
     covariance = posterior - across[:, None] - across[None, :] + zero @ across
     variances = np.where(unbounded, np.maximum(variances, contrast_variances(posterior, zero)), variances)
@@ -305,16 +363,7 @@ def bootstrap_ratings(
     >>> bootstrap_ratings(rows, samples=500, seed=0).shape
     (500, 2)
     """
-    pool = gather_pool(games)
-    precision = precision_of(prior)
-    name = _choose_anchor(anchor, pool)
-    theta, posterior = fit_pool(pool, precision)
-    effects = pair_variances(pool, theta, posterior).effects
-    copies = _bootstrap(pool, theta, posterior, name, precision, effects, samples, seed)[:, _rank(theta, pool.agents)]
-    if isinstance(anchor, Anchor) and anchor.kind == "strongest":
-        generator = np.random.default_rng([seed & 0xFFFFFFFFFFFFFFFF, 1])
-        copies += anchor.elo + np.nan_to_num(anchor.error) / Z * generator.standard_normal((samples, 1))
-    return copies
+    return fit_games(games, anchor=anchor, prior=prior).bootstrap(samples, seed)
 
 
 def score_interval(won_both: int, won_one: int, lost_both: int) -> tuple[float, float, float]:
@@ -374,14 +423,27 @@ def _anchor_weights(anchor: str, agents: list[str], theta: np.ndarray) -> np.nda
     return weights
 
 
-def _bootstrap(pool, theta, bread, anchor, precision, effects, samples, seed) -> np.ndarray:
+def _fit(games: Iterable[Pairing] | Iterable[Opening], anchor: str | Anchor | None, prior: float) -> tuple[Fit, np.ndarray]:
+    """Return the fit and the inverse information in full precision, float64[N, N]."""
+    pool = gather_pool(games)
+    if not prior > 0 or not math.isfinite(prior):
+        raise ConfigError(f"prior {prior!r} is not a standard deviation in Elo: give a positive number, such as {PRIOR:g}")
+    known = anchor if isinstance(anchor, Anchor) else Anchor("", "")
+    name, precision = _choose_anchor(anchor, pool), precision_of(prior)
+    theta, bread = fit_pool(pool, precision)
+    pairs = pair_variances(pool, theta, bread)
+    return Fit(pool, precision, name, known, theta, bread.astype(np.float32), pairs), bread
+
+
+def _bootstrap(fit: Fit, samples: int, seed: int) -> np.ndarray:
     """float64[samples, N]: Elo of resampled pools, agents in the pool's order."""
     if samples < 1:
         raise ConfigError(f"{samples!r} bootstrap samples: give a whole number of at least 1, such as 1000")
+    pool, effects = fit.pool, fit.pairs.effects
     games, openings = pool.games, pool.openings
     shares = pool.counts / openings[:, None]
     generator = np.random.Generator(np.random.PCG64(seed & 0xFFFFFFFFFFFFFFFF))
-    fitted = np.empty((samples, len(theta)))
+    fitted = np.empty((samples, len(fit.theta)))
     chunk = max(1, 4_000_000 // len(openings))
     for start in range(0, samples, chunk):
         stop = min(start + chunk, samples)
@@ -390,17 +452,17 @@ def _bootstrap(pool, theta, bread, anchor, precision, effects, samples, seed) ->
         if effects.any():
             moves = np.sqrt(effects) * generator.standard_normal(wins.shape)
             wins = np.clip(wins + moves * wins * (1 - wins / games), 0, games)
-        fitted[start:stop] = _refit(pool, wins, theta, bread, precision)
-    if anchor == "mean":
+        fitted[start:stop] = _refit(fit, wins)
+    if fit.anchor == "mean":
         zeros = fitted.mean(axis=1)
-    elif anchor == "best":
+    elif fit.anchor == "best":
         zeros = fitted.max(axis=1)
     else:
-        zeros = fitted[:, pool.agents.index(anchor)]
+        zeros = fitted[:, pool.agents.index(fit.anchor)]
     return ELO_PER_NAT * (fitted - zeros[:, None])
 
 
-def _refit(pool: Pool, wins: np.ndarray, theta: np.ndarray, bread: np.ndarray, precision: float) -> np.ndarray:
+def _refit(fit: Fit, wins: np.ndarray) -> np.ndarray:
     """Fit S resampled tables at once, by Newton's method from the fit of the real one.
 
     Each Newton step is solved by conjugate gradients for all samples together. The inverse information of the real
@@ -408,18 +470,15 @@ def _refit(pool: Pool, wins: np.ndarray, theta: np.ndarray, bread: np.ndarray, p
     the shift of theta, and a few iterations do. No strength moves by more than 2 nats in a step.
 
     Args:
-        pool: the real table.
+        fit: of the real table.
         wins: float64[S, P].
-        theta: float64[N], the fit of the real table.
-        bread: float64[N, N], the inverse information there.
-        precision: of the prior.
 
     Returns:
         float64[S, N].
     """
-    games, differences = pool.games[:, None], pool.differences
+    games, differences, precision = fit.pool.games[:, None], fit.pool.differences, fit.precision
     sums = differences.T.tocsr()
-    fitted = np.repeat(theta[:, None], len(wins), axis=1)  # N x S
+    fitted = np.repeat(fit.theta[:, None], len(wins), axis=1)  # N x S
     wins = np.ascontiguousarray(wins.T)
     going = np.arange(fitted.shape[1])
     for _ in range(STEPS):
@@ -430,14 +489,14 @@ def _refit(pool: Pool, wins: np.ndarray, theta: np.ndarray, bread: np.ndarray, p
 
         residual = gradient
         step = np.zeros_like(at)
-        direction = conditioned = bread @ residual
+        direction = conditioned = fit.bread @ residual.astype(np.float32)
         decrement = start = np.einsum("ns,ns->s", residual, conditioned)
         while (decrement > 1e-3 * start).any():
             image = sums @ (weights * (differences @ direction)) + precision * direction
             length = decrement / np.maximum(np.einsum("ns,ns->s", direction, image), 1e-300)
             step = step + length * direction
             residual = residual - length * image
-            conditioned = bread @ residual
+            conditioned = fit.bread @ residual.astype(np.float32)
             before, decrement = decrement, np.einsum("ns,ns->s", residual, conditioned)
             direction = conditioned + decrement / np.maximum(before, 1e-300) * direction
 

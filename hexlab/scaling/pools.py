@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hexlab import records
-from hexlab.arena.ratings import Anchor, bootstrap_ratings, rate
+from hexlab.arena.ratings import Anchor, Fit, fit_games
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
 __all__ = ["PoolElo", "PoolGames", "bootstrap_halves", "bootstrap_pool", "gather_games", "gather_halves", "rate_pool", "split_halves"]
@@ -78,15 +78,24 @@ def bootstrap_halves(
     return picking, rating
 
 
-@functools.lru_cache(maxsize=64)
 def rate_pool(games: PoolGames) -> PoolElo:
-    """Rate one pool; the arguments of recent calls are remembered with their answers."""
-    rated = rate(games.pairings, anchor=games.anchor)
-    return PoolElo(tuple(row.agent for row in rated), np.array([row.elo for row in rated]))
+    """Rate one pool; its fit is remembered."""
+    fit = _fit(games)
+    return PoolElo(fit.agents, _round(fit.elo))
 
 
 @functools.lru_cache(maxsize=64)
 def bootstrap_pool(games: PoolGames, samples: int, seed: int) -> PoolElo:
     """Rate `samples` copies of a pool whose openings, and the Elo of whose anchor, are drawn again."""
-    agents = rate_pool(games).agents
-    return PoolElo(agents, np.asarray(bootstrap_ratings(games.pairings, samples, seed, anchor=games.anchor)))
+    fit = _fit(games)
+    return PoolElo(fit.agents, _round(fit.bootstrap(samples, seed)))
+
+
+@functools.lru_cache(maxsize=16)
+def _fit(games: PoolGames) -> Fit:
+    return fit_games(games.pairings, anchor=games.anchor)
+
+
+def _round(elo: np.ndarray) -> np.ndarray:
+    """Round to a millionth of an Elo, so that equally good laws are told apart the same way on every computer."""
+    return elo.round(6)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hexlab import arena
-from hexlab.arena.checks import check_openings, check_ratings
+from hexlab.arena.checks import check_openings, check_ratings, measure_goodness
 from hexlab.arena.ratings import ELO_PER_NAT
 from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing
@@ -102,7 +102,7 @@ def test_agents_that_never_met_make_no_triple():
 
 @pytest.mark.parametrize("misfit", [0.0, 80.0])
 def test_surpluses_of_a_sound_pool_have_a_spread_of_one(misfit):
-    goodness = check_ratings(play(LADDER, misfit=misfit, seed=3), samples=1).goodness
+    goodness = measure_goodness(play(LADDER, misfit=misfit, seed=3))
     assert goodness.spread == pytest.approx(1, abs=0.15)
     assert goodness.inside == pytest.approx(0.95, abs=0.05)
     assert goodness.misfit == pytest.approx(misfit, abs=20)
@@ -119,7 +119,7 @@ def test_surpluses_have_a_spread_of_one_near_and_far_where_effects_widen():
         (one, other): 60 * math.hypot(1, (steps[one] - steps[other]) / 400) * rng.standard_normal()
         for one, other in itertools.combinations(steps, 2)
     }
-    goodness = check_ratings(play(steps, effects=effects, seed=9), samples=1).goodness
+    goodness = measure_goodness(play(steps, effects=effects, seed=9))
     far = goodness.predicted > 0.9
     for group in (goodness.surpluses[far], goodness.surpluses[~far]):
         assert np.sqrt((group**2).mean()) == pytest.approx(1, abs=0.15)
@@ -137,7 +137,7 @@ def test_surpluses_have_a_spread_of_one_where_openings_all_but_decide():
         black, white = (np.where(open_, rng.random(160) < chance, decided) for decided in (True, False))
         counts = [int(both.sum()) for both in (black & white, black & ~white, ~black & white)]
         rows.append(Pairing(4, first, second, 0, *counts, 160 - sum(counts)))
-    goodness = check_ratings(rows, samples=1).goodness
+    goodness = measure_goodness(rows)
     decided = goodness.chance < np.median(goodness.chance)
     for group in (goodness.surpluses[decided], goodness.surpluses[~decided]):
         assert np.sqrt((group**2).mean()) == pytest.approx(1, abs=0.15)
@@ -145,14 +145,14 @@ def test_surpluses_have_a_spread_of_one_where_openings_all_but_decide():
 
 def test_a_pair_is_seen_from_its_favorite():
     rows = [Pairing(4, "a", "b", 0, 5, 10, 10, 25), Pairing(4, "b", "c", 0, 25, 10, 10, 5), Pairing(4, "a", "c", 0, 20, 10, 10, 10)]
-    goodness = check_ratings(rows, samples=1).goodness
+    goodness = measure_goodness(rows)
     assert (goodness.first[0], goodness.second[0]) == ("b", "a")
     assert goodness.observed[0] == 0.7
 
 
 def test_a_tree_of_pairs_fits_whatever_happens():
     rows = [Pairing(4, "a", "b", 0, 30, 10, 10, 5), Pairing(4, "b", "c", 0, 30, 10, 10, 5)]
-    goodness = check_ratings(rows, samples=1).goodness
+    goodness = measure_goodness(rows)
     assert np.isnan(goodness.surpluses).all()
     assert math.isnan(goodness.spread)
 
@@ -229,6 +229,7 @@ def test_openings_and_their_counts_say_the_same():
     rows = play_openings(lambda first, second, name: 0.6)
     one, other = check_ratings(rows, samples=5), check_ratings(count_pairings(rows), samples=5)
     assert np.array_equal(one.goodness.surpluses, other.goodness.surpluses)
+    assert np.array_equal(measure_goodness(rows).surpluses, one.goodness.surpluses)
     assert one.cycles == other.cycles
 
 

@@ -1,4 +1,4 @@
-"""The goodness-of-fit figure says what `arena.check_ratings` measures, group by group."""
+"""The goodness-of-fit figure says what `arena.measure_goodness` measures, group by group."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ def test_groups_hold_the_pairs_in_order_of_their_prediction():
     boards = {board["size"]: board for board in _numbers(tables)["boards"]}
     assert sorted(boards) == [3, 4, 5]
     for size, board in boards.items():
-        fit = arena.check_ratings([row for row in tables.pairings if row.size == size], samples=1).goodness
+        fit = arena.measure_goodness([row for row in tables.pairings if row.size == size])
         assert (board["pairs"], board["spread"]) == (len(fit.games), fit.spread)
         assert np.all(np.diff(board["predicted"]) > 0)
         assert 0.5 <= board["predicted"][0] < board["predicted"][-1] <= 1

@@ -27,8 +27,9 @@ __all__ = ["check_figures", "compute_numbers", "draw_figure", "render_numbers", 
 _TOLERANCE = 1e-6
 
 
+@functools.lru_cache(maxsize=1)
 def compute_numbers(analysis: Analysis) -> dict[str, Numbers | str]:
-    """Return the numbers behind each figure by its name, or why there is not enough data for it."""
+    """Return the numbers behind each figure by its name, or why there is not enough data for it; those of the last are remembered."""
     answers: dict[str, Numbers | str] = {}
     for name, kind in FIGURES.items():
         try:

@@ -27,7 +27,7 @@ def _numbers(tables: Tables) -> Numbers:
     for size in tables.sizes:
         rows = [row for row in tables.pairings if row.size == size]
         if rows:
-            boards.append({"size": size, **_measure(arena.check_ratings(rows, samples=1).goodness)})
+            boards.append({"size": size, **_measure(arena.measure_goodness(rows))})
     if not boards:
         raise NotEnoughDataError("not enough data: needs games")
     return {"boards": boards}
@@ -36,7 +36,7 @@ def _numbers(tables: Tables) -> Numbers:
 def _measure(fit: arena.Goodness) -> Numbers:
     strays = fit.observed - fit.predicted
     known = np.flatnonzero(np.isfinite(fit.scatter))
-    order = known[np.argsort(fit.predicted[known], kind="stable")]
+    order = known[np.argsort(fit.predicted[known].round(9), kind="stable")]  # equals by their place, on every computer
     groups = [group for group in np.array_split(order, min(_GROUPS, max(1, len(order) // 20))) if len(group)]
     shown = order[np.linspace(0, len(order) - 1, min(len(order), _SHOWN)).round().astype(int)] if len(order) else order
     return {
