@@ -34,6 +34,7 @@ from hexlab.arena.bradley_terry import (
     fit_strengths,
     gap_variances,
     gather_pool,
+    invert,
     pair_variances,
     passed_variances,
     precision_of,
@@ -452,8 +453,8 @@ def _compare_colors(pool: Pool, theta: np.ndarray, prior: float) -> Agreement:
     variances = by_black + by_white - balance**2 / pool.openings + 0.5
     sums = abs(pool.differences)
     slopes = pool.games * chances * (1 - chances)
-    information = (sums.T @ scipy.sparse.diags_array(slopes) @ sums).toarray()
-    bread = np.linalg.inv(information + precision_of(prior) * np.eye(len(theta)))
+    information = sums.T.tocsr() @ scipy.sparse.diags_array(slopes) @ sums
+    bread = invert(information + precision_of(prior) * scipy.sparse.eye_array(len(theta), format="csr"))
     contrast = bread - bread.mean(axis=0)
     filling = sums.T @ scipy.sparse.diags_array(variances) @ sums
     return _agree(pool.agents, 2 * bread @ (sums.T @ balance), 4 * np.einsum("ij,ij->i", contrast, (filling @ contrast.T).T))

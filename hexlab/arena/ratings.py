@@ -54,7 +54,6 @@ from hexlab.arena.bradley_terry import (
     ELO_PER_NAT,
     PRIOR,
     STEPS,
-    WINS,
     PairVariances,
     Pool,
     Z,
@@ -448,7 +447,7 @@ def _bootstrap(fit: Fit, samples: int, seed: int) -> np.ndarray:
     for start in range(0, samples, chunk):
         stop = min(start + chunk, samples)
         drawn = generator.multinomial(openings, shares, size=(stop - start, len(openings)))
-        wins = drawn @ WINS
+        wins = (2 * drawn[:, :, 0] + drawn[:, :, 1] + drawn[:, :, 2]).astype(float)
         if effects.any():
             moves = np.sqrt(effects) * generator.standard_normal(wins.shape)
             wins = np.clip(wins + moves * wins * (1 - wins / games), 0, games)

@@ -14,6 +14,7 @@ smaller compute, since it stays available: by the half that picks, it is the run
 """
 
 import dataclasses
+import functools
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -547,5 +548,9 @@ def _draw(curves: Curves, samples: int, seed: int, sources: Sequence[str]) -> tu
     picking, rating = (np.broadcast_to(known, (samples, len(known))) for known in (curves.picking, curves.rating))
     if "openings" in sources and curves.halves:
         picking, rating = pools.bootstrap_halves(curves.halves, curves.agents, samples, seed)
-    drawn = draw_runs(curves.cells, samples, np.random.default_rng([seed & 0xFFFFFFFF, 1]), sources)
-    return picking, rating, drawn
+    return picking, rating, _draw_runs(curves.cells, samples, seed, tuple(sources))
+
+
+@functools.lru_cache(maxsize=64)
+def _draw_runs(cells: tuple[tuple[int, int], ...], samples: int, seed: int, sources: tuple[str, ...]) -> np.ndarray:
+    return draw_runs(cells, samples, np.random.default_rng([seed & 0xFFFFFFFF, 1]), sources)
