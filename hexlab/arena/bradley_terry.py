@@ -338,7 +338,9 @@ def _solve_sparse(information: scipy.sparse.csr_matrix, gradient: np.ndarray) ->
     step, residual = np.zeros_like(gradient), gradient
     direction = conditioned = residual / diagonal
     decrement = start = residual @ conditioned
-    while decrement > _ACCURACY * start:
+    for _ in range(10 * len(gradient)):  # rounding may keep it from the accuracy; Newton's method bears that
+        if decrement <= _ACCURACY * start:
+            break
         image = information @ direction
         length = decrement / (direction @ image)
         step = step + length * direction
