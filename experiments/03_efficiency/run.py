@@ -148,8 +148,7 @@ def run_cell(cell: Cell, out: pathlib.Path, pause: pathlib.Path | None = None) -
 
 def _rate(cell: Cell, folder: pathlib.Path, pause: pathlib.Path | None) -> Iterator[Row]:
     """Rate snapshots from the last back to one that misses the bound, then those after it on fresh games until one holds it there."""
-    from hexlab import network
-    from hexlab.records import Snapshot
+    from hexlab import network, training
 
     first_count, fresh_count = cell.openings
     size = cell.config.size
@@ -158,7 +157,7 @@ def _rate(cell: Cell, folder: pathlib.Path, pause: pathlib.Path | None) -> Itera
     first = arena.Openings(size, drawn[:first_count])
     fresh = arena.Openings(size, drawn[-fresh_count:])
     seconds = [json.loads(line)["seconds"] for line in (folder / "timings.jsonl").read_text(encoding="utf-8").splitlines()]
-    snapshots = [Snapshot(**json.loads(line)) for line in (folder / "snapshots.jsonl").read_text(encoding="utf-8").splitlines()]
+    snapshots = training.read_snapshots(folder)
     wanted = [snap for snap in snapshots if snap.train_flops >= snapshots[-1].train_flops / 10**cell.rated]
 
     def play(snapshot, openings, stage, seed):

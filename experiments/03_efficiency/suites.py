@@ -7,7 +7,6 @@ solver covers, the same games against perfect play tell how far the stand-in can
 """
 
 import argparse
-import json
 import math
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -15,10 +14,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from run import LEVEL, read_cells
 
-from hexlab import arena, network
+from hexlab import arena, network, training
 from hexlab.lab.health import Share
 from hexlab.protocols import Player
-from hexlab.records import Snapshot
 from hexlab.rules.draws import derive_seeds
 from hexlab.rules.solver import MAX_SIZE
 
@@ -50,7 +48,7 @@ def measure(out: pathlib.Path, arm: str, size: int) -> Iterator[str]:
         folder = out / "cells" / cell.name
         if (cell.arm, cell.config.size) != (arm, size) or not (folder / "snapshots.jsonl").is_file():
             continue
-        snapshots = [Snapshot(**json.loads(line)) for line in (folder / "snapshots.jsonl").read_text(encoding="utf-8").splitlines()]
+        snapshots = training.read_snapshots(folder)
         if snapshots[-1].samples < cell.config.samples:
             continue
 

@@ -163,7 +163,7 @@ def train_cell(cell: Cell, out: pathlib.Path) -> None:
     reports = training.resume(folder, threads=1) if folder.exists() else training.train(cell.config, folder, threads=1)
     for _ in reports:
         pass
-    snapshots = _read_snapshots(folder)
+    snapshots = training.read_snapshots(folder)
     size = cell.config.size
     perfect = arena.SolverPlayer(size)
     openings = arena.openings(size, _PERFECT_OPENINGS, seed=_DIRECT_SEED)
@@ -175,11 +175,6 @@ def train_cell(cell: Cell, out: pathlib.Path) -> None:
             won = [game.first_won_as_black + game.first_won_as_white for game in games]
             rows.append(Direct(snapshot.run, snapshot.snapshot, won.count(2), won.count(1), won.count(0)))
     store.write_table(out / "direct" / f"{cell.name}.csv", rows, Direct)
-
-
-def _read_snapshots(folder: pathlib.Path) -> list[records.Snapshot]:
-    lines = (folder / "snapshots.jsonl").read_text(encoding="utf-8").splitlines()
-    return [records.Snapshot(**json.loads(line)) for line in lines]
 
 
 def _make_player(folder: pathlib.Path, snapshot: int, protocol: Protocol) -> Player:
@@ -202,8 +197,10 @@ def draw_matches(agents: int) -> list[tuple[int, int]]:
 
 def play_batch(cells: Sequence[Cell], name: str, number: int, out: pathlib.Path) -> None:
     """Play the matches of one batch of a pool and write their table."""
+    from hexlab import training
+
     protocol, size = PROTOCOLS[name], cells[0].config.size
-    agents = [(out / "cells" / cell.name, row.snapshot) for cell in cells for row in _read_snapshots(out / "cells" / cell.name)[1:]]
+    agents = [(out / "cells" / cell.name, row.snapshot) for cell in cells for row in training.read_snapshots(out / "cells" / cell.name)[1:]]
     matches = [
         (at, match) for at, match in enumerate(draw_matches(len(agents))) if number * _BATCH <= match[0] < (number + 1) * _BATCH
     ]
@@ -259,9 +256,11 @@ def play(matches: Sequence[tuple[Player, Player]], numbers: Sequence[int], size:
 
 
 def _plan_batches(cells: Sequence[Cell], out: pathlib.Path) -> Iterator[tuple[list[Cell], str, int]]:
+    from hexlab import training
+
     for name, size in itertools.product(PROTOCOLS, sorted({cell.config.size for cell in cells})):
         pool = [cell for cell in cells if cell.pool and cell.config.size == size]
-        agents = sum(len(_read_snapshots(out / "cells" / cell.name)) - 1 for cell in pool)
+        agents = sum(len(training.read_snapshots(out / "cells" / cell.name)) - 1 for cell in pool)
         for number in range(-(-agents // _BATCH)):
             if not (out / "meetings" / f"{name}-{size}-{number:03d}.csv").exists():
                 yield pool, name, number
@@ -276,7 +275,7 @@ def gather(cells: Sequence[Cell], out: pathlib.Path, tables: pathlib.Path) -> No
         config, key = cell.config, training.run_key(cell.config)
         net, settings = config.architecture, json.dumps(json.loads(config.to_json()), sort_keys=True)
         runs.append(records.Run(key, net.size, net.width, net.depth, config.seed, net.parameters, config.simulations, settings))
-        snapshots += _read_snapshots(out / "cells" / cell.name)
+        snapshots += training.read_snapshots(out / "cells" / cell.name)
         trained.append(Trained(key, cell.arm, int(cell.pool)))
     store.write_table(tables / "runs.csv", runs, records.Run)
     store.write_table(tables / "snapshots.csv", snapshots, records.Snapshot)

@@ -411,7 +411,7 @@ def _write_games(folder: pathlib.Path, cells: Sequence[training.Config], ratings
 
 
 def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
-    machine, later = manifest["machine"], manifest.get("later_machines", [])
+    machine, later = manifest["machine"], manifest["later_machines"]
     seconds = manifest["seconds"]
     sizes = ", ".join(f"{size}x{size}" for size in sorted({cell.size for cell in grid.cells}))
     return {
