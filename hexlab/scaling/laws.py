@@ -10,6 +10,9 @@ Two models, both with board size b and compute C and the same five parameters, s
     ``Elo = plateau / (1 + exp(4 * (plateau / 2 - incline) / plateau))``. It rounds both corners at the cost of no parameter.
 
 With a single board the terms in b drop out and three parameters remain.
+
+A frontier may start above its plateau, and would leave that open. So each board's plateau is held to the frontier's cheapest
+point, by a residual that counts as a tenth of a point's.
 """
 
 import dataclasses
@@ -42,6 +45,7 @@ MODELS = ("change_point", "smooth")
 PARAMETERS = ("m_plateau", "c_plateau", "m_flops", "m_board", "c_incline")
 LEVEL = 0.95
 _ELO_SCALE = 50.0  # residuals beyond this many Elo count less than squared in a robust fit
+_CHEAPEST = 0.1**0.5  # of the residual of a plateau from the frontier's cheapest point
 _STARTS = 12
 _STEPS = 60
 
@@ -315,17 +319,24 @@ def _check_enough(frontier: Frontier) -> None:
         raise NotEnoughDataError(f"not enough data: needs {needed} snapshots in all to fit a law; has {sum(costs.values())}")
 
 
-def _flat(boards: Sequence[BoardFrontier], elo: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    size = np.concatenate([np.full(len(board.log10_flops), float(board.size)) for board in boards])
-    cost = np.concatenate([board.log10_flops for board in boards])
-    values = np.concatenate(list(elo))
-    known = np.isfinite(values)
-    return size[known], cost[known], values[known]
+def _layout(boards: Sequence[BoardFrontier]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the board size and log10 of compute of each of P points, and the board sizes: float64[P], float64[P], float64[B]."""
+    sizes = np.array([board.size for board in boards], float)
+    size = np.repeat(sizes, [len(board.log10_flops) for board in boards])
+    return size, np.concatenate([board.log10_flops for board in boards]), sizes
+
+
+def _targets(elo: Sequence[np.ndarray]) -> np.ndarray:
+    """Return what `_evaluate` is to meet, from the Elo of each board's points, float64[..., G]: float64[..., P + B], nan where unknown."""
+    cheapest = [np.take_along_axis(each, np.isfinite(each).argmax(axis=-1)[..., None], axis=-1) for each in elo]
+    return np.concatenate([*elo, *(_CHEAPEST * each for each in cheapest)], axis=-1)
 
 
 def _fit(model, boards, elo, starts, loss) -> np.ndarray:
     """Return the best of the fits from `starts`, each five parameters."""
-    size, cost, values = _flat(boards, elo)
+    size, cost, sizes = _layout(boards)
+    values = _targets(elo)
+    known = np.isfinite(values)
     # Deviations from the middle of the data keep the normal equations well scaled; the intercepts are moved back at the end.
     middle_size, middle_cost = size.mean(), cost.mean()
     free = np.array([len(boards) > 1, True, True, len(boards) > 1, True])
@@ -348,13 +359,13 @@ def _fit(model, boards, elo, starts, loss) -> np.ndarray:
         row[free] = reduced
         return row
 
-    b, x = size - middle_size, cost - middle_cost
+    b, x, boards_b = size - middle_size, cost - middle_cost, sizes - middle_size
 
     def residuals(reduced):
-        return evaluate_law(model, full(reduced), b, x) - values
+        return (_evaluate(model, full(reduced), b, x, boards_b) - values)[known]
 
     def jacobian(reduced):
-        return _gradient(model, full(reduced), b, x)[:, free]
+        return _gradient(model, full(reduced), b, x, boards_b)[known][:, free]
 
     best = None
     for start in starts:
@@ -374,19 +385,18 @@ def _refit(model, boards, copies, fitted, loss) -> np.ndarray:
     Levenberg-Marquardt with reweighting for the robust loss, every copy with a damping of its own, from the fit of the measured
     frontiers and from each copy's own start. Scipy fits one copy at a time and takes a hundred times as long.
     """
-    size = np.concatenate([np.full(len(board.log10_flops), float(board.size)) for board in boards])
-    cost = np.concatenate([board.log10_flops for board in boards])
-    values = np.concatenate(copies, axis=1)
+    size, cost, sizes = _layout(boards)
+    values = _targets(copies)
     known = np.isfinite(values)
     values = np.where(known, values, 0.0)
     rows = range(len(values))
     starts = np.array([_data_start(boards, [copy[row] for copy in copies]) for row in rows])
     free = np.array([len(boards) > 1, True, True, len(boards) > 1, True])
     middle = np.array([size.mean() if len(boards) > 1 else 0.0, cost.mean()])
-    b, x = size - middle[0], cost - middle[1]
+    b, x, boards_b = size - middle[0], cost - middle[1], sizes - middle[0]
 
     def losses(parameters, rows):
-        errors = np.where(known[rows], _evaluate_all(model, parameters, b, x) - values[rows], 0.0)
+        errors = np.where(known[rows], _evaluate(model, parameters.T[:, :, None], b, x, boards_b) - values[rows], 0.0)
         if loss == "linear":
             return errors, known[rows].astype(float), 0.5 * (errors**2).sum(axis=1)
         root = np.sqrt(1 + (errors / _ELO_SCALE) ** 2)
@@ -402,7 +412,7 @@ def _refit(model, boards, copies, fitted, loss) -> np.ndarray:
         going = np.arange(len(values))  # copies that have not settled
         for _ in range(_STEPS):
             at, stiff = now[going], damping[going]
-            slopes = _gradient(model, at.T[:, :, None], b, x)[..., free]
+            slopes = _gradient(model, at.T[:, :, None], b, x, boards_b)[..., free]
             weighted = slopes * weights[going][:, :, None]
             curvature = weighted.transpose(0, 2, 1) @ slopes
             downhill = -np.einsum("rpi,rp->ri", weighted, errors[going])
@@ -425,13 +435,14 @@ def _refit(model, boards, copies, fitted, loss) -> np.ndarray:
     return best
 
 
-def _evaluate_all(model, parameters, b, x) -> np.ndarray:
-    """Return the law's Elo for R rows of parameters at P points: float64[R, P]."""
-    return evaluate_law(model, parameters.T[:, :, None], b, x)
+def _evaluate(model, row, b, x, boards_b) -> np.ndarray:
+    """Return the law's Elo at P points and its weighed plateau on B boards, for `row` of shape [5, ...]: float64[..., P + B]."""
+    plateaus = np.asarray(row[0] * boards_b + row[1])
+    return np.concatenate([evaluate_law(model, row, b, x), _CHEAPEST * plateaus], axis=-1)
 
 
-def _gradient(model, row, b, x) -> np.ndarray:
-    """Return the derivative of `evaluate_law` by each parameter: float64[..., P, 5], for `row` of shape [5, ...]."""
+def _gradient(model, row, b, x, boards_b) -> np.ndarray:
+    """Return the derivative of `_evaluate` by each parameter: float64[..., P + B, 5]."""
     plateau = row[0] * b + row[1]
     incline = row[2] * x + row[3] * b + row[4]
     if model == "change_point":
@@ -444,7 +455,10 @@ def _gradient(model, row, b, x) -> np.ndarray:
         slope = share * (1 - share)
         by_plateau = np.where(plateau < -1.0, share - slope * 4 * incline / depth, 0.0)
         by_incline = 4 * slope
-    return np.stack([by_plateau * b, by_plateau, by_incline * x, by_incline * b, by_incline], axis=-1)
+    points = np.stack([by_plateau * b, by_plateau, by_incline * x, by_incline * b, by_incline], axis=-1)
+    ones, none = np.ones_like(boards_b), np.zeros_like(boards_b)
+    plateaus = _CHEAPEST * np.stack([boards_b, ones, none, none, none], axis=-1)
+    return np.concatenate([points, np.broadcast_to(plateaus, (*points.shape[:-2], *plateaus.shape))], axis=-2)
 
 
 def _starts(boards: Sequence[BoardFrontier], rng: np.random.Generator) -> list[np.ndarray]:

@@ -1,12 +1,14 @@
 """Laws: the paper's own parameters from the paper's own curves, planted ones within their intervals."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from planted_tables import PLANTED, plant, small, small_analysis, tiny
 
 from hexlab.errors import ConfigError
 from hexlab.scaling import NotEnoughDataError, compute_frontier, fit_law, paper_frontier, predict_board
-from hexlab.scaling.laws import MODELS, PARAMETERS, _fit, _gradient, _refit, evaluate_law
+from hexlab.scaling.laws import MODELS, PARAMETERS, _evaluate, _fit, _gradient, _refit, evaluate_law
 
 
 def test_the_papers_law_comes_out_of_the_papers_curves():
@@ -34,12 +36,12 @@ def test_predictions_of_the_papers_boards_score_as_known(boards, held_out, score
 
 @pytest.mark.parametrize("model", MODELS)
 def test_gradients_are_the_slopes_of_the_law(model):
-    size, cost = np.array([3.0, 4.0, 5.0, 9.0]), np.array([10.02, 10.9, 12.55, 16.1])
+    size, cost, boards = np.array([3.0, 4.0, 5.0, 9.0]), np.array([10.02, 10.9, 12.55, 16.1]), np.array([3.0, 9.0])
     for at in range(len(PARAMETERS)):
         step = np.zeros(len(PARAMETERS))
         step[at] = 1e-5
-        up, down = (evaluate_law(model, PLANTED + sign * step, size, cost) for sign in (1, -1))
-        np.testing.assert_allclose(_gradient(model, PLANTED, size, cost)[:, at], (up - down) / 2e-5, atol=1e-6)
+        up, down = (_evaluate(model, PLANTED + sign * step, size, cost, boards) for sign in (1, -1))
+        np.testing.assert_allclose(_gradient(model, PLANTED, size, cost, boards)[:, at], (up - down) / 2e-5, atol=1e-6)
 
 
 def test_the_smooth_law_has_the_incline_as_its_tangent_half_way_up():
@@ -65,6 +67,22 @@ def test_copies_fitted_together_equal_copies_fitted_one_by_one(model):
             for p in (fitted, alone)
         ]
         assert costs[0] == pytest.approx(costs[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_plateau_that_no_frontier_reaches_is_held_to_the_cheapest_points(model):
+    """Frontiers that start half-way up the planted incline leave their plateaus open; the incline is found all the same."""
+    boards = []
+    for board in small_analysis().frontier.boards:
+        half_up = ((PLANTED[0] * board.size + PLANTED[1]) / 2 - PLANTED[3] * board.size - PLANTED[4]) / PLANTED[2]
+        grid = np.linspace(half_up, half_up + 2, len(board.log10_flops))
+        boards.append(dataclasses.replace(board, log10_flops=grid, elo=evaluate_law("change_point", PLANTED, board.size, grid)))
+    frontier = dataclasses.replace(small_analysis().frontier, boards=tuple(boards))
+    law = fit_law(frontier, model=model)
+    for board in boards:
+        plateau = law.parameters["m_plateau"] * board.size + law.parameters["c_plateau"]
+        assert plateau == pytest.approx(board.elo[0], abs=1 if model == "change_point" else 60)
+    assert law.parameters["m_flops"] == pytest.approx(PLANTED[2], rel=0.01 if model == "change_point" else 0.3)
 
 
 def coverage(model, experiments):

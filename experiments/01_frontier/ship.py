@@ -1,0 +1,209 @@
+"""Write the agents of the frontier into the package, each with its card, and the page of the cards.
+
+python experiments/01_frontier/ship.py RUN_FOLDER [--sizes 3 4] [--most 8] [--megabytes 1.5]
+
+RUN_FOLDER is the folder of `hexlab reproduce` with its tables; nothing is written there. Which agents of a board ship:
+
+1. Those at the corners of the discrete frontier, whom no cheaper agent of the grid beats (`BoardFrontier.steps`), by the half of the
+   openings that picks. Of these, those with a higher Elo by all games than every cheaper one, so that the ladder rises.
+2. While they are more than `--most`, the one leaves whose neighbors are closest in log compute; the cheapest and the strongest stay.
+3. While their files together are larger than `--megabytes`, the largest leaves; the strongest always ships.
+
+A board's agents take the place of those shipped before. Blunders are measured here, Elo is that of the tables. Equal folders give
+equal files.
+"""
+
+import argparse
+import json
+import math
+import pathlib
+import sys
+from collections.abc import Sequence
+
+import jax
+
+import hexlab
+from hexlab import network, scaling
+from hexlab.app.catalog import make_page
+from hexlab.cards import list_cards
+from hexlab.lab.health import SOLVED_SIZES
+from hexlab.lab.verification import verify
+from hexlab.records import Agent
+from hexlab.scaling.frontiers import Step
+from hexlab.system import write_whole
+
+PACKAGE = pathlib.Path(hexlab.__file__).parent / "data" / "agents"
+OUT = PACKAGE / "frontier"
+PAGE = pathlib.Path(__file__).with_name("agents.md")
+BUDGETS = (1, 64)
+JUDGED = (*SOLVED_SIZES, 6, 7)  # by the solver, or by the solved suites
+MOST_BYTES = 10e6
+CARD_BYTES = 6000
+
+
+def climb(steps: Sequence[Step], tables: scaling.Tables) -> list[Step]:
+    """Return the corners of a frontier with a higher Elo by all games than every cheaper one."""
+    rungs: list[Step] = []
+    for step in steps:
+        if not rungs or tables.rating_by_agent[step.agent].elo > tables.rating_by_agent[rungs[-1].agent].elo:
+            rungs.append(step)
+    return rungs
+
+
+def thin(rungs: list[Step], most: int, most_bytes: float, weights: dict[str, int]) -> list[Step]:
+    """Return the rungs that are left by rules 2 and 3, `weights` being the bytes of each agent's file."""
+    kept = list(rungs)
+    while len(kept) > max(most, 2):
+        gaps = [after.log10_flops - before.log10_flops for before, after in zip(kept, kept[2:], strict=False)]
+        del kept[1 + gaps.index(min(gaps))]
+    while len(kept) > 1 and sum(weights[rung.agent] for rung in kept) > most_bytes:
+        kept.remove(max(kept[:-1], key=lambda rung: weights[rung.agent]))
+    return kept
+
+
+def find_snapshot(folder: pathlib.Path, agent: Agent) -> pathlib.Path:
+    """Return the parameters of a snapshot of the grid."""
+    return folder / "cells" / agent.run / "snapshots" / f"{agent.snapshot:03d}.safetensors"
+
+
+def finite(number: float, digits: int) -> float | None:
+    """Return a number for JSON, which knows no nan."""
+    return None if math.isnan(number) else round(number, digits)
+
+
+def bounds(low: float, high: float, digits: int) -> list[float] | None:
+    """Return an interval for JSON, None if it is not known."""
+    return None if math.isnan(low) or math.isnan(high) else [round(low, digits), round(high, digits)]
+
+
+def list_ratings(tables: scaling.Tables, run: str, snapshot: int) -> list[dict]:
+    """Return the Elo of a snapshot at every budget at which it was rated."""
+    rows = []
+    for agent in sorted(tables.grid_agents, key=lambda agent: agent.test_simulations):
+        rating = tables.rating_by_agent.get(agent.agent)
+        if (agent.run, agent.snapshot) == (run, snapshot) and rating is not None:
+            met = {
+                "share": round(rating.perfect_score, 5),
+                "interval": [round(rating.perfect_score_low, 5), round(rating.perfect_score_high, 5)],
+                "games": rating.perfect_games,
+            }
+            rows.append(
+                {
+                    "simulations": agent.test_simulations,
+                    "elo": round(rating.elo, 1),
+                    "interval": bounds(rating.low, rating.high, 1),
+                    "games": rating.games,
+                    "against_perfect": met if rating.perfect_games else None,
+                    "flops": agent.test_flops,
+                }
+            )
+    return rows
+
+
+def measure_blunders(path: pathlib.Path, size: int) -> dict:
+    """Return blunder rates on random positions and the solved suites, as far as the board is known."""
+    if size not in JUDGED:
+        return {}
+    return {
+        f"blunders, {finding.where}, {finding.simulations} simulations": {
+            "share": round(finding.share.share, 5),
+            "interval": [round(end, 5) for end in finding.share.interval],
+            "of": finding.share.total,
+        }
+        for finding in verify(path, BUDGETS, seed=0, games_at=None)
+    }
+
+
+def describe_pool(tables: scaling.Tables, manifest: dict, size: int) -> dict:
+    """Return who took part in a board's tournament, how it was played, and what anchors it."""
+    openings = sum(row.won_both + row.won_black_only + row.won_white_only + row.lost_both for row in tables.pairings)
+    matches, half_width = manifest["grid"]["openings"], manifest["tournaments"][str(size)]["half_width"]
+    until = "" if half_width is None else f", until it was known to {half_width:g} Elo on either side"
+    anchor = tables.anchors[size]
+    return {
+        "agents": len(tables.ratings),
+        "games": 2 * openings,
+        "protocol": (
+            f"matches of up to {matches} openings of two moves, each with both colors, without noise, the best move of the search;"
+            f" every agent met those who tell most about it{until}"
+        ),
+        "anchor": {"agent": anchor.agent, "kind": anchor.kind, "elo": finite(anchor.elo, 1), "error": finite(anchor.error, 1)},
+    }
+
+
+def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: int, path: pathlib.Path) -> dict:
+    """Return the card of an agent of the frontier."""
+    agent = tables.agent_by_key[step.agent]
+    run, snapshot = tables.run_by_key[agent.run], tables.snapshot_by_key[agent.run, agent.snapshot]
+    seconds = round(tables.cost(agent.run, agent.snapshot, "train_seconds"), 1)
+    counted = ("samples", "simulations", "selfplay_flops", "learner_flops", "train_flops", "paper_flops")
+    machine = manifest["machine"]
+    return {
+        "origin": {
+            "command": manifest["command"],
+            "scale": manifest["grid"]["scale"],
+            "run": run.run,
+            "snapshot": snapshot.snapshot,
+            "seed": run.seed,
+            "commits": list(dict.fromkeys(each["commit"] for each in (machine, *manifest["later_machines"]))),
+            "libraries": machine["libraries"],
+            "config": json.loads(run.config),
+        },
+        "cost": {
+            **{name: getattr(snapshot, name) for name in counted},
+            "seconds": seconds,
+            "core_seconds": seconds,  # a cell of a grid has one core
+            "machine": machine["processor"],
+        },
+        "elo": list_ratings(tables, run.run, snapshot.snapshot),
+        "frontier": {"simulations": simulations, "elo": round(step.elo, 1)},
+        "strength": measure_blunders(path, run.size),
+        "pool": describe_pool(tables, manifest, run.size),
+    }
+
+
+def main() -> None:
+    """Choose, measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path, help="folder of `hexlab reproduce`")
+    parser.add_argument("--sizes", type=int, nargs="+", help="boards; default: all that are rated")
+    parser.add_argument("--most", type=int, default=8, help="agents of a board")
+    parser.add_argument("--megabytes", type=float, default=1.5, help="of a board's files together")
+    wanted = parser.parse_args()
+    manifest = json.loads((wanted.folder / "manifest.json").read_text(encoding="utf-8"))
+    everything = scaling.read(wanted.folder)
+
+    sizes = wanted.sizes or everything.sizes
+    chosen: dict[pathlib.Path, tuple[pathlib.Path, Step, int]] = {}
+    for size in sizes:
+        tables = everything.select(size)
+        frontier = scaling.compute_frontier(tables, size)
+        rungs = climb(frontier.board(size).steps, tables)
+        files = {rung.agent: find_snapshot(wanted.folder, tables.agent_by_key[rung.agent]) for rung in rungs}
+        weights = {agent: path.stat().st_size + CARD_BYTES for agent, path in files.items()}
+        for step in thin(rungs, wanted.most, 1e6 * wanted.megabytes, weights):
+            agent = tables.agent_by_key[step.agent]
+            run = tables.run_by_key[agent.run]
+            name = f"{size}x{size}-{run.width}x{run.depth}-s{run.seed}-{agent.snapshot:02d}.safetensors"
+            chosen[OUT / name] = files[step.agent], step, frontier.test_simulations
+
+    replaced = {path for size in sizes for path in OUT.glob(f"{size}x{size}-*.safetensors")}
+    staying = [path for path in PACKAGE.rglob("*.safetensors") if path not in replaced]
+    total = sum(path.stat().st_size for path in staying) + sum(path.stat().st_size + CARD_BYTES for path, _, _ in chosen.values())
+    if total > MOST_BYTES:
+        sys.exit(f"{total / 1e6:.1f} MB of agents, {MOST_BYTES / 1e6:.0f} MB at most may ship: lower --megabytes or --most")
+
+    OUT.mkdir(exist_ok=True)
+    for path, (source, step, simulations) in chosen.items():
+        agent = network.load(source)
+        card = make_card(everything.select(agent.architecture.size), manifest, step, simulations, source)
+        network.save(path, agent.architecture, jax.device_get(agent.params), card)
+        print(f"{path.stem}: {path.stat().st_size:,} bytes, Elo {step.elo:.0f} by the games that did not pick it", flush=True)
+    for path in replaced - chosen.keys():
+        path.unlink()
+    write_whole(PAGE, make_page(list_cards()))
+    print(f"{PAGE.name}: {len(list_cards())} agents in the package")
+
+
+if __name__ == "__main__":
+    main()
