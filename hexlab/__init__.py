@@ -1,7 +1,8 @@
 """hexlab: agents that teach themselves Hex, a tournament anchored to perfect play, and the scaling laws of both.
 
 The names here are those a newcomer needs; each is loaded when it is first used, so that ``import hexlab`` takes no time and loads
-neither JAX nor matplotlib. Everything else lives in the rooms: `rules`, `mcts`, `network`, `training`, `arena` and `scaling`.
+neither JAX nor matplotlib. Everything else lives in the rooms: `rules`, `mcts`, `network`, `training`, `arena` and `scaling`. `cards`
+tells which trained agents ship.
 
 >>> import hexlab
 >>> board = hexlab.Board(size=3)
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hexlab import arena as arena
+    from hexlab import cards as cards
     from hexlab import mcts as mcts
     from hexlab import network as network
     from hexlab import rules as rules
@@ -34,6 +36,7 @@ __all__ = [
     "Color",
     "__version__",
     "arena",
+    "cards",
     "gumbel",
     "mcts",
     "network",
@@ -62,7 +65,7 @@ _HOMES = {
     "solve": "hexlab.rules.solver",
     "uniform": "hexlab.mcts",
 }
-_ROOMS = ("arena", "mcts", "network", "rules", "scaling", "training")
+_ROOMS = ("arena", "cards", "mcts", "network", "rules", "scaling", "training")
 
 
 def __getattr__(name: str) -> Any:

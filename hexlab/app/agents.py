@@ -6,6 +6,7 @@
 | ``perfect`` | the exact solver, up to 6x6 |
 | ``rollouts`` | search with random games instead of a network, on any size |
 | ``pretrained`` | the agents that ship, each on its own size; ``pretrained:5`` is that of 5x5 |
+| ``pretrained:NAME`` | an agent that ships, by its name in ``hexlab agents`` |
 | a path | the folder of a run, or a file of parameters |
 | ``PLAYER.py`` | a player's file (`hexlab.arena.SubmissionPlayer`), on any size |
 | ``gtp:COMMAND`` | any program that speaks GTP, on the sizes that it accepts |
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hexlab import arena, mcts
+from hexlab.cards import find_card, list_cards
 from hexlab.errors import ConfigError, RunError
 from hexlab.protocols import Evaluator, Player
 from hexlab.rules import solver
@@ -28,6 +30,7 @@ from hexlab.rules.cells import MAX_SIZE
 __all__ = ["Agent", "find_agent"]
 
 _PROGRAM = "gtp:"
+_SHIPPED = "pretrained:"
 _FILE = ".py"
 _BATCH = 64  # the least that is pinned, as one position at a time is asked about
 
@@ -83,7 +86,8 @@ def find_agent(words: str, simulations: int, seconds: float | None = None) -> Ag
 
     Raises:
         RunError: no such agent.
-        ConfigError: a size that no agent is shipped for, simulations that are none or that nobody uses, or a program where none may be.
+        ConfigError: a size or name that no agent is shipped for, simulations that are none or that nobody uses, or a program where none
+            may be.
         CheckpointError: a file that holds no network.
 
     >>> find_agent("perfect", 64).sizes
@@ -115,18 +119,20 @@ def find_agent(words: str, simulations: int, seconds: float | None = None) -> Ag
         return Agent(kind, every[: solver.MAX_SIZE], arena.SolverPlayer)
     if kind == "rollouts":
         return Agent(kind, every, search(lambda size: mcts.rollouts(games=16), kind))
-    shipped = re.fullmatch(r"pretrained(?::([0-9]{1,2}))?", kind)
-    if shipped is None and not Path(kind).exists():
+    is_shipped = kind == "pretrained" or kind.startswith(_SHIPPED)
+    if not is_shipped and not Path(kind).exists():
         known = "'pretrained', 'pretrained:5', 'random', 'perfect' or 'rollouts'"
         known = known if seconds is None else f"{known}, a player's file (.py), or 'gtp:' and a command"
         raise RunError(f"no agent at {kind!r}: name a run folder, a parameter file, {known}")
     from hexlab import network
 
-    if shipped is not None:
-        if shipped[1]:
-            network.pretrained(int(shipped[1]), batch=_BATCH)
-        sizes = (int(shipped[1]),) if shipped[1] else tuple(network.pretrained_sizes())
-        return Agent(kind, sizes, search(lambda size: network.pretrained(size, batch=_BATCH), "pretrained"))
+    if kind == "pretrained":
+        sizes = sorted({card.size for card in list_cards()})
+        return Agent(kind, tuple(sizes), search(lambda size: network.pretrained(size, batch=_BATCH), kind))
+    if is_shipped:
+        card = find_card(kind.removeprefix(_SHIPPED))
+        name = "pretrained" if card.kind == "preset" else card.name
+        return Agent(kind, (card.size,), search(lambda size: network.pretrained(card.name, batch=_BATCH), name))
     net = network.load(kind, batch=_BATCH)
     return Agent(kind, (net.architecture.size,), search(lambda size: net, Path(kind).name))
 

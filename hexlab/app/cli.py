@@ -173,14 +173,45 @@ class Verify:
 
 
 @dataclasses.dataclass(frozen=True)
+class Agents:
+    """List the trained agents that come with hexlab, or print the card of one: strength, cost and origin."""
+
+    dials: ClassVar[str] = "ask for one board (--size)"
+
+    agent: Positional[str | None] = None
+    """An agent, such as '4x4', for its card. Default: all, in a table."""
+    size: int | None = None
+    """Board size. Default: all."""
+    json: bool = False
+    """Print JSON, one line an agent, with all that the cards say."""
+
+    def run(self) -> None:
+        """Read and print."""
+        from hexlab import cards
+        from hexlab.app import catalog
+
+        if self.agent is not None and self.size is not None:
+            raise ConfigError(f"{self.agent} and --size {self.size}: give the name of an agent, or a board size")
+        if self.size is not None:
+            cards.find_card(self.size)
+        chosen = cards.list_cards(self.size) if self.agent is None else [cards.find_card(self.agent)]
+        if self.json:
+            print("\n".join(json.dumps(card.to_dict(), sort_keys=True) for card in chosen))
+        elif self.agent is None:
+            print(catalog.make_table(chosen))
+        else:
+            print(catalog.describe_card(chosen[0]), end="")
+
+
+@dataclasses.dataclass(frozen=True)
 class Play:
     """Play against an agent at the terminal: type a move such as c3, or help."""
 
     dials: ClassVar[str] = "lower --simulations or --size"
 
     agent: str = "pretrained"
-    """Opponent: 'pretrained', a run, a parameter file, 'random', 'perfect' (up to 6x6), 'rollouts' (no network), a player's file (.py), or
-    'gtp:' and a command."""
+    """Opponent: 'pretrained', one of `hexlab agents` ('pretrained:5x5'), a run, a parameter file, 'random', 'perfect' (up to 6x6),
+    'rollouts' (no network), a player's file (.py), or 'gtp:' and a command."""
     size: int | None = None
     """Board size. Default: the agent's, or 5."""
     simulations: int = 64
@@ -215,7 +246,8 @@ class Gtp:
     dials: ClassVar[str] = "lower --simulations"
 
     agent: str = "pretrained"
-    """Who plays: 'pretrained', one of these ('pretrained:5'), the folder of a run, a parameter file, 'random', 'perfect' or 'rollouts'."""
+    """Who plays: 'pretrained', one of `hexlab agents` ('pretrained:5x5'), the folder of a run, a parameter file, 'random', 'perfect' or
+    'rollouts'."""
     simulations: int | None = None
     """Evaluations for a move. Default: 256 without a clock, and as many as time allows with one."""
     seconds_per_move: float | None = None
@@ -643,6 +675,7 @@ COMMANDS: dict[str, type] = {
     "train": Train,
     "resume": Resume,
     "verify": Verify,
+    "agents": Agents,
     "play": Play,
     "gtp": Gtp,
     "match": Match,

@@ -12,7 +12,7 @@ from hexlab.network.checkpoints import load, load_tree, save, save_tree  # noqa:
 from hexlab.network.evaluator import NetworkEvaluator  # noqa: E402
 from hexlab.network.features import swap_frame, to_planes, write_planes  # noqa: E402
 from hexlab.network.model import Architecture, ReZeroNet, apply, init_params  # noqa: E402
-from hexlab.network.shipped import pretrained, pretrained_sizes  # noqa: E402
+from hexlab.network.shipped import pretrained  # noqa: E402
 
 __all__ = [
     "Architecture",
@@ -24,7 +24,6 @@ __all__ = [
     "load",
     "load_tree",
     "pretrained",
-    "pretrained_sizes",
     "save",
     "save_tree",
     "swap_frame",

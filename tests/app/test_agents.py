@@ -2,7 +2,7 @@
 
 import pytest
 
-from hexlab import network
+from hexlab import cards, network
 from hexlab.app.agents import find_agent
 from hexlab.arena import GtpPlayer, RandomPlayer, SolverPlayer, SubmissionPlayer
 from hexlab.errors import ConfigError, RunError
@@ -17,8 +17,18 @@ def test_words_name_players_with_their_simulations():
     assert isinstance(find_agent("perfect", 64).player(2), SolverPlayer)
 
 
+def test_an_agent_that_ships_is_named_by_its_card():
+    rung = next(card for card in cards.list_cards(3) if card.kind == "frontier")
+    agent = find_agent(f"pretrained:{rung.name}@5", 64)
+    assert (agent.sizes, agent.usual_size) == ((3,), 3)
+    player = agent.player(3)
+    assert (player.name, player.simulations) == (f"{rung.name}@5", 5)
+    assert player.evaluator.metadata == rung.facts
+    assert find_agent("pretrained:3x3", 64).player(3).name == "pretrained@64"
+
+
 def test_agents_know_their_sizes():
-    assert find_agent("pretrained", 1).sizes == tuple(network.pretrained_sizes())
+    assert find_agent("pretrained", 1).sizes == tuple(sorted({card.size for card in cards.list_cards()}))
     assert [find_agent(words, 1).usual_size for words in ("pretrained", "pretrained:4", "perfect", "random")] == [5, 4, 5, 5]
 
 
@@ -61,6 +71,8 @@ def test_where_a_move_has_no_limit_there_are_no_processes_of_their_own(words):
         ("perfect@64", 5, ConfigError, "'perfect@64': perfect takes no number of simulations"),
         ("ada.py@64", 5, ConfigError, "'ada.py@64': ada.py takes no number of simulations"),
         ("pretrained:17", 17, ConfigError, "no agent is shipped for size 17"),
+        ("pretrained:", 5, ConfigError, "no agent '' is shipped: there are 3x3, 4x4"),
+        ("pretrained:4x4-9x9-s0-99@8", 4, ConfigError, "no agent '4x4-9x9-s0-99' is shipped: there are 4x4, 4x4-"),
         ("pretrained:3", 4, ConfigError, "pretrained:3 plays 3x3, not 4x4"),
         ("pretrained", 9, ConfigError, "pretrained plays .* and .*, not 9x9|pretrained plays .* to .*, not 9x9"),
         ("perfect", 7, ConfigError, "perfect plays 1x1 to 6x6, not 7x7"),

@@ -427,7 +427,21 @@ def test_runs_are_listed_with_what_they_have_done(page):
     assert run["snapshots"] == [0, 1]
     assert not run["live"]
     keys = [agent["key"] for agent in page.get("/api/agents").json()["agents"]]
-    assert keys == ["pretrained:3", "pretrained:4", "pretrained:5", "run:class/first", "rollouts", "perfect", "lesson-2"]
+    shipped = [key for key in keys if key.startswith("pretrained:")]
+    assert {"pretrained:3", "pretrained:4", "pretrained:5"} < set(shipped)
+    assert keys == [*shipped, "run:class/first", "rollouts", "perfect", "lesson-2"]
+
+
+def test_the_menu_is_a_ladder_of_opponents(page):
+    listed = [agent for agent in page.get("/api/agents").json()["agents"] if agent["sizes"] == [4]]
+    first, *ladder = [agent for agent in listed if agent["key"].startswith("pretrained:")]
+    assert first["title"] == "Shipped 4×4 network"
+    assert [agent["title"] for agent in ladder] == list(dict.fromkeys(agent["title"] for agent in ladder))
+    elos = [int(agent["title"].removeprefix("Elo ").partition(",")[0].replace("−", "-")) for agent in ladder]
+    assert len(elos) > 1
+    assert elos == sorted(elos)
+    game = page.play(page.start(size=4, agent=ladder[0]["key"], simulations=1), "b2")
+    assert (len(game["moves"]), game["agent_title"]) == (2, ladder[0]["title"])
 
 
 def test_the_newest_snapshot_is_that_of_the_start_of_a_game(tmp_path, monkeypatch):

@@ -1,7 +1,6 @@
 """The agents in the page's menu: those of the package, those of the runs in a folder, and some that need no network."""
 
 import dataclasses
-import importlib.resources
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from hexlab.app.lessons import fixed_judge
 from hexlab.app.web.learning import Runs
 from hexlab.app.web.safety import Refusal
+from hexlab.cards import Card, list_cards
 from hexlab.errors import ConfigError
 from hexlab.protocols import Evaluator
 from hexlab.rules import MAX_SIZE
@@ -17,6 +17,7 @@ __all__ = ["Agent", "Agents"]
 
 _KEPT = 16  # evaluators in memory
 _BATCH = 64  # rows of a network call: the smallest shape, since games come by the dozen
+_USUAL_SIMULATIONS = 64  # of a new game; the Elo of the frontier's agents is that of this search
 _SHIPPED, _RUN = "pretrained:", "run:"
 _SOLVED_SIZES = tuple(range(2, 6))  # 6x6 takes the solver seconds a position
 
@@ -26,7 +27,8 @@ class Agent:
     """An agent that can be chosen.
 
     Attributes:
-        key: what the page calls it: "pretrained:5", "run:" and the run's name, "rollouts", "perfect", "lesson-2".
+        key: what the page calls it: "pretrained:5", "pretrained:" and an agent's name, "run:" and the run's name, "rollouts", "perfect",
+            "lesson-2".
         title: a few words for a menu.
         sizes: board sizes that it plays.
         snapshots: numbers of a run's snapshots, increasing; none for others.
@@ -52,19 +54,19 @@ class Agents:
     def __init__(self, runs: Runs):
         """Remember where runs are; nothing is loaded yet."""
         self.runs = runs
+        self._shipped = [_describe_shipped(card) for card in list_cards()]
         self._evaluators: OrderedDict[tuple[str, int, int | None], Evaluator] = OrderedDict()
         self._lock = threading.Lock()
 
     def list_agents(self) -> list[Agent]:
-        """Return all agents, those of the package first."""
-        shipped = [Agent(f"{_SHIPPED}{size}", f"Shipped {size}×{size} network", (size,)) for size in _shipped_sizes()]
+        """Return all agents, those of the package first: of each board the preset's, then the frontier's by their Elo."""
         runs = [
             Agent(f"{_RUN}{run.name}", f"Run {run.name} ({run.size}×{run.size})", (run.size,), run.snapshots)
             for run in self.runs.list_runs()
             if run.snapshots
         ]
         return [
-            *shipped,
+            *self._shipped,
             *runs,
             Agent("rollouts", "Random playouts, no network", tuple(range(2, MAX_SIZE + 1))),
             Agent("perfect", "Perfect play (solver)", _SOLVED_SIZES),
@@ -114,14 +116,17 @@ class Agents:
         from hexlab import network
 
         if key.startswith(_SHIPPED):
-            return network.pretrained(size, batch=_BATCH)
+            return network.pretrained(key.removeprefix(_SHIPPED), batch=_BATCH)
         return network.load(self.runs.find(key.removeprefix(_RUN)).path, snapshot, batch=_BATCH)
 
 
-def _shipped_sizes() -> list[int]:
-    """Return what `network.pretrained_sizes` does, without loading JAX for a menu."""
-    folder = importlib.resources.files("hexlab").joinpath("data", "agents")
-    return sorted(int(entry.name.partition("x")[0]) for entry in folder.iterdir() if entry.name.endswith(".safetensors"))
+def _describe_shipped(card: Card) -> Agent:
+    """Return what the menu says of an agent of the package; the frontier's are told by their Elo where the page searches by default."""
+    if card.kind == "preset":
+        return Agent(f"{_SHIPPED}{card.size}", f"Shipped {card.size}×{card.size} network", (card.size,))
+    rating = card.find_elo(_USUAL_SIMULATIONS)
+    elo = f"{round(rating['elo']):+d}".replace("-", "−") if rating else "unknown"
+    return Agent(f"{_SHIPPED}{card.name}", f"Elo {elo}, {card.width}×{card.depth} network", (card.size,))
 
 
 def _list_sizes(sizes: tuple[int, ...]) -> str:
