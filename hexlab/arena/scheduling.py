@@ -12,8 +12,10 @@ activelo, with which Jones (2021) picks matches while training, takes the one pa
 
 The information of n games is n p (1 - p), and no more than one pair's games can tell: k = 1 / (1 / (n p (1 - p)) + m), with m the
 variance of what pairs so far apart stray from one number an agent (see `hexlab.arena.ratings`). So many opponents count for more than
-many games, and only the gain over what a pair has played counts. While strengths are uncertain, p (1 - p) is averaged over what they may
-be, in MacKay's approximation (1992): the slope of the logistic function, flattened by kappa = 1 / sqrt(1 + pi v / 8).
+many games, and only the gain over what a pair has played counts. Where that is next to nothing with every opponent, as in a small pool
+whose pairs stray far, an agent is as well known as its pool can tell, and is left at that. While strengths are uncertain, p (1 - p) is
+averaged over what they may be, in MacKay's approximation (1992): the slope of the logistic function, flattened by
+kappa = 1 / sqrt(1 + pi v / 8).
 
 Choosing by results leaves a trace: who looks weaker than he is, by chance, meets weak opponents from then on, and is corrected less
 than who looks stronger. So strengths are held for twice as uncertain as they are where evenness is judged, which costs a twentieth
@@ -30,6 +32,7 @@ from hexlab.arena.ratings import Belief
 
 __all__ = ["choose_opponents"]
 
+_LEAST = 0.005  # of the variance of an agent's distance: a match that takes less from it is not worth its games
 _DOUBT = 2.0  # times the standard deviation of a gap, where evenness is judged
 _DIGITS = 6  # of log gains; what rounding makes equal goes by name, so that last bits of a sum decide nothing
 
@@ -47,7 +50,8 @@ def choose_opponents(
         left: [N, N], games that each pair may play in its next match; 0 for pairs that have no new game left.
 
     Returns:
-        Places of the two of each pair, the lower first, no pair twice; the pairs of an agent that wants opponents stand together.
+        Places of the two of each pair, the lower first, no pair twice; the pairs of an agent that wants opponents stand together. An
+        agent of whom no match tells anything worth its games has none.
 
     >>> belief = Belief(("a", "b", "c"), np.array([0.0, -0.1, -9.0]), np.diag([0.0, 1.0, 1.0]), 0.0, np.zeros(3))
     >>> choose_opponents(belief, np.array([1]), np.array([1]), np.zeros((3, 3)), np.full((3, 3), 20))
@@ -66,7 +70,7 @@ def choose_opponents(
         falls[agent] = 0
         with np.errstate(divide="ignore"):
             best = (-np.log(falls).round(_DIGITS)).argsort(kind="stable")[:count]
-        for opponent in best[falls[best] > 0]:
+        for opponent in best[falls[best] > _LEAST * variances[agent]]:
             chosen[min(agent, opponent), max(agent, opponent)] = None
     return [(int(first), int(second)) for first, second in chosen]
 

@@ -230,7 +230,8 @@ def play_to_interval(
     At first everyone meets the first anchor. Then each round rates what has been played, and every agent whose 95 % interval is too
     wide meets the opponents whose games narrow it most (see `hexlab.arena.scheduling`), until there is none. It takes one at first and
     several in later rounds, no more than it has met before, for the games of an agent cost less together. An agent stays as it is when
-    it has played every opening against everyone.
+    no match would narrow its interval by a four-hundredth: in a small pool whose pairs stray far from one number an agent, or when it
+    has played every opening against everyone.
 
     As with `play_ladder`, a match that the store holds is not played again, and the schedule follows from the arguments and the
     results alone.
@@ -239,7 +240,8 @@ def play_to_interval(
         agents: players with different names; threads share them.
         size: board size.
         store: open for writing.
-        half_width: half the width of the interval that `rate` gives an agent, Elo; the anchor of `rate` has 0.
+        half_width: half the width of the interval that `rate` gives an agent, Elo: of its distance from perfect play, or from the
+            mean of a pool without it.
         openings_per_match: openings of a match; a pair that meets again plays its next ones.
         seed: any integer.
         threads: threads that play, each its own matches; with an executor, the number of its workers.
