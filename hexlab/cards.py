@@ -1,18 +1,14 @@
 """The agents that come with the package and their cards, read without loading a network.
 
-| agents | name | card |
-|---|---|---|
-| of the presets | the board: ``5x5`` | origin, cost, strength |
-| of the frontier, a ladder for each board | board, network, seed and snapshot: ``4x4-16x2-s0-06`` | these, and Elo, frontier, pool |
-
-A card is what the file of parameters says in its metadata:
+Agents of the presets are named by their board, ``5x5``; those of the frontier, a ladder for each board, by board, network, seed and
+snapshot, ``4x4-16x4-s0-06``. A card is what the file of parameters says in its metadata, the last three parts for the frontier alone:
 
 - ``origin``: the command, seed, config, commit and libraries of the run that it comes from.
 - ``cost``: self-play samples, FLOPs and seconds of training.
 - ``strength``: blunder rates, and for presets won openings, each with its 95 % interval.
 - ``elo``: Elo, perfect play at 0, with its 95 % interval at every budget of simulations at which the agent was rated.
 - ``frontier``: the budget at which no cheaper agent beats it, and its Elo there by the games that did not pick it.
-- ``pool``: who took part in the tournament, how it was played, and what anchors its zero.
+- ``pool``: who took part in the tournament, how it was played, and what anchors its zero, with the error of that, None if it is not known.
 """
 
 import dataclasses
@@ -58,7 +54,7 @@ class Card:
         return float(self.facts["cost"]["train_flops"])
 
     def find_elo(self, simulations: int) -> dict[str, Any] | None:
-        """Return its rating at a budget, "elo" and "interval" (None where the anchor's error is not known); None if it has none."""
+        """Return its rating at a budget, with "elo", "interval" and more; None if it has none."""
         return next((row for row in self.facts.get("elo", ()) if row["simulations"] == simulations), None)
 
     def find_blunders(self, simulations: int) -> dict[str, dict[str, Any]]:

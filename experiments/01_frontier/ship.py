@@ -6,7 +6,8 @@ RUN_FOLDER is the folder of `hexlab reproduce` with its tables; nothing is writt
 
 1. Those at the corners of the discrete frontier, whom no cheaper agent of the grid beats (`BoardFrontier.steps`), by the half of the
    openings that picks. Of these, those with a higher Elo by all games than every cheaper one, so that the ladder rises.
-2. While they are more than `--most`, the one leaves whose neighbors are closest in log compute; the cheapest and the strongest stay.
+2. While they are more than `--most`, the one leaves whose distances from its two neighbors in log compute have the smallest product, so
+   that the others are spread most evenly; the cheapest and the strongest stay.
 3. While their files together are larger than `--megabytes`, the largest leaves; the strongest always ships.
 
 A board's agents take the place of those shipped before. Blunders are measured here, Elo is that of the tables. Equal folders give
@@ -14,6 +15,7 @@ equal files.
 """
 
 import argparse
+import itertools
 import json
 import math
 import pathlib
@@ -54,8 +56,9 @@ def thin(rungs: list[Step], most: int, most_bytes: float, weights: dict[str, int
     """Return the rungs that are left by rules 2 and 3, `weights` being the bytes of each agent's file."""
     kept = list(rungs)
     while len(kept) > max(most, 2):
-        gaps = [after.log10_flops - before.log10_flops for before, after in zip(kept, kept[2:], strict=False)]
-        del kept[1 + gaps.index(min(gaps))]
+        gaps = [after.log10_flops - before.log10_flops for before, after in itertools.pairwise(kept)]
+        products = [before * after for before, after in itertools.pairwise(gaps)]
+        del kept[1 + products.index(min(products))]
     while len(kept) > 1 and sum(weights[rung.agent] for rung in kept) > most_bytes:
         kept.remove(max(kept[:-1], key=lambda rung: weights[rung.agent]))
     return kept
@@ -64,16 +67,6 @@ def thin(rungs: list[Step], most: int, most_bytes: float, weights: dict[str, int
 def find_snapshot(folder: pathlib.Path, agent: Agent) -> pathlib.Path:
     """Return the parameters of a snapshot of the grid."""
     return folder / "cells" / agent.run / "snapshots" / f"{agent.snapshot:03d}.safetensors"
-
-
-def finite(number: float, digits: int) -> float | None:
-    """Return a number for JSON, which knows no nan."""
-    return None if math.isnan(number) else round(number, digits)
-
-
-def bounds(low: float, high: float, digits: int) -> list[float] | None:
-    """Return an interval for JSON, None if it is not known."""
-    return None if math.isnan(low) or math.isnan(high) else [round(low, digits), round(high, digits)]
 
 
 def list_ratings(tables: scaling.Tables, run: str, snapshot: int) -> list[dict]:
@@ -91,7 +84,7 @@ def list_ratings(tables: scaling.Tables, run: str, snapshot: int) -> list[dict]:
                 {
                     "simulations": agent.test_simulations,
                     "elo": round(rating.elo, 1),
-                    "interval": bounds(rating.low, rating.high, 1),
+                    "interval": [round(rating.low, 1), round(rating.high, 1)],
                     "games": rating.games,
                     "against_perfect": met if rating.perfect_games else None,
                     "flops": agent.test_flops,
@@ -127,7 +120,12 @@ def describe_pool(tables: scaling.Tables, manifest: dict, size: int) -> dict:
             f"matches of up to {matches} openings of two moves, each with both colors, without noise, the best move of the search;"
             f" every agent met those who tell most about it{until}"
         ),
-        "anchor": {"agent": anchor.agent, "kind": anchor.kind, "elo": finite(anchor.elo, 1), "error": finite(anchor.error, 1)},
+        "anchor": {
+            "agent": anchor.agent,
+            "kind": anchor.kind,
+            "elo": round(anchor.elo, 1),
+            "error": None if math.isnan(anchor.error) else round(anchor.error, 1),
+        },
     }
 
 

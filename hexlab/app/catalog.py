@@ -93,10 +93,14 @@ def _describe_shared(card: Card) -> str:
     lines = []
     if pool:
         anchor = pool["anchor"]
-        error = "an error that is not known" if anchor["error"] is None else f"an error of {anchor['error']:.0f}"
-        at = "at 0" if anchor["kind"] == "perfect" else f"at {anchor['elo']:.0f} with {error}"
+        if anchor["kind"] == "perfect":
+            at = "0"
+        elif anchor["error"] is None:
+            at = f"{anchor['elo']:.0f}; how far it is from perfect play is not known and no part of the intervals"
+        else:
+            at = f"{anchor['elo']:.0f}, known to {anchor['error']:.0f} Elo on either side, which is part of the intervals"
         lines.append(f"- Rated among {pool['agents']:,} agents in {pool['games']:,} games: {pool['protocol']}.")
-        lines.append(f"- Anchor of Elo: {anchor['agent']} {at}.")
+        lines.append(f"- Anchor of Elo: {anchor['agent']} at {at}.")
     commits = origin.get("commits", [origin.get("commit")])
     lines.append(f"- Versions of the code that had a part: {', '.join(each[:10] for each in commits)}.")
     lines.append(f"- Libraries: {', '.join(f'{name} {version}' for name, version in origin['libraries'].items())}.")
@@ -127,8 +131,8 @@ def _describe_time(cost: dict[str, Any]) -> str:
 
 
 def _rating(row: dict[str, Any]) -> str:
-    within = "{:.0f} to {:.0f}".format(*row["interval"]) if row["interval"] else "interval not known"
-    return f"{row['elo']:.0f} ({within})"
+    low, high = row["interval"]
+    return f"{row['elo']:.0f} ({low:.0f} to {high:.0f})"
 
 
 def _percent(row: dict[str, Any]) -> str:
