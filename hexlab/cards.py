@@ -1,11 +1,12 @@
 """The agents that come with the package and their cards, read without loading a network.
 
 Agents of the presets are named by their board, ``5x5``; those of the frontier, a ladder for each board, by board, network, seed and
-snapshot, ``4x4-16x4-s0-06``. A card is what the file of parameters says in its metadata, the last three parts for the frontier alone:
+snapshot, ``4x4-16x4-s0-06``. A card is what the file of parameters says in its metadata, the last four parts for the frontier alone:
 
 - ``origin``: the command, seed, config, commit and libraries of the run that it comes from.
 - ``cost``: self-play samples, FLOPs and seconds of training.
 - ``strength``: blunder rates, and for presets won openings, each with its 95 % interval.
+- ``parameters``: the type in which the file keeps them; Elo is that of float32.
 - ``elo``: Elo, perfect play at 0, with its 95 % interval at every budget of simulations at which the agent was rated.
 - ``frontier``: the budget at which no cheaper agent beats it, and its Elo there by the games that did not pick it.
 - ``pool``: who took part in the tournament, how it was played, and what anchors its zero, with the error of that, None if it is not known.

@@ -10,16 +10,19 @@ RUN_FOLDER is the folder of `hexlab reproduce` with its tables; nothing is writt
    that the others are spread most evenly; the cheapest and the strongest stay.
 3. While their files together are larger than `--megabytes`, the largest leaves; the strongest always ships.
 
-A board's agents take the place of those shipped before. Blunders are measured here, Elo is that of the tables. Equal folders give
-equal files.
+Files of more than 200 kB keep their parameters in half precision: of 1,000 moves of 5x5 networks of 256 units that changed one at most. A
+board's agents take the place of those shipped before. Blunders are measured here, of what ships; Elo is that of the tables. Equal folders
+give equal files.
 """
 
 import argparse
+import functools
 import itertools
 import json
 import math
 import pathlib
 import sys
+import tempfile
 from collections.abc import Sequence
 
 import jax
@@ -41,6 +44,7 @@ BUDGETS = (1, 64)
 JUDGED = (*SOLVED_SIZES, 6, 7)  # by the solver, or by the solved suites
 MOST_BYTES = 10e6
 CARD_BYTES = 6000
+HALVED_BYTES = 200_000
 
 
 def climb(steps: Sequence[Step], tables: scaling.Tables) -> list[Step]:
@@ -93,6 +97,12 @@ def list_ratings(tables: scaling.Tables, run: str, snapshot: int) -> list[dict]:
     return rows
 
 
+def weigh(path: pathlib.Path) -> int:
+    """Return the bytes that a snapshot will take with its card."""
+    size = path.stat().st_size
+    return (size // 2 if size > HALVED_BYTES else size) + CARD_BYTES
+
+
 def measure_blunders(path: pathlib.Path, size: int) -> dict:
     """Return blunder rates on random positions and the solved suites, as far as the board is known."""
     if size not in JUDGED:
@@ -129,8 +139,8 @@ def describe_pool(tables: scaling.Tables, manifest: dict, size: int) -> dict:
     }
 
 
-def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: int, path: pathlib.Path) -> dict:
-    """Return the card of an agent of the frontier."""
+def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: int) -> dict:
+    """Return the card of an agent of the frontier, but for its blunders."""
     agent = tables.agent_by_key[step.agent]
     run, snapshot = tables.run_by_key[agent.run], tables.snapshot_by_key[agent.run, agent.snapshot]
     seconds = round(tables.cost(agent.run, agent.snapshot, "train_seconds"), 1)
@@ -155,7 +165,6 @@ def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: i
         },
         "elo": list_ratings(tables, run.run, snapshot.snapshot),
         "frontier": {"simulations": simulations, "elo": round(step.elo, 1)},
-        "strength": measure_blunders(path, run.size),
         "pool": describe_pool(tables, manifest, run.size),
     }
 
@@ -178,7 +187,7 @@ def main() -> None:
         frontier = scaling.compute_frontier(tables, size)
         rungs = climb(frontier.board(size).steps, tables)
         files = {rung.agent: find_snapshot(wanted.folder, tables.agent_by_key[rung.agent]) for rung in rungs}
-        weights = {agent: path.stat().st_size + CARD_BYTES for agent, path in files.items()}
+        weights = {agent: weigh(path) for agent, path in files.items()}
         for step in thin(rungs, wanted.most, 1e6 * wanted.megabytes, weights):
             agent = tables.agent_by_key[step.agent]
             run = tables.run_by_key[agent.run]
@@ -187,15 +196,21 @@ def main() -> None:
 
     replaced = {path for size in sizes for path in OUT.glob(f"{size}x{size}-*.safetensors")}
     staying = [path for path in PACKAGE.rglob("*.safetensors") if path not in replaced]
-    total = sum(path.stat().st_size for path in staying) + sum(path.stat().st_size + CARD_BYTES for path, _, _ in chosen.values())
+    total = sum(path.stat().st_size for path in staying) + sum(weigh(source) for source, _, _ in chosen.values())
     if total > MOST_BYTES:
         sys.exit(f"{total / 1e6:.1f} MB of agents, {MOST_BYTES / 1e6:.0f} MB at most may ship: lower --megabytes or --most")
 
     OUT.mkdir(exist_ok=True)
     for path, (source, step, simulations) in chosen.items():
         agent = network.load(source)
-        card = make_card(everything.select(agent.architecture.size), manifest, step, simulations, source)
-        network.save(path, agent.architecture, jax.device_get(agent.params), card)
+        card = make_card(everything.select(agent.architecture.size), manifest, step, simulations)
+        card["parameters"] = "float16" if source.stat().st_size > HALVED_BYTES else "float32"
+        save = functools.partial(network.save, architecture=agent.architecture, params=jax.device_get(agent.params))
+        with tempfile.TemporaryDirectory() as scratch:
+            trial = pathlib.Path(scratch) / path.name
+            save(trial, half=card["parameters"] == "float16")
+            card["strength"] = measure_blunders(trial, agent.architecture.size)
+        save(path, metadata=card, half=card["parameters"] == "float16")
         print(f"{path.stem}: {path.stat().st_size:,} bytes, Elo {step.elo:.0f} by the games that did not pick it", flush=True)
     for path in replaced - chosen.keys():
         path.unlink()

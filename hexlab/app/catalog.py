@@ -47,10 +47,10 @@ def make_page(cards: Iterable[Card]) -> str:
         "ladder of opponents, up to the strongest that was trained. `hexlab agents` lists them, `hexlab agents NAME` prints a card. An\n"
         f"agent plays as `pretrained:NAME`, for example `hexlab play --agent pretrained:{ladder[0].name}`, and loads as\n"
         "`hexlab.pretrained(NAME)`.",
-        "Elo has its 95 % interval, with perfect play at 0 where the solver plays whole games. Positive Elo means more wins from the rest\n"
-        "of the pool than perfect play takes, which resists where it is lost but knows nobody's weaknesses. Blunders are won positions\n"
-        "given away: random ones where the solver judges them, else random ones of the shipped solved suites. Seconds include the\n"
-        "compilation of kernels and are those of a machine with other work. Networks are written as width x depth.",
+        "Elo has its 95 % interval, with perfect play at 0 where the solver plays whole games. A positive Elo means that an agent\n"
+        "punishes weaker ones harder than perfect play does, which picks among winning moves at random. Blunders are won positions given\n"
+        "away: random ones where the solver judges them, else random ones of the shipped solved suites. Seconds include the compilation\n"
+        "of kernels and are those of a machine with other work. Networks are written as width x depth.",
         "`python experiments/01_frontier/ship.py RUN_FOLDER` chooses the agents, says how, and makes this page from their files.",
     ]
     for size in sorted({card.size for card in ladder}):
@@ -70,7 +70,7 @@ def _describe_own(card: Card) -> str:
     if measured := _describe_strength(card):
         parts.append(_table(("asked about", "simulations", "share", "of"), measured))
     lines = [
-        f"- Network: {card.width}x{card.depth}, for {card.size}x{card.size}.",
+        f"- Network: {card.width}x{card.depth}, for {card.size}x{card.size}; parameters kept as {facts.get('parameters', 'float32')}.",
         f"- Cost of training: {_power(cost['train_flops'])} FLOPs ({_power(cost['selfplay_flops'])} of self-play,"
         f" {_power(cost['learner_flops'])} of learning), {_power(cost['paper_flops'])} in the paper's count;"
         f" {cost['samples']:,} positions of self-play, {cost['simulations']:,} simulations.",

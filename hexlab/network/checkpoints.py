@@ -45,7 +45,13 @@ _DTYPES = (
 )
 
 
-def save(path: str | os.PathLike, architecture: Architecture, params: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+def save(
+    path: str | os.PathLike,
+    architecture: Architecture,
+    params: dict[str, Any],
+    metadata: dict[str, Any] | None = None,
+    half: bool = False,
+) -> None:
     """Write a network to a file, atomically; equal arguments give equal bytes.
 
     Args:
@@ -53,6 +59,7 @@ def save(path: str | os.PathLike, architecture: Architecture, params: dict[str, 
         architecture: board, width, depth and kind.
         params: a tree as `hexlab.network.init_params` returns it.
         metadata: anything JSON can hold, given back by `load`.
+        half: whether to keep the parameters in half precision: half the bytes, rounded to three digits.
 
     Raises:
         CheckpointError: parameters of another shape, metadata that is not JSON, or a file that cannot be written.
@@ -63,7 +70,7 @@ def save(path: str | os.PathLike, architecture: Architecture, params: dict[str, 
     if architecture.kind != "dense":  # files that do not say their kind are dense
         shape["kind"] = architecture.kind
     facts = {"architecture": shape, "metadata": metadata or {}}
-    _write(Path(path), params, _NETWORK, facts)
+    _write(Path(path), jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), params) if half else params, _NETWORK, facts)
 
 
 def load(path: str | os.PathLike, snapshot: int | None = None, batch: int = 256) -> NetworkEvaluator:
@@ -87,6 +94,7 @@ def load(path: str | os.PathLike, snapshot: int | None = None, batch: int = 256)
     elif snapshot is not None:
         raise CheckpointError(f"snapshot {snapshot} was asked of {path}, which is not the folder of a run: give the run's folder")
     tree, facts = _read(path, _NETWORK)
+    tree = jax.tree.map(lambda leaf: leaf.astype(np.float32) if leaf.dtype == np.float16 else leaf, tree)
     try:
         architecture = Architecture(**facts["architecture"])
         metadata = facts["metadata"]

@@ -437,7 +437,7 @@ def test_the_menu_is_a_ladder_of_opponents(page):
     first, *ladder = [agent for agent in listed if agent["key"].startswith("pretrained:")]
     assert first["title"] == "Shipped 4×4 network"
     assert [agent["title"] for agent in ladder] == list(dict.fromkeys(agent["title"] for agent in ladder))
-    elos = [int(agent["title"].removeprefix("Elo ").partition(",")[0].replace("−", "-")) for agent in ladder]
+    elos = [int(agent["title"].removeprefix("Elo ").partition(" at 64, ")[0].replace("−", "-")) for agent in ladder]
     assert len(elos) > 1
     assert elos == sorted(elos)
     game = page.play(page.start(size=4, agent=ladder[0]["key"], simulations=1), "b2")

@@ -51,10 +51,10 @@ def test_heavy_ones_leave_and_the_strongest_stays(ship):
     assert ship.thin(steps, 8, 2, weights) == [steps[3]]
 
 
-def plant_run(folder, size, anchor_error):
+def plant_run(folder, size, width, anchor_error):
     """Write the folder of a grid whose one run on a board without perfect play gets stronger from snapshot to snapshot."""
     run = f"{size:010d}"
-    architecture = network.Architecture(size=size, width=4, depth=1)
+    architecture = network.Architecture(size=size, width=width, depth=1)
     cell = folder / "cells" / run / "snapshots"
     cell.mkdir(parents=True)
     snapshots, agents, timings, strength = [], [], [], {}
@@ -74,8 +74,8 @@ def plant_run(folder, size, anchor_error):
                 wins = round(40 / (1 + math.exp(strength[second] - strength[first])))
                 pairings += [records.Pairing(size, first, second, half, wins, 0, 0, 40 - wins) for half in (0, 1)]
     ratings = list(arena.rate(pairings, anchor=arena.Anchor(f"{run}/3@64", "strongest", -20.0, anchor_error)))
-    config = {"size": size, "width": 4, "depth": 1, "seed": 0}
-    runs = [records.Run(run, size, 4, 1, 0, architecture.parameters, 32, json.dumps(config))]
+    config = {"size": size, "width": width, "depth": 1, "seed": 0}
+    runs = [records.Run(run, size, width, 1, 0, architecture.parameters, 32, json.dumps(config))]
     Tables(runs, snapshots, agents, pairings, ratings, timings).to_csv(folder / "tables")
     machine = {"commit": "0" * 40, "libraries": {"jax": "0.10"}, "processor": "one"}
     manifest = {
@@ -89,9 +89,9 @@ def read_facts(path):
     return network.load(path).metadata
 
 
-@pytest.mark.parametrize(("size", "anchor_error"), [(6, 30.0), (9, math.nan)])
-def test_boards_beyond_the_solver_ship_too(ship, size, anchor_error, tmp_path, monkeypatch):
-    plant_run(tmp_path / "run", size, anchor_error)
+@pytest.mark.parametrize(("size", "width", "anchor_error"), [(6, 256, 30.0), (9, 4, math.nan)])
+def test_boards_beyond_the_solver_ship_too(ship, size, width, anchor_error, tmp_path, monkeypatch):
+    plant_run(tmp_path / "run", size, width, anchor_error)
     package = tmp_path / "agents"
     (package / "frontier").mkdir(parents=True)
     other, stale = package / "frontier" / "3x3-1x1-s0-01.safetensors", package / "frontier" / f"{size}x{size}-1x1-s0-01.safetensors"
@@ -103,7 +103,7 @@ def test_boards_beyond_the_solver_ship_too(ship, size, anchor_error, tmp_path, m
     ship.main()
     assert (other.exists(), stale.exists()) == (True, False)
     shipped = sorted(path for path in (package / "frontier").iterdir() if path != other)
-    assert [path.stem for path in shipped] == [f"{size}x{size}-4x1-s0-{number:02d}" for number in (1, 2, 3)]
+    assert [path.stem for path in shipped] == [f"{size}x{size}-{width}x1-s0-{number:02d}" for number in (1, 2, 3)]
     assert (tmp_path / "agents.md").read_text(encoding="utf-8").startswith("# Agents of the frontier")
 
     facts = read_facts(shipped[-1])
@@ -117,10 +117,13 @@ def test_boards_beyond_the_solver_ship_too(ship, size, anchor_error, tmp_path, m
     assert facts["elo"][-1]["elo"] == -20.0
     assert (facts["cost"]["seconds"], facts["cost"]["train_flops"]) == (7.5, 1e9)
     assert facts["origin"]["commits"] == ["0" * 40, "1" * 40]
-    card = Card("", "frontier", size, 4, 1, facts, shipped[-1])
+    card = Card("", "frontier", size, width, 1, facts, shipped[-1])
     assert [*card.find_blunders(1)] == [*card.find_blunders(64)] == (["solved suite, hard", "solved suite, random"] if size == 6 else [])
     source = network.load(tmp_path / "run" / "cells" / f"{size:010d}", 3)
-    np.testing.assert_array_equal(source.params["policy"]["kernel"], network.load(shipped[-1]).params["policy"]["kernel"])
+    kernel = np.asarray(source.params["policy"]["kernel"])
+    assert facts["parameters"] == ("float16" if width == 256 else "float32")
+    kept = kernel.astype(facts["parameters"]).astype(np.float32)
+    np.testing.assert_array_equal(network.load(shipped[-1]).params["policy"]["kernel"], kept)
 
     before = [path.read_bytes() for path in shipped]
     ship.main()
@@ -128,7 +131,7 @@ def test_boards_beyond_the_solver_ship_too(ship, size, anchor_error, tmp_path, m
 
 
 def test_too_much_is_refused_before_anything_is_written(ship, tmp_path, monkeypatch):
-    plant_run(tmp_path / "run", 6, 30.0)
+    plant_run(tmp_path / "run", 6, 4, 30.0)
     package = tmp_path / "agents"
     package.mkdir()
     (package / "5x5.safetensors").write_bytes(b"0" * 10_000_000)

@@ -64,6 +64,18 @@ class TestNetworks:
         save(tmp_path / "device", ARCHITECTURE, jax.device_put(params), {"train_flops": 1.5e9, "snapshot": 3, "run": "abc"})
         assert (tmp_path / "device").read_bytes() == saved.read_bytes()
 
+    def test_half_precision_takes_half_the_bytes_and_keeps_three_digits(self, tmp_path):
+        architecture = Architecture(5, 64, 4)
+        params = init_params(architecture, 0)
+        whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+        save(whole, architecture, params)
+        save(half, architecture, params, half=True)
+        assert half.stat().st_size < 0.55 * whole.stat().st_size
+        rounded = jax.tree.map(lambda leaf: leaf.astype(np.float16).astype(np.float32), params)
+        equal(jax.tree.map(np.asarray, load(half).params), rounded)
+        for near, exact in zip(jax.tree.leaves(rounded), jax.tree.leaves(params), strict=True):
+            np.testing.assert_allclose(near, exact, rtol=1e-3, atol=1e-7)
+
     def test_parameters_of_another_network_are_not_saved(self, tmp_path, params):
         with pytest.raises(CheckpointError, match=r"cannot save .* as a 3x3 4x1 network: blocks.1.bias is not part"):
             save(tmp_path / "net", Architecture(3, 4, 1), params)

@@ -126,7 +126,7 @@ def _describe_shipped(card: Card) -> Agent:
         return Agent(f"{_SHIPPED}{card.size}", f"Shipped {card.size}×{card.size} network", (card.size,))
     rating = card.find_elo(_USUAL_SIMULATIONS)
     elo = f"{round(rating['elo']):+d}".replace("-", "−") if rating else "unknown"
-    return Agent(f"{_SHIPPED}{card.name}", f"Elo {elo}, {card.width}×{card.depth} network", (card.size,))
+    return Agent(f"{_SHIPPED}{card.name}", f"Elo {elo} at {_USUAL_SIMULATIONS}, {card.width}×{card.depth} network", (card.size,))
 
 
 def _list_sizes(sizes: tuple[int, ...]) -> str:
