@@ -10,9 +10,8 @@ RUN_FOLDER is the folder of `hexlab reproduce` with its tables; nothing is writt
    that the others are spread most evenly; the cheapest and the strongest stay.
 3. While their files together are larger than `--megabytes`, the largest leaves; the strongest always ships.
 
-Files of more than 200 kB keep their parameters in half precision: of 1,000 moves of 5x5 networks of 256 units that changed one at most. A
-board's agents take the place of those shipped before. Blunders are measured here, of what ships; Elo is that of the tables. Equal folders
-give equal files.
+Files of more than 200 kB keep their parameters in half precision, three digits. A board's agents take the place of those shipped before.
+Blunders are measured here, of what ships; Elo is that of the tables. Equal folders give equal files.
 """
 
 import argparse
@@ -121,14 +120,17 @@ def describe_pool(tables: scaling.Tables, manifest: dict, size: int) -> dict:
     """Return who took part in a board's tournament, how it was played, and what anchors it."""
     openings = sum(row.won_both + row.won_black_only + row.won_white_only + row.lost_both for row in tables.pairings)
     matches, half_width = manifest["grid"]["openings"], manifest["tournaments"][str(size)]["half_width"]
-    until = "" if half_width is None else f", until it was known to {half_width:g} Elo on either side"
+    if half_width is None:
+        met = "those nearest in strength"
+    else:
+        met = f"those who tell most about it, until it was known to about {half_width:g} Elo on either side"
     anchor = tables.anchors[size]
     return {
         "agents": len(tables.ratings),
         "games": 2 * openings,
         "protocol": (
             f"matches of up to {matches} openings of two moves, each with both colors, without noise, the best move of the search;"
-            f" every agent met those who tell most about it{until}"
+            f" every agent met {met}"
         ),
         "anchor": {
             "agent": anchor.agent,

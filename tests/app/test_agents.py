@@ -74,7 +74,7 @@ def test_where_a_move_has_no_limit_there_are_no_processes_of_their_own(words):
         ("pretrained:", 5, ConfigError, "no agent '' is shipped: there are 3x3, 4x4"),
         ("pretrained:4x4-9x9-s0-99@8", 4, ConfigError, "no agent '4x4-9x9-s0-99' is shipped: there are 4x4, 4x4-"),
         ("pretrained:3", 4, ConfigError, "pretrained:3 plays 3x3, not 4x4"),
-        ("pretrained", 9, ConfigError, "pretrained plays .* and .*, not 9x9|pretrained plays .* to .*, not 9x9"),
+        ("pretrained", 19, ConfigError, "pretrained plays .* and .*, not 19x19|pretrained plays .* to .*, not 19x19"),
         ("perfect", 7, ConfigError, "perfect plays 1x1 to 6x6, not 7x7"),
         ("random", 20, ConfigError, "random plays 1x1 to 19x19, not 20x20"),
     ],

@@ -26,6 +26,10 @@ def test_help_loads_nothing_heavy():
     )
 
 
+def test_cards_of_agents_load_nothing_heavy():
+    assert loaded_after("from hexlab.app.cli import main\nmain(['agents'])\nmain(['agents', '4x4'])") == []
+
+
 def test_rules_search_and_arena_load_neither_jax_nor_matplotlib():
     code = """
 import hexlab
