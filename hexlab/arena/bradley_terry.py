@@ -10,6 +10,7 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
+from hexlab.arena.information import Information
 from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing
 from hexlab.store import count_pairings
@@ -225,46 +226,47 @@ def invert(information: scipy.sparse.csr_matrix) -> np.ndarray:
     return inverse.T
 
 
-def contrast_variances(covariance: np.ndarray, zero: np.ndarray) -> np.ndarray:
-    """float64[N]: variances of the strengths less that of the anchor."""
-    across = covariance @ zero
-    return np.maximum(0, np.diag(covariance) - 2 * across + zero @ across)
+def contrast_variances(information: Information, zero: np.ndarray, filling: scipy.sparse.csr_matrix | None = None) -> np.ndarray:
+    """float64[N]: variances of the strengths less that of the anchor.
+
+    Args:
+        information: of the fit.
+        zero: float64[N], weights of the anchor.
+        filling: float64[N, N], covariance of the gradient; without one the information itself, as where the model is exact.
+    """
+    across = information.solve(zero)
+    own = information.variances[0] if filling is None else information.pass_on(filling)[0]
+    if filling is not None:
+        across = information.solve(filling @ across)
+    return np.maximum(0, own - 2 * across + zero @ across)
 
 
-def fit_pool(pool: Pool, precision: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the strengths float64[N], nats, and the inverse of the information there, float64[N, N]."""
+def fit_pool(pool: Pool, precision: float) -> tuple[np.ndarray, Information]:
+    """Return the strengths float64[N], nats, and the information there, factored."""
     theta = fit_strengths(pool, precision)
-    return theta, invert(inform(pool, theta, precision))
+    return theta, Information(inform(pool, theta, precision), pool.first, pool.second)
 
 
-def gap_variances(covariance: np.ndarray, pool: Pool) -> np.ndarray:
-    """float64[P]: variances of the differences in strength of each pair."""
-    first, second = pool.first, pool.second
-    return covariance[first, first] + covariance[second, second] - 2 * covariance[first, second]
-
-
-def passed_variances(pool: Pool, bread: np.ndarray, variances: np.ndarray) -> np.ndarray:
-    """float64[P]: variances of the fitted differences in strength of each pair, by those of the wins of all pairs, float64[P]."""
-    filling = weigh_pairs(pool, variances)
-    starts = np.searchsorted(pool.first, np.arange(len(bread) + 1))
-    own, shared = np.empty(len(bread)), np.empty(len(pool.first))
-    for agent, row in enumerate(bread):  # a row at a time: the whole product would cost far more than the entries that are read of it
-        passed = filling @ row
-        pairs = slice(starts[agent], starts[agent + 1])
-        own[agent], shared[pairs] = row @ passed, bread[pool.second[pairs]] @ passed
+def gap_variances(pool: Pool, own: np.ndarray, shared: np.ndarray) -> np.ndarray:
+    """float64[P]: variances of the differences in strength of each pair, by those of the agents and the covariances of the pairs."""
     return own[pool.first] + own[pool.second] - 2 * shared
 
 
-def pair_variances(pool: Pool, theta: np.ndarray, bread: np.ndarray) -> PairVariances:
+def passed_variances(pool: Pool, information: Information, variances: np.ndarray) -> np.ndarray:
+    """float64[P]: variances of the fitted differences in strength of each pair, by those of the wins of all pairs, float64[P]."""
+    return gap_variances(pool, *information.pass_on(weigh_pairs(pool, variances)))
+
+
+def pair_variances(pool: Pool, theta: np.ndarray, information: Information) -> PairVariances:
     """Split the variance of the pairs' wins into that of openings and that of the effects of pairs.
 
     To first order the surpluses of the pairs, wins less fitted wins, are the errors of their wins times I - H, where
-    H = W D bread D^T is the leverage, with the slopes W of wins in the log odds and D the differences.
+    H = W D A^-1 D^T is the leverage, with the slopes W of wins in the log odds, D the differences and A the information.
 
     Args:
         pool: the table.
         theta: float64[N], its fit.
-        bread: float64[N, N], the inverse information there.
+        information: there.
     """
     gaps = theta[pool.first] - theta[pool.second]
     chances, games = expit(gaps), pool.games
@@ -280,7 +282,7 @@ def pair_variances(pool: Pool, theta: np.ndarray, bread: np.ndarray) -> PairVari
     if len(pool.first) < len(theta):  # a tree: every pair fits
         return PairVariances(within, slopes, np.zeros_like(within), 0.0)
     surplus = pool.wins - games * chances
-    leverage = slopes * gap_variances(bread, pool)
+    leverage = slopes * gap_variances(pool, *information.variances)
     widening = effect_variances(1.0, gaps)
     shape = widening * (room * slopes) ** 2
     # The weight of a pair is shape over the square of its variance, as far as a first idea of the misfit tells it.
@@ -289,7 +291,7 @@ def pair_variances(pool: Pool, theta: np.ndarray, bread: np.ndarray) -> PairVari
     # Solve E[sum of weights * surplus^2] = sum of seen * (within + misfit * shape) for misfit, with seen, how much of a pair's variance is
     # left in all surpluses together, the columns' weighted sums of squares of I - H. Half a pair that does not stray, as telling as the
     # most telling one, is put beside them: lopsided pairs alone tell nothing.
-    seen = weights * (1 - 2 * leverage) + passed_variances(pool, bread, weights * slopes**2)
+    seen = weights * (1 - 2 * leverage) + passed_variances(pool, information, weights * slopes**2)
     excess = weights @ surplus**2 - seen @ within
     misfit = max(0.0, float(excess / (seen @ shape + 0.5 * (weights * shape).max())))
     return PairVariances(within, slopes, room**2 * effect_variances(misfit, gaps), misfit)
@@ -308,18 +310,16 @@ def effect_variances(misfit: float, gaps: np.ndarray) -> np.ndarray:
     return misfit * (1 + (gaps / _DECADE) ** 2)
 
 
-def sandwich_variances(pool: Pool, bread: np.ndarray, zero: np.ndarray, variances: np.ndarray) -> np.ndarray:
+def sandwich_variances(pool: Pool, information: Information, zero: np.ndarray, variances: np.ndarray) -> np.ndarray:
     """float64[N]: variances, in nats squared, of the distances from the anchor.
 
     Args:
         pool: the table.
-        bread: float64[N, N], the inverse information of its fit.
+        information: of its fit.
         zero: float64[N], weights of the anchor.
         variances: float64[P], of the wins of each pair.
     """
-    filling = weigh_pairs(pool, variances)
-    contrast = bread - (zero @ bread)[None, :]
-    return np.maximum(0, np.einsum("ij,ij->i", contrast, (filling @ contrast.T).T))
+    return contrast_variances(information, zero, weigh_pairs(pool, variances))
 
 
 def _check_connected(pool: Pool) -> None:

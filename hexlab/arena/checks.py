@@ -30,6 +30,7 @@ from hexlab.arena.bradley_terry import (
     PairVariances,
     Pool,
     Z,
+    contrast_variances,
     fit_pool,
     fit_strengths,
     gap_variances,
@@ -40,6 +41,7 @@ from hexlab.arena.bradley_terry import (
     precision_of,
     sandwich_variances,
 )
+from hexlab.arena.information import Information
 from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing
 from hexlab.rules.cells import cell_index, cell_name, rotation
@@ -254,10 +256,9 @@ def check_ratings(games: Iterable[Pairing] | Iterable[Opening], *, samples: int 
     if rows and isinstance(rows[0], Opening):
         rows = count_pairings(rows)
     pool = gather_pool(rows)
-    theta, bread = fit_pool(pool, precision_of(prior))
-    pairs = pair_variances(pool, theta, bread)
-    goodness = _measure_goodness(pool, theta, bread, pairs)
-    del bread
+    theta, information = fit_pool(pool, precision_of(prior))
+    pairs = pair_variances(pool, theta, information)
+    goodness = _measure_goodness(pool, theta, information, pairs)
     return RatingCheck(
         pool.size,
         len(pool.agents),
@@ -275,8 +276,8 @@ def measure_goodness(games: Iterable[Pairing] | Iterable[Opening], *, prior: flo
         ConfigError: as for `hexlab.arena.rate`.
     """
     pool = gather_pool(games)
-    theta, bread = fit_pool(pool, precision_of(prior))
-    return _measure_goodness(pool, theta, bread, pair_variances(pool, theta, bread))
+    theta, information = fit_pool(pool, precision_of(prior))
+    return _measure_goodness(pool, theta, information, pair_variances(pool, theta, information))
 
 
 def check_openings(games: Iterable[Opening], *, prior: float = PRIOR) -> OpeningCheck:
@@ -291,12 +292,13 @@ def check_openings(games: Iterable[Opening], *, prior: float = PRIOR) -> Opening
     """
     rows = list(games)
     pool = gather_pool(rows)
-    theta, bread = fit_pool(pool, precision_of(prior))
+    theta, information = fit_pool(pool, precision_of(prior))
     mean = np.full(len(theta), 1 / len(theta))
-    half_widths = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, bread, mean, pair_variances(pool, theta, bread).total))
+    half_widths = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, information, mean, pair_variances(pool, theta, information).total))
 
     openings = sorted({row.opening for row in rows})
     surplus = _surpluses_by_opening(pool, theta, rows, openings)
+    bread = invert(information.matrix)
     shifts = ELO_PER_NAT * ((bread - mean @ bread) @ (pool.differences.T @ surplus).toarray())
     shares = np.abs(shifts) / half_widths[:, None]
     agent, opening = np.unravel_index(np.argmax(shares), shares.shape)
@@ -317,13 +319,13 @@ def check_openings(games: Iterable[Opening], *, prior: float = PRIOR) -> Opening
     )
 
 
-def _measure_goodness(pool: Pool, theta: np.ndarray, bread: np.ndarray, pairs: PairVariances) -> Goodness:
+def _measure_goodness(pool: Pool, theta: np.ndarray, information: Information, pairs: PairVariances) -> Goodness:
     chances, games = expit(theta[pool.first] - theta[pool.second]), pool.games
-    leverage = pairs.slopes * gap_variances(bread, pool)
+    leverage = pairs.slopes * gap_variances(pool, *information.variances)
 
     def scatter(variances: np.ndarray) -> np.ndarray:
         # The diagonal of (I - H) V (I - H)' for the hat matrix H of the fit and independent pairs of these variances V.
-        left = variances * (1 - 2 * leverage) + pairs.slopes**2 * passed_variances(pool, bread, variances)
+        left = variances * (1 - 2 * leverage) + pairs.slopes**2 * passed_variances(pool, information, variances)
         return np.sqrt(np.where(left > _NO_FREEDOM * variances, left, np.nan)) / games
 
     favorite = chances >= 0.5
@@ -431,9 +433,9 @@ def _compare_halves(rows: Sequence[Pairing], prior: float) -> Agreement | None:
             pool = gather_pool(row for row in rows if row.half == half)
         except ConfigError:
             return None
-        theta, bread = fit_pool(pool, precision_of(prior))
+        theta, information = fit_pool(pool, precision_of(prior))
         mean = np.full(len(theta), 1 / len(theta))
-        variances = sandwich_variances(pool, bread, mean, pair_variances(pool, theta, bread).within)
+        variances = sandwich_variances(pool, information, mean, pair_variances(pool, theta, information).within)
         fits.append({agent: (theta[at], variances[at]) for at, agent in enumerate(pool.agents)})
     agents = sorted(fits[0].keys() & fits[1].keys())
     one, other = (np.array([fit[agent] for agent in agents]) for fit in fits)
@@ -453,11 +455,11 @@ def _compare_colors(pool: Pool, theta: np.ndarray, prior: float) -> Agreement:
     variances = by_black + by_white - balance**2 / pool.openings + 0.5
     sums = abs(pool.differences)
     slopes = pool.games * chances * (1 - chances)
-    information = sums.T.tocsr() @ scipy.sparse.diags_array(slopes) @ sums
-    bread = invert(information + precision_of(prior) * scipy.sparse.eye_array(len(theta), format="csr"))
-    contrast = bread - bread.mean(axis=0)
-    filling = sums.T @ scipy.sparse.diags_array(variances) @ sums
-    return _agree(pool.agents, 2 * bread @ (sums.T @ balance), 4 * np.einsum("ij,ij->i", contrast, (filling @ contrast.T).T))
+    prior_part = precision_of(prior) * scipy.sparse.eye_array(len(theta), format="csr")
+    information = Information(sums.T.tocsr() @ scipy.sparse.diags_array(slopes) @ sums + prior_part, pool.first, pool.second)
+    filling = sums.T.tocsr() @ scipy.sparse.diags_array(variances) @ sums
+    mean = np.full(len(theta), 1 / len(theta))
+    return _agree(pool.agents, 2 * information.solve(sums.T @ balance), 4 * contrast_variances(information, mean, filling))
 
 
 def _agree(agents: Sequence[str], differences: np.ndarray, variances: np.ndarray) -> Agreement:

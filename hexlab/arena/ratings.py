@@ -48,7 +48,6 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import scipy.sparse
 from scipy.sparse.csgraph import connected_components
-from scipy.special import expit
 
 from hexlab.arena.bradley_terry import (
     ELO_PER_NAT,
@@ -60,14 +59,18 @@ from hexlab.arena.bradley_terry import (
     contrast_variances,
     fit_pool,
     gather_pool,
+    invert,
     make_graph,
     name_some,
     pair_variances,
     precision_of,
     sandwich_variances,
 )
+from hexlab.arena.information import Information
+from hexlab.arena.resampling import draw_wins, refit
 from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing, Rating
+from hexlab.rules.draws import derive_seeds
 
 __all__ = [
     "ELO_PER_NAT",
@@ -83,6 +86,7 @@ __all__ = [
     "score_interval",
 ]
 
+_CHUNK = 1_000_000  # pairs of bootstrap copies that are drawn at once
 _NEVER_MET = (math.nan, math.nan, math.nan, 0)
 
 
@@ -208,7 +212,7 @@ def rate(
     """
     if intervals not in ("sandwich", "bootstrap"):
         raise ConfigError(f"intervals {intervals!r} are unknown: choose 'sandwich' or 'bootstrap'")
-    fit, posterior = _fit(games, anchor, prior)
+    fit = fit_games(games, anchor=anchor, prior=prior)
     pool, theta, pairs, anchor, known = fit.pool, fit.theta, fit.pairs, fit.anchor, fit.known
     zero = _anchor_weights(anchor, pool.agents, theta)
     elo = ELO_PER_NAT * (theta - zero @ theta)
@@ -217,11 +221,11 @@ def rate(
         notes[agent] = f"{notes[agent]}; {note}" if agent in notes else note
 
     if intervals == "sandwich":
-        spread = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, posterior, zero, pairs.total))
+        spread = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, fit.information, zero, pairs.total))
         low, high = elo - spread, elo + spread
     else:
         low, high = np.quantile(_bootstrap(fit, samples, seed), [0.025, 0.975], axis=0)
-    wide = Z * ELO_PER_NAT * np.sqrt(contrast_variances(posterior, zero))
+    wide = Z * ELO_PER_NAT * np.sqrt(contrast_variances(fit.information, zero))
     low = np.where(unbounded, np.minimum(low, elo - wide), low)
     high = np.where(unbounded, np.maximum(high, elo + wide), high)
     if known.kind == "strongest":
@@ -251,7 +255,7 @@ class Fit:
         anchor: what has Elo 0, or the Elo of `known`: an agent, ``"mean"`` or ``"best"``.
         known: the `Anchor` that was given; one without a name if none was.
         theta: float64[N], strengths in nats.
-        bread: float32[N, N], about the inverse information there.
+        information: there.
         pairs: where the variance of the wins comes from.
     """
 
@@ -260,7 +264,7 @@ class Fit:
     anchor: str
     known: Anchor
     theta: np.ndarray
-    bread: np.ndarray
+    information: Information
     pairs: PairVariances
 
     @property
@@ -291,7 +295,13 @@ def fit_games(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | Anc
     >>> fit.agents, fit.elo.round(), fit.bootstrap(samples=500, seed=0).shape
     (('perfect', 'random'), array([   0., -338.]), (500, 2))
     """
-    return _fit(games, anchor, prior)[0]
+    pool = gather_pool(games)
+    if not prior > 0 or not math.isfinite(prior):
+        raise ConfigError(f"prior {prior!r} is not a standard deviation in Elo: give a positive number, such as {PRIOR:g}")
+    known = anchor if isinstance(anchor, Anchor) else Anchor("", "")
+    name, precision = _choose_anchor(anchor, pool), precision_of(prior)
+    theta, information = fit_pool(pool, precision)
+    return Fit(pool, precision, name, known, theta, information, pair_variances(pool, theta, information))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -321,14 +331,15 @@ def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None 
     >>> belief.agents, belief.half_widths.round()
     (('perfect', 'random'), array([  0., 107.]))
     """
-    fit, posterior = _fit(games, anchor, prior)
-    pool, theta, pairs = fit.pool, fit.theta, fit.pairs
+    fit = fit_games(games, anchor=anchor, prior=prior)
+    pool, theta, pairs, information = fit.pool, fit.theta, fit.pairs, fit.information
     zero = _anchor_weights(fit.anchor, pool.agents, theta)
-    variances = sandwich_variances(pool, posterior, zero, pairs.total)
+    variances = sandwich_variances(pool, information, zero, pairs.total)
     _, unbounded = _find_unbounded(pool, theta, fit.anchor)
+    posterior = invert(information.matrix)
     across = posterior @ zero
     covariance = posterior - across[:, None] - across[None, :] + zero @ across
-    variances = np.where(unbounded, np.maximum(variances, contrast_variances(posterior, zero)), variances)
+    variances = np.where(unbounded, np.maximum(variances, contrast_variances(information, zero)), variances)
     return Belief(tuple(pool.agents), theta - zero @ theta, covariance, pairs.misfit, Z * ELO_PER_NAT * np.sqrt(variances))
 
 
@@ -422,36 +433,32 @@ def _anchor_weights(anchor: str, agents: list[str], theta: np.ndarray) -> np.nda
     return weights
 
 
-def _fit(games: Iterable[Pairing] | Iterable[Opening], anchor: str | Anchor | None, prior: float) -> tuple[Fit, np.ndarray]:
-    """Return the fit and the inverse information in full precision, float64[N, N]."""
-    pool = gather_pool(games)
-    if not prior > 0 or not math.isfinite(prior):
-        raise ConfigError(f"prior {prior!r} is not a standard deviation in Elo: give a positive number, such as {PRIOR:g}")
-    known = anchor if isinstance(anchor, Anchor) else Anchor("", "")
-    name, precision = _choose_anchor(anchor, pool), precision_of(prior)
-    theta, bread = fit_pool(pool, precision)
-    pairs = pair_variances(pool, theta, bread)
-    return Fit(pool, precision, name, known, theta, bread.astype(np.float32), pairs), bread
-
-
 def _bootstrap(fit: Fit, samples: int, seed: int) -> np.ndarray:
     """float64[samples, N]: Elo of resampled pools, agents in the pool's order."""
     if samples < 1:
         raise ConfigError(f"{samples!r} bootstrap samples: give a whole number of at least 1, such as 1000")
-    pool, effects = fit.pool, fit.pairs.effects
-    games, openings = pool.games, pool.openings
-    shares = pool.counts / openings[:, None]
+    pool, information, games = fit.pool, fit.information, fit.pool.games
+    ends = information.place[pool.first], information.place[pool.second]
+    factored = information.starts, information.rows, information.values, information.pivots
+    work, weights = np.empty((5, len(fit.theta))), np.empty(len(games))
+
+    won, as_black, as_white, _ = pool.counts.T
+    states = derive_seeds(seed, count=samples)
     generator = np.random.Generator(np.random.PCG64(seed & 0xFFFFFFFFFFFFFFFF))
+    reach = np.sqrt(fit.pairs.effects)
     fitted = np.empty((samples, len(fit.theta)))
-    chunk = max(1, 4_000_000 // len(openings))
+    chunk = max(1, _CHUNK // len(games))
     for start in range(0, samples, chunk):
-        stop = min(start + chunk, samples)
-        drawn = generator.multinomial(openings, shares, size=(stop - start, len(openings)))
-        wins = (2 * drawn[:, :, 0] + drawn[:, :, 1] + drawn[:, :, 2]).astype(float)
-        if effects.any():
-            moves = np.sqrt(effects) * generator.standard_normal(wins.shape)
+        copies = slice(start, min(start + chunk, samples))
+        wins = np.empty((copies.stop - start, len(games)))
+        draw_wins(won.copy(), as_black + as_white, pool.openings, states[copies], wins)
+        if reach.any():
+            moves = reach * generator.standard_normal(wins.shape)
             wins = np.clip(wins + moves * wins * (1 - wins / games), 0, games)
-        fitted[start:stop] = _refit(fit, wins)
+        theta = fit.theta[information.order]
+        if not refit(*ends, games, fit.precision, *factored, theta, wins, STEPS, fitted[copies], work, weights):
+            raise ConfigError(f"the bootstrap did not settle in {STEPS} Newton steps: give a smaller prior")
+    fitted = fitted[:, information.place]
     if fit.anchor == "mean":
         zeros = fitted.mean(axis=1)
     elif fit.anchor == "best":
@@ -459,51 +466,6 @@ def _bootstrap(fit: Fit, samples: int, seed: int) -> np.ndarray:
     else:
         zeros = fitted[:, pool.agents.index(fit.anchor)]
     return ELO_PER_NAT * (fitted - zeros[:, None])
-
-
-def _refit(fit: Fit, wins: np.ndarray) -> np.ndarray:
-    """Fit S resampled tables at once, by Newton's method from the fit of the real one.
-
-    Each Newton step is solved by conjugate gradients for all samples together. The inverse information of the real
-    table conditions them: a pair plays as many games in a sample as in the table, so the information differs only by
-    the shift of theta, and a few iterations do. No strength moves by more than 2 nats in a step.
-
-    Args:
-        fit: of the real table.
-        wins: float64[S, P].
-
-    Returns:
-        float64[S, N].
-    """
-    games, differences, precision = fit.pool.games[:, None], fit.pool.differences, fit.precision
-    sums = differences.T.tocsr()
-    fitted = np.repeat(fit.theta[:, None], len(wins), axis=1)  # N x S
-    wins = np.ascontiguousarray(wins.T)
-    going = np.arange(fitted.shape[1])
-    for _ in range(STEPS):
-        at = fitted[:, going]
-        chances = expit(differences @ at)
-        weights = games * chances * (1 - chances)
-        gradient = sums @ (wins[:, going] - games * chances) - precision * at
-
-        residual = gradient
-        step = np.zeros_like(at)
-        direction = conditioned = fit.bread @ residual.astype(np.float32)
-        decrement = start = np.einsum("ns,ns->s", residual, conditioned)
-        while (decrement > 1e-3 * start).any():
-            image = sums @ (weights * (differences @ direction)) + precision * direction
-            length = decrement / np.maximum(np.einsum("ns,ns->s", direction, image), 1e-300)
-            step = step + length * direction
-            residual = residual - length * image
-            conditioned = fit.bread @ residual.astype(np.float32)
-            before, decrement = decrement, np.einsum("ns,ns->s", residual, conditioned)
-            direction = conditioned + decrement / np.maximum(before, 1e-300) * direction
-
-        fitted[:, going] = at + step * np.minimum(1, 2 / np.maximum(np.abs(step).max(axis=0), 2))
-        going = going[start > 1e-6]
-        if not len(going):
-            return fitted.T
-    raise ConfigError(f"the bootstrap did not settle in {STEPS} Newton steps: give a smaller prior")
 
 
 def _perfect_scores(pool: Pool) -> dict[str, tuple[float, float, float, int]]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 from scipy.special import expit
 
 from hexlab.arena.bradley_terry import (
@@ -13,9 +14,12 @@ from hexlab.arena.bradley_terry import (
     fit_strengths,
     gap_variances,
     inform,
+    invert,
     passed_variances,
     precision_of,
+    sandwich_variances,
 )
+from hexlab.arena.information import Information
 
 AGENTS = 300
 PRECISION = precision_of(4000.0)
@@ -59,19 +63,62 @@ def test_information_and_its_inverse_are_those_of_dense_arrays(pool, dense):
     _, theta, information = dense
     lower = np.tril(factor(inform(pool, theta, PRECISION)))
     assert lower @ lower.T == pytest.approx(information, abs=1e-9)
-    strengths, bread = fit_pool(pool, PRECISION)
-    assert np.array_equal(strengths, theta)
+    bread = invert(inform(pool, theta, PRECISION))
     assert bread == pytest.approx(np.linalg.inv(information), rel=1e-6, abs=1e-9)
     assert np.array_equal(bread, bread.T)
 
 
+def test_the_information_of_a_fit_answers_as_its_dense_inverse(pool, dense):
+    _, theta, matrix = dense
+    strengths, information = fit_pool(pool, PRECISION)
+    assert np.array_equal(strengths, theta)
+    bread = np.linalg.inv(matrix)
+    own, shared = information.variances
+    assert own == pytest.approx(np.diag(bread), rel=1e-9)
+    assert shared == pytest.approx(bread[pool.first, pool.second], rel=1e-6, abs=1e-9)
+    sides = np.random.default_rng(6).standard_normal(AGENTS)
+    assert information.solve(sides) == pytest.approx(np.linalg.solve(matrix, sides), abs=1e-7)
+
+
 def test_variances_of_wins_pass_to_gaps_as_by_the_full_product(pool, dense):
-    differences, _, information = dense
-    bread, variances = np.linalg.inv(information), np.random.default_rng(5).random(len(differences))
+    differences, _, matrix = dense
+    bread, variances = np.linalg.inv(matrix), np.random.default_rng(5).random(len(differences))
     covariance = bread @ (differences.T * variances) @ differences @ bread
-    assert passed_variances(pool, bread, variances) == pytest.approx(gap_variances(covariance, pool), rel=1e-9)
+    expected = gap_variances(pool, np.diag(covariance), covariance[pool.first, pool.second])
+    assert passed_variances(pool, fit_pool(pool, PRECISION)[1], variances) == pytest.approx(expected, rel=1e-6)
 
 
-def test_distances_from_the_mean_lose_what_all_share():
-    shared = np.full((4, 4), 7.0) + np.eye(4)
-    assert contrast_variances(shared, np.full(4, 0.25)) == pytest.approx(np.full(4, 0.75))
+def test_distances_from_an_anchor_lose_what_all_share(pool, dense):
+    differences, _, matrix = dense
+    bread, variances = np.linalg.inv(matrix), np.random.default_rng(7).random(len(differences))
+    _, information = fit_pool(pool, PRECISION)
+    for zero in (np.full(AGENTS, 1 / AGENTS), np.eye(AGENTS)[7]):
+        contrast = np.eye(AGENTS) - zero
+        assert contrast_variances(information, zero) == pytest.approx(np.diag(contrast @ bread @ contrast.T), rel=1e-6, abs=1e-9)
+        covariance = bread @ (differences.T * variances) @ differences @ bread
+        expected = np.diag(contrast @ covariance @ contrast.T)
+        assert sandwich_variances(pool, information, zero, variances) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("agents", [2, 3, 12])
+def test_information_of_pools_of_every_shape(agents):
+    """Chains, rings and pools in which all met, some of whose entries cancel in the elimination."""
+    generator = np.random.default_rng(agents)
+    chain = [(agent, agent + 1) for agent in range(agents - 1)]
+    ring = sorted({*chain, *([(0, agents - 1)] if agents > 2 else [])})
+    everybody = [(one, other) for one in range(agents) for other in range(one + 1, agents)]
+    for pairs in (chain, ring, everybody):
+        first, second = np.array(pairs).T
+        for signs in (1.0, -1.0):
+            matrix = 3.0 * agents * np.eye(agents)
+            matrix[first, second] = matrix[second, first] = signs
+            information = Information(scipy.sparse.csr_matrix(matrix), first, second)
+            filling = np.where(matrix != 0, generator.random((agents, agents)), 0)
+            filling += filling.T
+            inverse = np.linalg.inv(matrix)
+            for found, full in (
+                (information.variances, inverse),
+                (information.pass_on(scipy.sparse.csr_matrix(filling)), inverse @ filling @ inverse),
+            ):
+                assert found[0] == pytest.approx(np.diag(full), rel=1e-9)
+                assert found[1] == pytest.approx(full[first, second], rel=1e-9, abs=1e-15)

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 from hexlab.arena.ratings import ELO_PER_NAT, PRIOR, bootstrap_ratings, rate, score_interval
+from hexlab.arena.resampling import draw_wins
 from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing
+from hexlab.rules.draws import derive_seeds
 
 
 def met(first, second, won_both, won_one, lost_both, half=0):
@@ -373,17 +375,36 @@ def test_both_intervals_agree_and_know_that_colors_correlate():
 
 
 def test_the_bootstrap_refits_resampled_tables_exactly():
-    """The counts drawn for a sample, rated as a table of its own, give the same Elo. A tree, so that pairs do not stray."""
+    """What is drawn for a copy, rated as a table of its own, gives the same Elo. A tree, so that pairs do not stray."""
     pool = POOL[:3]
-    generator = np.random.Generator(np.random.PCG64(3))
     rows = sorted((turned(row) if row.first > row.second else row for row in pool), key=lambda row: (row.first, row.second))
-    counts = np.array([(row.won_both, row.won_black_only, row.won_white_only, row.lost_both) for row in rows])
-    drawn = generator.multinomial(counts.sum(axis=1), counts / counts.sum(axis=1)[:, None], size=(5, len(rows)))
+    won, one, openings = np.array([(row.won_both, row.won_black_only + row.won_white_only, 50) for row in rows]).T
+    wins = np.empty((5, len(rows)))
+    draw_wins(won, one, openings, derive_seeds(3, count=5), wins)
     fast = bootstrap_ratings(pool, 5, seed=3)
     order = [row.agent for row in rate(pool)]
-    for sample in range(5):
-        table = rate([Pairing(3, row.first, row.second, 0, *map(int, drawn[sample, i])) for i, row in enumerate(rows)])
-        assert fast[sample] == pytest.approx([table[agent].elo for agent in order], abs=1e-2)
+    for copy in range(5):
+        pairs = ((row, *divmod(int(total), 2)) for row, total in zip(rows, wins[copy], strict=True))
+        table = rate([met(row.first, row.second, both, single, 50 - both - single) for row, both, single in pairs])
+        assert fast[copy] == pytest.approx([table[agent].elo for agent in order], abs=1e-2)
+
+
+def test_openings_are_drawn_with_replacement():
+    """The wins of many copies have the mean and the variance of the multinomial; what all games of a pair say never varies."""
+    won, one, openings = np.array([(4, 44, 50), (30, 20, 50), (0, 1, 7), (6, 0, 6), (0, 0, 6)]).T
+    wins = np.empty((20_000, len(won)))
+    draw_wins(won, one, openings, derive_seeds(0, count=len(wins)), wins)
+    mean = 2 * won + one
+    variance = 4 * won + one - mean**2 / openings
+    assert wins.mean(axis=0) == pytest.approx(mean, abs=0.1)
+    assert wins.var(axis=0) == pytest.approx(variance, rel=0.05)
+    assert set(wins[:, 3]) == {12}
+    assert set(wins[:, 4]) == {0}
+
+
+def test_a_copy_does_not_depend_on_how_many_are_drawn():
+    few, many = bootstrap_ratings(POOL, 3, seed=1), bootstrap_ratings(POOL, 40, seed=1)
+    assert np.array_equal(few, many[:3])
 
 
 def test_the_bootstrap_follows_lone_wins_to_their_loss():

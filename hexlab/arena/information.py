@@ -1,0 +1,207 @@
+"""The information that games hold of strengths, factored: what is asked of its inverse, without the inverse.
+
+Nearly all agents meet a few others and the same anchors, so that the factor of the information is hardly larger than the list of pairs.
+
+- The factor is L D L^T, by the algorithm of Davis (2005, LDL), in an order by minimum degree.
+- The entries of the inverse at the pairs and on the diagonal follow from it by the recursion of Takahashi, Fagan and Chen (1973), which
+  needs no others than those at the entries of L.
+- With A the information and F of the same pattern, A^-1 F A^-1 is less the derivative of (A + t F)^-1 at t = 0. The derivative is taken
+  by a complex step (Squire and Trapp 1998): the recursion runs on A + i h F, and h is so small that nothing of it is lost to rounding.
+"""
+
+import functools
+
+import numpy as np
+import scipy.sparse
+from scipy.sparse.linalg import splu
+
+from hexlab.rules.kernels import compiled, inner
+
+__all__ = ["Information", "solve_factored"]
+
+_STEP = 1e-30  # h of the complex step
+
+
+class Information:
+    """A symmetric positive definite matrix A, float64[N, N], whose entries off the diagonal are at P pairs of agents or zero.
+
+    Attributes:
+        matrix: A.
+        order: int64[N], the agent at each place of the factor.
+        place: int64[N], the place of each agent.
+        starts: int64[N + 1], where each column of L starts in `rows` and `values`.
+        rows: int64[F], places below the diagonal, increasing in each column.
+        values: float64[F], L there; on its diagonal are ones.
+        pivots: float64[N], D.
+    """
+
+    def __init__(self, matrix: scipy.sparse.csr_matrix, first: np.ndarray, second: np.ndarray):
+        """Factor A; `first` and `second` are int64[P] each."""
+        self.matrix = matrix
+        self._first, self._second = first, second
+        symmetric = {"SymmetricMode": True}
+        self.order = np.argsort(splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=symmetric).perm_c)
+        self.place = np.argsort(self.order)
+        self.starts, self.rows, values, pivots = self._factor(matrix)
+        self.values, self.pivots = values.real.copy(), pivots.real.copy()
+
+    def solve(self, sides: np.ndarray) -> np.ndarray:
+        """Return A^-1 b for `sides` b, float64[N]."""
+        solution = sides[self.order]
+        _solve(self.starts, self.rows, self.values, self.pivots, solution)
+        return solution[self.place]
+
+    @functools.cached_property
+    def variances(self) -> tuple[np.ndarray, np.ndarray]:
+        """The inverse on the diagonal, float64[N], and at the pairs, float64[P]."""
+        own, shared = self._invert(self.matrix)
+        return own.real, shared.real
+
+    def pass_on(self, filling: scipy.sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Return A^-1 F A^-1 for a `filling` F, zero wherever A is: its diagonal, float64[N], and what is at the pairs, float64[P]."""
+        own, shared = self._invert(self.matrix + 1j * _STEP * filling)
+        return -own.imag / _STEP, -shared.imag / _STEP
+
+    def _factor(self, matrix: scipy.sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        ordered = matrix[self.order][:, self.order]
+        table = ordered.indptr.astype(np.int64), ordered.indices.astype(np.int64)
+        agents = len(self.order)
+        parents, counts, seen = np.full(agents, -1), np.zeros(agents, np.int64), np.full(agents, -1)
+        _grow_tree(*table, parents, counts, seen)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        rows, values, pivots = np.empty(starts[-1], np.int64), np.empty(starts[-1], complex), np.empty(agents, complex)
+        path, ends, row = np.empty(agents, np.int64), starts[:-1].copy(), np.zeros(agents, complex)
+        _factor(*table, ordered.data.astype(complex), parents, starts, rows, values, pivots, seen, path, ends, row)
+        return starts, rows, values, pivots
+
+    def _invert(self, matrix: scipy.sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        starts, rows, values, pivots = self._factor(matrix)
+        own, shared = np.empty_like(pivots), np.zeros_like(values)
+        _invert(starts, rows, values, pivots, own, shared, np.full(len(own), -1))
+        ends = np.sort([self.place[self._first], self.place[self._second]], axis=0)
+        columns = np.repeat(np.arange(len(own)), np.diff(starts))
+        at = np.searchsorted(columns * len(own) + rows, ends[0] * len(own) + ends[1])
+        return own[self.place], shared[at]
+
+
+@inner
+def solve_factored(starts, rows, values, pivots, sides):
+    """Replace ``sides`` b, float64[N], by (L D L^T)^-1 b."""
+    for column in range(len(pivots)):
+        known = sides[column]
+        for at in range(starts[column], starts[column + 1]):
+            sides[rows[at]] -= values[at] * known
+    for column in range(len(pivots) - 1, -1, -1):
+        known = sides[column] / pivots[column]
+        for at in range(starts[column], starts[column + 1]):
+            known -= values[at] * sides[rows[at]]
+        sides[column] = known
+
+
+@compiled
+def _solve(starts, rows, values, pivots, sides):
+    solve_factored(starts, rows, values, pivots, sides)
+
+
+@compiled
+def _grow_tree(starts, columns, parents, counts, seen):
+    """Find the parent of each column in the tree of elimination, -1 for none, and how many entries it has in L.
+
+    Args:
+        starts: int64[N + 1], where each row of A starts in `columns`.
+        columns: int64[E].
+        parents: int64[N], -1 each, filled in.
+        counts: int64[N], 0 each, filled in.
+        seen: int64[N], -1 each; in each place is left the last row that has it.
+    """
+    for row in range(len(parents)):
+        for at in range(starts[row], starts[row + 1]):
+            column = columns[at]
+            while column < row and seen[column] != row:
+                if parents[column] < 0:
+                    parents[column] = row
+                counts[column] += 1
+                seen[column] = row
+                column = parents[column]
+
+
+@compiled
+def _factor(starts, columns, entries, parents, below, rows, values, pivots, seen, path, ends, left):
+    """Factor A = L D L^T, a row of L at a time: it solves a triangular system, whose pattern the tree of elimination gives.
+
+    Args:
+        starts: int64[N + 1], where each row of A starts in `columns` and `entries`.
+        columns: int64[E].
+        entries: complex128[E].
+        parents: int64[N], the tree.
+        below: int64[N + 1], where each column of L starts in `rows` and `values`.
+        rows: int64[F], filled in.
+        values: complex128[F], filled in.
+        pivots: complex128[N], D, filled in.
+        seen: int64[N], as `_grow_tree` leaves it.
+        path: int64[N], for work.
+        ends: int64[N], where the known part of each column ends: a copy of its starts.
+        left: complex128[N], what is left of a row of A, 0 each.
+    """
+    agents = len(pivots)
+    for row in range(agents):
+        top = agents
+        for at in range(starts[row], starts[row + 1]):
+            column, length = columns[at], 0
+            if column > row:
+                continue
+            left[column] = entries[at]
+            while column < row and seen[column] != agents + row:
+                path[length] = column
+                length += 1
+                seen[column] = agents + row
+                column = parents[column]
+            while length > 0:  # each column before its parent
+                length -= 1
+                top -= 1
+                path[top] = path[length]
+        pivot = left[row]
+        left[row] = 0
+        for place in range(top, agents):
+            column = path[place]
+            known = left[column]
+            left[column] = 0
+            for at in range(below[column], ends[column]):
+                left[rows[at]] -= values[at] * known
+            value = known / pivots[column]
+            pivot -= value * known
+            rows[ends[column]] = row
+            values[ends[column]] = value
+            ends[column] += 1
+        pivots[row] = pivot
+
+
+@compiled
+def _invert(starts, rows, values, pivots, own, shared, position):
+    """Compute the inverse of L D L^T on the diagonal and at the entries of L, column by column from the last.
+
+    Args:
+        starts: int64[N + 1], where each column of L starts in `rows`, `values` and `shared`.
+        rows: int64[F].
+        values: complex128[F].
+        pivots: complex128[N].
+        own: complex128[N], the diagonal, filled in.
+        shared: complex128[F], 0 each, filled in.
+        position: int64[N], -1 each, for work: where a row is in the column at hand.
+    """
+    for column in range(len(pivots) - 1, -1, -1):
+        for at in range(starts[column], starts[column + 1]):
+            position[rows[at]] = at
+        for at in range(starts[column], starts[column + 1]):
+            row = rows[at]
+            shared[at] -= values[at] * own[row]
+            for other in range(starts[row], starts[row + 1]):
+                below = position[rows[other]]
+                if below >= 0:
+                    shared[below] -= values[at] * shared[other]
+                    shared[at] -= values[below] * shared[other]
+        known = 1 / pivots[column]
+        for at in range(starts[column], starts[column + 1]):
+            known -= values[at] * shared[at]
+            position[rows[at]] = -1
+        own[column] = known
