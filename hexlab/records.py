@@ -45,7 +45,7 @@ class Timing:
 
     run: str
     snapshot: int
-    seconds: float  # wall-clock of its cell so far, on one core
+    seconds: float  # of one core that its cell took so far
 
 
 @dataclasses.dataclass(frozen=True)

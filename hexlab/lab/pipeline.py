@@ -87,7 +87,7 @@ def reproduce(
     Args:
         scale: "tiny", "laptop" or another one that the experiment file declares.
         out: folder; one that holds an interrupted job of the same scale goes on.
-        workers: processes on this computer, one core each; by default as many as there are cores. It does not change results.
+        workers: processes on this computer, as many as cores to use; by default as many as there are cores. It does not change results.
         cluster: address of a dask scheduler, such as ``tcp://127.0.0.1:8786``, whose workers do the work instead. They must see the
             folder at the same path; this process alone opens the store.
         experiment: another experiment file than the one that ships with the package.
@@ -144,7 +144,7 @@ def _reproduce(
 def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: str | None, manifest: dict) -> Iterator[Progress]:
     failed: tuple[str, ...] = ()
     with Store(folder / "results.sqlite", network=cluster is not None) as store, _open_pool(folder, workers, cluster) as pool:
-        for step in _timed("train", train_cells(grid.cells, folder / "cells", pool), folder, manifest):
+        for step in _timed("train", train_cells(grid.cells, folder / "cells", pool, cores=workers or 1), folder, manifest):
             failed = step.failed
             yield step
         cells = [cell for cell in grid.cells if not failed or is_finished(cell, folder / "cells")]
@@ -388,7 +388,8 @@ def _write_timings(folder: pathlib.Path, cells: Sequence[training.Config]) -> No
     for config in cells:
         run = training.run_key(config)
         lines = (folder / "cells" / run / "timings.jsonl").read_text(encoding="utf-8").splitlines()
-        seconds = [json.loads(line)["seconds"] for line in lines]
+        parts = ("selfplay_seconds", "learner_seconds", "other_seconds")
+        seconds = [sum(row[part] for part in parts) for row in map(json.loads, lines)]
         for snapshot in training.read_snapshots(folder / "cells" / run):
             spent = sum(seconds[: snapshot.samples // config.samples_an_iteration])
             rows.append(Timing(run, snapshot.snapshot, round(spent, 3)))

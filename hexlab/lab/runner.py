@@ -1,4 +1,8 @@
-"""Cells of a grid, trained side by side by the workers of an executor, one thread each; started again, they go on from checkpoints."""
+"""Cells of a grid, trained side by side by the workers of an executor; started again, they go on from checkpoints.
+
+Each has one thread as long as there are as many cells as cores. The last ones share the cores that are left, which decides how long they
+take and nothing else.
+"""
 
 import concurrent.futures
 import contextlib
@@ -33,6 +37,7 @@ __all__ = [
 ]
 
 _POLL_SECONDS = 0.5
+_LONG_SECONDS = 120.0  # of one core that a cell is predicted to have left if it is to be taken over with more threads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +119,12 @@ def predict_seconds(config: Config) -> float:
 
 
 def train_cells(
-    cells: Sequence[Config], folder: pathlib.Path, pool: concurrent.futures.Executor, *, checkpoint_seconds: float = 20.0
+    cells: Sequence[Config],
+    folder: pathlib.Path,
+    pool: concurrent.futures.Executor,
+    *,
+    cores: int = 1,
+    checkpoint_seconds: float = 20.0,
 ) -> Iterator[Progress]:
     """Train every cell in ``folder/<its key>``, longest first, and yield progress about twice a second.
 
@@ -128,6 +138,8 @@ def train_cells(
         cells: what to train.
         folder: of their runs, which workers on other computers see at the same path.
         pool: trains them; see `make_pool` and `hexlab.lab.cluster`.
+        cores: how many the cells at work share. Where there are fewer cells than that, each is trained by several threads, one for each
+            of its groups and one to learn at most; a long one is taken over for that from its checkpoint. 1 on a cluster.
         checkpoint_seconds: wall-clock between checkpoints: how much work is repeated for a worker that dies.
 
     Raises:
@@ -137,34 +149,39 @@ def train_cells(
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     work = _Work(cells, folder)
-    order = sorted(cells, key=lambda cell: (-work.costs[run_key(cell)], run_key(cell)))
-    running: dict[concurrent.futures.Future, Config] = {}
+    unfinished = [cell for cell in cells if not is_finished(cell, folder)]
+    work.finished = len(cells) - len(unfinished)
+    running: dict[concurrent.futures.Future, tuple[Config, int]] = {}
 
-    def submit(cell: Config) -> None:
+    def count_threads(cell: Config, at_work: int) -> int:
+        return max(1, min(cores // at_work, cell.groups + 1))
+
+    def submit(cell: Config, threads: int) -> None:
         out = folder / run_key(cell)
         work.at_submission[run_key(cell)] = count_iterations(out)
-        running[pool.submit(_train_cell, cell.to_json(), str(out), checkpoint_seconds)] = cell
+        running[pool.submit(_train_cell, cell.to_json(), str(out), checkpoint_seconds, threads)] = cell, threads
 
     try:
-        for cell in order:
-            if is_finished(cell, folder):
-                work.finished += 1
-            else:
-                submit(cell)
+        for cell in sorted(unfinished, key=lambda cell: (-work.costs[run_key(cell)], run_key(cell))):
+            submit(cell, count_threads(cell, len(unfinished)))
         if not running:
             yield Progress("train", 1.0, work.describe(0, pool), 0.0, 0.0)
         while running:
             done, _ = concurrent.futures.wait(running, timeout=_POLL_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED)
             for future in done:
-                cell = running.pop(future)
+                cell, threads = running.pop(future)
                 if work.settle(cell, future):
-                    submit(cell)
-            at_work = work.update([run_key(cell) for cell in running.values()])
+                    submit(cell, threads)
+            for future, (cell, threads) in list(running.items()):
+                if (more := count_threads(cell, len(running))) > threads and work.seconds_left(cell) > _LONG_SECONDS:
+                    del running[future]  # this attempt ends when it sees that the next one has claimed the cell
+                    submit(cell, more)
+            at_work = work.update([run_key(cell) for cell, _ in running.values()])
             elapsed = time.monotonic() - started
             share = min(work.share, 0.99) if running else 1.0  # a last line of metrics comes before the end of its process
             yield Progress("train", share, work.describe(at_work, pool), elapsed, work.eta(elapsed), tuple(work.failed))
     finally:
-        for cell in running.values():
+        for cell, _ in running.values():
             if (claim := claim_path(folder / run_key(cell))).exists():
                 revoke(claim)
 
@@ -189,6 +206,11 @@ class _Work:
     @property
     def share(self) -> float:
         return self._seconds / sum(self.costs.values())
+
+    def seconds_left(self, cell: Config) -> float:
+        """Return what a cell is predicted to take yet on one core."""
+        key = run_key(cell)
+        return self.costs[key] * (1 - self._iterations[key] / cell.iterations)
 
     def eta(self, elapsed: float) -> float | None:
         gained = self._seconds - self._at_start
@@ -278,7 +300,7 @@ def claim_path(run: pathlib.Path) -> pathlib.Path:
     return run.with_name(run.name + ".claim")
 
 
-def _train_cell(config_json: str, out: str, checkpoint_seconds: float) -> bool:
+def _train_cell(config_json: str, out: str, checkpoint_seconds: float, threads: int) -> bool:
     """Train a cell from its checkpoint on and return True, or False as soon as another attempt has claimed it."""
     config, run = Config.from_json(config_json), pathlib.Path(out)
     with Heartbeat(claim_path(run)) as claim:
@@ -286,7 +308,7 @@ def _train_cell(config_json: str, out: str, checkpoint_seconds: float) -> bool:
             while not claim.lost:
                 begun = run.exists()
                 try:
-                    reports = _open_run(config, run, checkpoint_seconds)
+                    reports = _open_run(config, run, checkpoint_seconds, threads)
                 except InUseError as error:  # the attempt before this one, which ends at its next report
                     claim.tell(waiting=str(error))
                     time.sleep(_POLL_SECONDS)
@@ -302,9 +324,9 @@ def _train_cell(config_json: str, out: str, checkpoint_seconds: float) -> bool:
             claim.remove()
 
 
-def _open_run(config: Config, run: pathlib.Path, checkpoint_seconds: float) -> Iterator[Report]:
+def _open_run(config: Config, run: pathlib.Path, checkpoint_seconds: float, threads: int) -> Iterator[Report]:
     if not run.exists():
-        return train(config, run, threads=1, checkpoint_seconds=checkpoint_seconds)
+        return train(config, run, threads=threads, checkpoint_seconds=checkpoint_seconds)
     if read_config(run) != config:
         raise ConfigError(f"{run} holds a run with other settings: choose another folder")
-    return resume(run, threads=1, checkpoint_seconds=checkpoint_seconds)
+    return resume(run, threads=threads, checkpoint_seconds=checkpoint_seconds)

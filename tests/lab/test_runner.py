@@ -34,18 +34,19 @@ def runs(tmp_path):
 @pytest.fixture
 def attempts(monkeypatch):
     """The runs that were begun; give it errors by the name of a run, raised one by one before an attempt may succeed."""
-    begun, errors = [], {}
+    begun, threads_of, errors = [], [], {}
     real = runner._train_cell
 
-    def attempt(config, out, seconds):
+    def attempt(config, out, seconds, threads):
         begun.append(out)
+        threads_of.append(threads)
         waiting = errors.get(run_key(Config.from_json(config)), [])
         if waiting and (error := waiting.pop(0)):
             raise error
-        return real(config, out, seconds)
+        return real(config, out, seconds, threads)
 
     monkeypatch.setattr(runner, "_train_cell", attempt)
-    attempt.begun, attempt.errors = begun, errors
+    attempt.begun, attempt.threads, attempt.errors = begun, threads_of, errors
     return attempt
 
 
@@ -91,8 +92,8 @@ def test_a_cell_whose_workers_die_is_tried_again_as_long_as_it_gets_on(tmp_path,
     cell = dataclasses.replace(CELLS[0], samples=512)
     lives = iter([1, 2, 0])  # iterations until the workers of an attempt are dead
 
-    def attempt(config, out, seconds):
-        with contextlib.closing(runner._open_run(Config.from_json(config), pathlib.Path(out), 0)) as reports:
+    def attempt(config, out, seconds, threads):
+        with contextlib.closing(runner._open_run(Config.from_json(config), pathlib.Path(out), 0, threads)) as reports:
             for _ in range(next(lives)):
                 next(reports)
         raise WorkerError("four workers died")
@@ -125,9 +126,9 @@ def test_an_attempt_ends_when_a_later_one_claims_the_cell_and_that_one_goes_on(t
         return slowly()
 
     monkeypatch.setattr(runner, "_open_run", open_run)
-    first = pool.submit(runner._train_cell, cell.to_json(), str(run), 0)
+    first = pool.submit(runner._train_cell, cell.to_json(), str(run), 0, 1)
     paused.result()
-    second = pool.submit(runner._train_cell, cell.to_json(), str(run), 0)
+    second = pool.submit(runner._train_cell, cell.to_json(), str(run), 0, 1)
     waits = tmp_path / f"{run.name}.claim"
     while f"{run.name} is in use by process" not in waits.read_text():
         pass
@@ -140,11 +141,31 @@ def test_an_attempt_ends_when_a_later_one_claims_the_cell_and_that_one_goes_on(t
     assert not waits.exists()
 
 
+def test_the_last_cells_share_the_cores_that_are_left(tmp_path, pool, runs, attempts, monkeypatch):
+    """The long one is taken over when the short one has ended, and comes out as if one thread had trained it all along."""
+    monkeypatch.setattr("hexlab.lab.heartbeats._BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "_LONG_SECONDS", 0)
+    long = dataclasses.replace(CELLS[1], samples=200 * CELLS[1].samples_an_iteration)
+    run = tmp_path / run_key(long)
+    *_, last = runner.train_cells([CELLS[0], long], tmp_path, pool, cores=2, checkpoint_seconds=0)
+    assert last.message == "2 of 2 networks trained"
+    assert list(zip(attempts.begun, attempts.threads, strict=True)) == [(str(run), 1), (str(runs[0]), 1), (str(run), 2)]
+    list(train(long, tmp_path / "whole", threads=1))
+    for name in ("metrics.jsonl", "snapshots.jsonl"):
+        assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_a_cell_alone_has_a_thread_for_each_group_and_one_to_learn(tmp_path, pool, attempts):
+    list(runner.train_cells(CELLS[:1], tmp_path, pool, cores=8))
+    assert attempts.threads == [2]
+
+
 def test_a_call_that_ends_early_revokes_what_it_gave_out(tmp_path, runs):
     class Workers(concurrent.futures.Executor):
         """They begin a cell and are never heard of again."""
 
-        def submit(self, work, config, out, seconds):
+        def submit(self, work, config, out, seconds, threads):
             self.claim = Heartbeat(runner.claim_path(tmp_path / run_key(Config.from_json(config))))
             return concurrent.futures.Future()
 
@@ -159,7 +180,7 @@ def test_the_folder_of_a_run_is_waited_for_while_it_is_being_made(tmp_path, pool
     monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
     (tmp_path / f"{runs[0].name}.new").mkdir()
     with lock_folder(tmp_path / f"{runs[0].name}.new"):
-        attempt = pool.submit(runner._train_cell, CELLS[0].to_json(), str(runs[0]), 20)
+        attempt = pool.submit(runner._train_cell, CELLS[0].to_json(), str(runs[0]), 20, 1)
         claim = runner.claim_path(runs[0])
         while not (claim.exists() and "in use" in claim.read_text()):
             pass
@@ -169,4 +190,4 @@ def test_the_folder_of_a_run_is_waited_for_while_it_is_being_made(tmp_path, pool
 def test_settings_of_another_run_are_no_reason_to_wait(tmp_path, runs):
     list(train(CELLS[0], runs[1], threads=1))
     with pytest.raises(ConfigError, match="holds a run with other settings"):
-        runner._train_cell(CELLS[1].to_json(), str(runs[1]), 20)
+        runner._train_cell(CELLS[1].to_json(), str(runs[1]), 20, 1)
