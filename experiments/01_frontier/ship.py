@@ -35,6 +35,7 @@ from hexlab.lab.verification import verify
 from hexlab.records import Agent
 from hexlab.scaling.frontiers import Step
 from hexlab.system import write_whole
+from hexlab.training import Config
 
 PACKAGE = pathlib.Path(hexlab.__file__).parent / "data" / "agents"
 OUT = PACKAGE / "frontier"
@@ -141,11 +142,16 @@ def describe_pool(tables: scaling.Tables, manifest: dict, size: int) -> dict:
     }
 
 
-def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: int) -> dict:
-    """Return the card of an agent of the frontier, but for its blunders."""
+def read_clock(cell: pathlib.Path, config: Config, samples: int) -> float:
+    """Return the seconds by the clock that a cell took for so many samples."""
+    lines = (cell / "timings.jsonl").read_text(encoding="utf-8").splitlines()
+    return json.loads(lines[samples // config.samples_an_iteration - 1])["elapsed"]
+
+
+def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: int, folder: pathlib.Path) -> dict:
+    """Return the card of an agent of the frontier, but for its blunders; `folder` is that of the grid."""
     agent = tables.agent_by_key[step.agent]
     run, snapshot = tables.run_by_key[agent.run], tables.snapshot_by_key[agent.run, agent.snapshot]
-    seconds = round(tables.cost(agent.run, agent.snapshot, "train_seconds"), 1)
     counted = ("samples", "simulations", "selfplay_flops", "learner_flops", "train_flops", "paper_flops")
     machine = manifest["machine"]
     return {
@@ -161,8 +167,8 @@ def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: i
         },
         "cost": {
             **{name: getattr(snapshot, name) for name in counted},
-            "seconds": seconds,
-            "core_seconds": seconds,  # a cell of a grid has one core
+            "seconds": round(read_clock(folder / "cells" / run.run, Config.from_json(run.config), snapshot.samples), 1),
+            "core_seconds": round(tables.cost(agent.run, agent.snapshot, "train_seconds"), 1),
             "machine": machine["processor"],
         },
         "elo": list_ratings(tables, run.run, snapshot.snapshot),
@@ -205,7 +211,7 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     for path, (source, step, simulations) in chosen.items():
         agent = network.load(source)
-        card = make_card(everything.select(agent.architecture.size), manifest, step, simulations)
+        card = make_card(everything.select(agent.architecture.size), manifest, step, simulations, wanted.folder)
         card["parameters"] = "float16" if source.stat().st_size > HALVED_BYTES else "float32"
         save = functools.partial(network.save, architecture=agent.architecture, params=jax.device_get(agent.params))
         with tempfile.TemporaryDirectory() as scratch:

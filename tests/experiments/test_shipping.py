@@ -14,6 +14,7 @@ from hexlab import arena, network, records
 from hexlab.cards import Card
 from hexlab.scaling import Tables
 from hexlab.scaling.frontiers import Step
+from hexlab.training import Config
 
 FOLDER = pathlib.Path(__file__).parents[2] / "experiments" / "01_frontier"
 BUDGETS = (1, 64)
@@ -61,7 +62,7 @@ def plant_run(folder, size, width, anchor_error):
     for number in range(4):
         network.save(cell / f"{number:03d}.safetensors", architecture, network.init_params(architecture, seed=number))
         flops = 1e6 * 10.0**number if number else 0.0
-        snapshots.append(records.Snapshot(run, number, 100 * number, 3200 * number, 0.9 * flops, 0.1 * flops, flops, flops / 2))
+        snapshots.append(records.Snapshot(run, number, 64 * number, 2048 * number, 0.9 * flops, 0.1 * flops, flops, flops / 2))
         timings.append(records.Timing(run, number, 2.5 * number))
         for budget in BUDGETS:
             name = f"{run}/{number}@{budget}"
@@ -74,8 +75,10 @@ def plant_run(folder, size, width, anchor_error):
                 wins = round(40 / (1 + math.exp(strength[second] - strength[first])))
                 pairings += [records.Pairing(size, first, second, half, wins, 0, 0, 40 - wins) for half in (0, 1)]
     ratings = list(arena.rate(pairings, anchor=arena.Anchor(f"{run}/3@64", "strongest", -20.0, anchor_error)))
-    config = {"size": size, "width": width, "depth": 1, "seed": 0}
-    runs = [records.Run(run, size, width, 1, 0, architecture.parameters, 32, json.dumps(config))]
+    config = Config(size=size, width=width, depth=1, groups=1, boards=64, slice_moves=1)
+    elapsed = "".join(f'{{"elapsed": {3.5 * (iteration + 1)}}}\n' for iteration in range(3))
+    (cell.parent / "timings.jsonl").write_text(elapsed, encoding="utf-8")
+    runs = [records.Run(run, size, width, 1, 0, architecture.parameters, 32, config.to_json())]
     Tables(runs, snapshots, agents, pairings, ratings, timings).to_csv(folder / "tables")
     machine = {"commit": "0" * 40, "libraries": {"jax": "0.10"}, "processor": "one"}
     manifest = {
@@ -115,7 +118,7 @@ def test_boards_beyond_the_solver_ship_too(ship, size, width, anchor_error, tmp_
     assert [row["simulations"] for row in facts["elo"]] == [1, 64]
     assert [row["against_perfect"] for row in facts["elo"]] == [None, None]
     assert facts["elo"][-1]["elo"] == -20.0
-    assert (facts["cost"]["seconds"], facts["cost"]["train_flops"]) == (7.5, 1e9)
+    assert [facts["cost"][name] for name in ("seconds", "core_seconds", "train_flops")] == [10.5, 7.5, 1e9]
     assert facts["origin"]["commits"] == ["0" * 40, "1" * 40]
     card = Card("", "frontier", size, width, 1, facts, shipped[-1])
     assert [*card.find_blunders(1)] == [*card.find_blunders(64)] == (["solved suite, hard", "solved suite, random"] if size == 6 else [])
