@@ -20,7 +20,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from hexlab.arena.bradley_terry import ELO_PER_NAT, Z
 from hexlab.arena.ratings import Anchor, rate
@@ -88,7 +88,7 @@ def calibrate_anchor(
     # All convert the same positions, so their luck is one and is not averaged out.
     luck = float(np.mean([_stand_in_elo(each)[1] for each, _ in measured]))
     between = float(np.std(gaps, ddof=1)) * math.sqrt(1 + 1 / len(boards))
-    reach = float(student.ppf(0.975, len(boards) - 1))
+    reach = float(stdtrit(len(boards) - 1, 0.975))
     return Anchor(agent, "strongest", float(np.mean(levels)) + float(np.mean(gaps)), math.hypot(Z * luck, reach * between))
 
 

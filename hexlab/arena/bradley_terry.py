@@ -292,8 +292,9 @@ def pair_variances(pool: Pool, theta: np.ndarray, information: Information) -> P
     # left in all surpluses together, the columns' weighted sums of squares of I - H. Half a pair that does not stray, as telling as the
     # most telling one, is put beside them: lopsided pairs alone tell nothing.
     seen = weights * (1 - 2 * leverage) + passed_variances(pool, information, weights * slopes**2)
-    excess = weights @ surplus**2 - seen @ within
-    misfit = max(0.0, float(excess / (seen @ shape + 0.5 * (weights * shape).max())))
+    # Sums, and no dot products: of those as long as this the last bit would hang on the number of threads.
+    excess = (weights * surplus**2 - seen * within).sum()
+    misfit = max(0.0, float(excess / ((seen * shape).sum() + 0.5 * (weights * shape).max())))
     return PairVariances(within, slopes, room**2 * effect_variances(misfit, gaps), misfit)
 
 

@@ -8,8 +8,8 @@ from hexlab.rules.kernels import compiled
 
 __all__ = ["draw_wins", "refit"]
 
-_EXACT = 1e-3  # of a Newton step, by conjugate gradients: its squared residual over that of zero
-_SETTLED = 1e-6  # Newton decrement before the last step of a fit, in units of log-likelihood
+_EXACT = 1e-2  # of a Newton step, by conjugate gradients: its squared residual over that of zero
+_SETTLED = 1e-8  # Newton decrement before the last step of a fit, in units of log-likelihood
 _REACH = 2.0  # nats by which a strength may move in a step
 
 
@@ -38,7 +38,8 @@ def refit(first, second, games, precision, starts, rows, values, pivots, theta, 
     """Fit every copy of a pool by Newton's method, from the fit of the pool itself.
 
     Each step is solved by conjugate gradients. The factored information of the pool conditions them: a pair plays as many games in a copy
-    as in the pool, so that the information differs only by the shift of the strengths, and a few iterations do.
+    as in the pool, so that the information differs only by the shift of the strengths, and a few iterations do; in the first step it is
+    the same. Copies come within a few hundredths of an Elo of a fit of their own.
 
     Args:
         first: int64[P], places of agents in the order of the factor.
@@ -63,7 +64,7 @@ def refit(first, second, games, precision, starts, rows, values, pivots, theta, 
         for agent in range(agents):
             at[agent] = theta[agent]
         start = math.inf
-        for _ in range(steps):
+        for turn in range(steps):
             for agent in range(agents):
                 image[agent] = math.exp(at[agent])
                 residual[agent] = -precision * at[agent]
@@ -86,7 +87,7 @@ def refit(first, second, games, precision, starts, rows, values, pivots, theta, 
                     decrement += residual[agent] * conditioned[agent]
                 if before == math.inf:
                     start = decrement
-                if decrement <= _EXACT * start:
+                if turn == 0 or start <= _SETTLED or decrement <= _EXACT * start:
                     break
                 for agent in range(agents):
                     direction[agent] = conditioned[agent] + decrement / before * direction[agent]
@@ -106,6 +107,7 @@ def refit(first, second, games, precision, starts, rows, values, pivots, theta, 
 
             furthest = _REACH
             for agent in range(agents):
+                step[agent] += conditioned[agent]
                 furthest = max(furthest, abs(step[agent]))
             for agent in range(agents):
                 at[agent] += _REACH / furthest * step[agent]

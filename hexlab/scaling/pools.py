@@ -24,6 +24,10 @@ class PoolGames(NamedTuple):
     pairings: tuple[records.Pairing, ...]
     anchor: Anchor | None = None
 
+    def __hash__(self) -> int:
+        """Return a hash that reads no more than one of the pairings: fits are remembered by them."""
+        return hash((self.pairings[:1], len(self.pairings), self.anchor))
+
 
 class PoolElo(NamedTuple):
     """Ratings of one pool.
@@ -39,8 +43,8 @@ class PoolElo(NamedTuple):
     def column(self, keys) -> np.ndarray:
         """Return the Elo of `keys`, nan for agents that are not in the pool: float64[..., len(keys)]."""
         place = {agent: position for position, agent in enumerate(self.agents)}
-        padded = np.concatenate([self.elo, np.full((*self.elo.shape[:-1], 1), np.nan)], axis=-1)
-        return padded[..., [place.get(key, -1) for key in keys]]
+        at = np.array([place.get(key, -1) for key in keys])
+        return np.where(at < 0, np.nan, self.elo[..., at])
 
 
 def split_halves(pairings: tuple[records.Pairing, ...]) -> tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]]:

@@ -40,6 +40,7 @@ _PARAMETERS = 4
 _NAMES = ("ceiling", "enough")
 _HALVES, _STEEPNESSES = 16, np.geomspace(0.3, 1.5, 5)
 _REFINEMENTS = 9
+_SHARES = 16  # of a doubling of search, at whose ends it is asked whether the next one pays
 _ROWS = 2048  # curves fitted at a time, so that the work fits a cache
 
 
@@ -176,10 +177,11 @@ def stops_paying(curves: np.ndarray, simulations: Sequence[int] | np.ndarray, wo
     [52.0, inf, 1.0]
     """
     first, last = float(min(simulations)), float(max(simulations)) / 2
-    grid = np.geomspace(first, last, max(round(16 * math.log2(last / first)), 1) + 1)
+    grid = first * 2 ** (np.arange(math.floor(_SHARES * math.log2(last / first) + 1e-9) + _SHARES + 1) / _SHARES)
     ceiling, gain, half, steepness = (curves[..., place, None] for place in range(_PARAMETERS))
-    added = evaluate_test_curve(ceiling, gain, half, steepness, 2 * grid) - evaluate_test_curve(ceiling, gain, half, steepness, grid)
-    pays = added >= worth
+    elo = evaluate_test_curve(ceiling, gain, half, steepness, grid)
+    pays = elo[..., _SHARES:] - elo[..., :-_SHARES] >= worth
+    grid = grid[:-_SHARES]
     last_paying = len(grid) - 1 - np.argmax(pays[..., ::-1], axis=-1)
     answer = np.where(pays.any(axis=-1), np.where(pays[..., -1], np.inf, grid[last_paying]), first)
     return np.where(np.isnan(curves[..., 0]), np.nan, answer)

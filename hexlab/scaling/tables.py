@@ -163,6 +163,16 @@ class Tables:
         Raises:
             StoreError: no run of that size.
         """
+        if size not in self._boards:
+            self._boards[size] = self._select(size)
+        return self._boards[size]
+
+    @functools.cached_property
+    def _boards(self) -> dict[int, "Tables"]:
+        """What `select` returned by board size."""
+        return {}
+
+    def _select(self, size: int) -> "Tables":
         if size not in self.sizes:
             raise StoreError(f"no run on a {size}x{size} board: the tables hold sizes {list(self.sizes)}")
         runs = tuple(row for row in self.runs if row.size == size)
