@@ -16,7 +16,6 @@ import numpy as np
 
 from hexlab.scaling import pools
 from hexlab.scaling.crossings import ELO, bound_interval
-from hexlab.scaling.frontiers import SOURCES, draw_runs
 from hexlab.scaling.laws import interval
 from hexlab.scaling.surfaces import Surface
 from hexlab.scaling.tables import NotEnoughDataError, Tables
@@ -143,7 +142,7 @@ def evaluate_test_curve(ceiling: Any, gain: Any, half: Any, steepness: Any, simu
     >>> float(evaluate_test_curve(-50, 400, 16, 1, 16))
     -250.0
     """
-    return ceiling - gain / (1 + (np.asarray(simulations, float) / half) ** steepness)
+    return ceiling - gain / (1 + np.exp(steepness * (np.log(simulations) - np.log(half))))
 
 
 def judge_ceiling(low: float, high: float) -> str:
@@ -286,7 +285,7 @@ def fit_ceilings(tables: Tables, size: int, *, x: str = "train_flops", bootstrap
     low, high = np.full(shape, np.nan), np.full(shape, np.nan)
     ends = np.full((4, shape[1]), np.nan)
     if bootstrap:
-        drawn = draw_runs(surface.cells, bootstrap, np.random.default_rng([seed & 0xFFFFFFFF, 4, size]), SOURCES)
+        drawn = surface.draw(bootstrap, seed, size)
         _, copies = _read_best(surface, *pools.bootstrap_halves(halves, surface.agents, bootstrap, seed + 7919 * size), drawn)
         low, high = interval(copies)
         copied = fit_saturation(surface.simulations, copies.transpose(0, 2, 1), refine=False)

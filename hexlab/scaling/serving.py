@@ -24,7 +24,6 @@ import numpy as np
 from hexlab.errors import ConfigError
 from hexlab.scaling import pools
 from hexlab.scaling.crossings import bound_interval
-from hexlab.scaling.frontiers import SOURCES, draw_runs
 from hexlab.scaling.laws import interval
 from hexlab.scaling.surfaces import Surface
 from hexlab.scaling.tables import NotEnoughDataError, Tables
@@ -301,7 +300,7 @@ def find_isoquants(
     measured = [surface.interpolate(pools.rate_pool(half).column(surface.agents)[None], everything) for half in halves]
     copied = [np.empty((0, *measured[0].shape[1:]))] * 2
     if bootstrap:
-        drawn = draw_runs(surface.cells, bootstrap, np.random.default_rng([seed & 0xFFFFFFFF, 4, size]), SOURCES)
+        drawn = surface.draw(bootstrap, seed, size)
         copies = pools.bootstrap_halves(halves, surface.agents, bootstrap, seed + 7919 * size)
         copied = [surface.interpolate(copy, drawn) for copy in copies]
     runs = np.repeat(np.arange(len(surface.runs)), len(surface.grid))

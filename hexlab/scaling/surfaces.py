@@ -1,10 +1,11 @@
 """Elo of every run over training compute and test budgets: what trade-offs, ceilings and prices are read from."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
-from hexlab.scaling.frontiers import locate
+from hexlab.scaling.frontiers import SOURCES, draw_runs, locate
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
 __all__ = ["Surface"]
@@ -85,6 +86,10 @@ class Surface:
         cells = tuple((tables.run_by_key[run].width, tables.run_by_key[run].depth) for run in runs)
         return cls(grid, tuple(runs), cells, np.array(budgets), tuple(agents), left, right, share, known, log10_test)
 
+    def draw(self, samples: int, seed: int, size: int) -> np.ndarray:
+        """Draw cells and their seeds with replacement, the same for all that is made of a board: bool[R, K], whether each run is drawn."""
+        return _draw(self.cells, samples, seed, size)
+
     def interpolate(self, elo: np.ndarray, drawn: np.ndarray) -> np.ndarray:
         """Return the Elo float64[R, K, T, G] of the drawn runs bool[R, K] from the agents' Elo float64[R, A], -inf where there is none."""
         values = elo[:, self.left] * (1 - self.share) + elo[:, self.right] * self.share
@@ -132,3 +137,8 @@ class Surface:
             fresh = np.isfinite(running) & (running < floored) & (running < earlier)
             answer[:, at] = np.where(fresh & picked_seen, value, np.nan)
         return answer
+
+
+@functools.lru_cache(maxsize=16)
+def _draw(cells: tuple[tuple[int, int], ...], samples: int, seed: int, size: int) -> np.ndarray:
+    return draw_runs(cells, samples, np.random.default_rng([seed & 0xFFFFFFFF, 4, size]), SOURCES)

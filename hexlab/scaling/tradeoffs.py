@@ -8,7 +8,7 @@ import numpy as np
 from hexlab.errors import ConfigError
 from hexlab.scaling import pools
 from hexlab.scaling.crossings import ELO, crossing
-from hexlab.scaling.frontiers import COSTS, SOURCES, Frontier, draw_runs, resample_cells
+from hexlab.scaling.frontiers import COSTS, Frontier, resample_cells
 from hexlab.scaling.laws import interval
 from hexlab.scaling.surfaces import Surface
 from hexlab.scaling.tables import NotEnoughDataError, Tables
@@ -128,7 +128,7 @@ def fit_tradeoff(
     intervals = dict.fromkeys(names, (float("nan"), float("nan")))
     if bootstrap:
         picking, rating = pools.bootstrap_halves(halves, surface.agents, bootstrap, seed + 7919 * size)  # as the frontiers draw them
-        drawn = draw_runs(surface.cells, bootstrap, np.random.default_rng([seed & 0xFFFFFFFF, 4, size]), SOURCES)
+        drawn = surface.draw(bootstrap, seed, size)
         copies = []
         for row in surface.needed(picking, rating, drawn, height):
             try:

@@ -49,12 +49,19 @@ def draw_figure(name: str, numbers: Numbers) -> "Figure":
 def render_svg(figure: "Figure", name: str) -> bytes:
     """Return a figure as SVG; the same bytes every time under one version of matplotlib.
 
-    Text is drawn as shapes, so that it looks the same everywhere. `name` salts the ids within.
+    Text is drawn as shapes, so that it looks the same everywhere. `name` salts the ids within. The figure is laid out for good.
     """
     import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     buffer = io.BytesIO()
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"hexlab {name}"}):
+        layout = figure.get_layout_engine()
+        if layout is not None:  # laid out here, for the canvas would draw everything once more for that
+            FigureCanvasSVG(figure)
+            figure.set_dpi(72)
+            layout.execute(figure)
+            figure.set_layout_engine(None)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
