@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
@@ -25,13 +24,11 @@ __all__ = [
     "Z",
     "contrast_variances",
     "effect_variances",
-    "factor",
     "fit_pool",
     "fit_strengths",
     "gap_variances",
     "gather_pool",
     "inform",
-    "invert",
     "make_graph",
     "name_some",
     "pair_variances",
@@ -53,7 +50,6 @@ STEPS = 200
 """Newton steps after which a fit is given up."""
 
 _FEW = 50  # agents, up to which a dense solution costs less than the care that a sparse one needs
-_BLOCK = 256  # rows that are mirrored at once
 _ACCURACY = 1e-12  # of a solution by conjugate gradients: its squared residual over that of zero
 _DECADE = math.log(10)  # nats, 400 Elo: the gap at which the variance of the effect is twice that of equals
 _TOLERANCE = 1e-12  # of the Newton decrement, in units of log-likelihood
@@ -208,22 +204,6 @@ def weigh_pairs(pool: Pool, weights: np.ndarray) -> scipy.sparse.csr_matrix:
     """Return D^T W D with the differences D of the pairs and their weights W: float64[N, N]."""
     differences = pool.differences
     return differences.T.tocsr() @ scipy.sparse.diags_array(weights) @ differences
-
-
-def factor(information: scipy.sparse.csr_matrix) -> np.ndarray:
-    """Return the lower factor of Cholesky in the lower triangle of float64[N, N], column by column; what is above has no meaning."""
-    return scipy.linalg.cho_factor(information.toarray(order="F"), lower=True, overwrite_a=True, check_finite=False)[0]
-
-
-def invert(information: scipy.sparse.csr_matrix) -> np.ndarray:
-    """Return the inverse of the information of a fit: float64[N, N]."""
-    inverse, _ = scipy.linalg.lapack.dpotri(factor(information), lower=1, overwrite_c=1)
-    for start in range(0, len(inverse), _BLOCK):  # LAPACK fills the lower triangle alone
-        stop = start + _BLOCK
-        own = np.tril(inverse[start:stop, start:stop])
-        inverse[start:stop, start:stop] = own + np.tril(own, -1).T
-        inverse[start:stop, stop:] = inverse[stop:, start:stop].T
-    return inverse.T
 
 
 def contrast_variances(information: Information, zero: np.ndarray, filling: scipy.sparse.csr_matrix | None = None) -> np.ndarray:

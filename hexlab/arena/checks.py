@@ -35,7 +35,6 @@ from hexlab.arena.bradley_terry import (
     fit_strengths,
     gap_variances,
     gather_pool,
-    invert,
     pair_variances,
     passed_variances,
     precision_of,
@@ -298,7 +297,7 @@ def check_openings(games: Iterable[Opening], *, prior: float = PRIOR) -> Opening
 
     openings = sorted({row.opening for row in rows})
     surplus = _surpluses_by_opening(pool, theta, rows, openings)
-    bread = invert(information.matrix)
+    bread = information.inverse
     shifts = ELO_PER_NAT * ((bread - mean @ bread) @ (pool.differences.T @ surplus).toarray())
     shares = np.abs(shifts) / half_widths[:, None]
     agent, opening = np.unravel_index(np.argmax(shares), shares.shape)

@@ -1,6 +1,7 @@
 """The information that games hold of strengths, factored: what is asked of its inverse, without the inverse.
 
-Nearly all agents meet a few others and the same anchors, so that the factor of the information is hardly larger than the list of pairs.
+Where nearly all agents meet a few others near them and the same anchors, the factor of the information is hardly larger than the list of
+pairs. Where they meet whomever it happens to be, the factor fills up and is dealt with as the dense matrix that it is, by LAPACK.
 
 - The factor is L D L^T, by the algorithm of Davis (2005, LDL), in an order by minimum degree.
 - The entries of the inverse at the pairs and on the diagonal follow from it by the recursion of Takahashi, Fagan and Chen (1973), which
@@ -12,6 +13,7 @@ Nearly all agents meet a few others and the same anchors, so that the factor of 
 import functools
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse
 from scipy.sparse.linalg import splu
 
@@ -20,6 +22,8 @@ from hexlab.rules.kernels import compiled, inner
 __all__ = ["Information", "solve_factored"]
 
 _STEP = 1e-30  # h of the complex step
+_FULL = 0.25  # share of the places below the diagonal from which on a factor is dense
+_BLOCK = 256  # rows that are mirrored at once
 
 
 class Information:
@@ -41,9 +45,33 @@ class Information:
         self._first, self._second = first, second
         symmetric = {"SymmetricMode": True}
         self.order = np.argsort(splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=symmetric).perm_c)
+        agents = len(self.order)
+        ordered = matrix[self.order][:, self.order]
+        self._parents, counts, self._seen = np.full(agents, -1), np.zeros(agents, np.int64), np.full(agents, -1)
+        _grow_tree(ordered.indptr.astype(np.int64), ordered.indices.astype(np.int64), self._parents, counts, self._seen)
+        self._dense = counts.sum() > _FULL * agents * (agents - 1) / 2
+        if self._dense:
+            self.order, counts = np.arange(agents), np.arange(agents)[::-1]
         self.place = np.argsort(self.order)
-        self.starts, self.rows, values, pivots = self._factor(matrix)
-        self.values, self.pivots = values.real.copy(), pivots.real.copy()
+        self.starts = np.concatenate([[0], np.cumsum(counts)])
+        if self._dense:
+            columns, self.rows = np.triu_indices(agents, 1)
+            lower = self._factor_dense()
+            self.values, self.pivots = lower[self.rows, columns] / lower.diagonal()[columns], lower.diagonal() ** 2
+        else:
+            self.rows, values, pivots = self._factor(matrix)
+            self.values, self.pivots = values.real.copy(), pivots.real.copy()
+
+    @functools.cached_property
+    def inverse(self) -> np.ndarray:
+        """The whole inverse, float64[N, N]."""
+        inverse, _ = scipy.linalg.lapack.dpotri(self._factor_dense(), lower=1, overwrite_c=1)
+        for start in range(0, len(inverse), _BLOCK):  # LAPACK fills the lower triangle alone
+            stop = start + _BLOCK
+            own = np.tril(inverse[start:stop, start:stop])
+            inverse[start:stop, start:stop] = own + np.tril(own, -1).T
+            inverse[start:stop, stop:] = inverse[stop:, start:stop].T
+        return inverse.T
 
     def solve(self, sides: np.ndarray) -> np.ndarray:
         """Return A^-1 b for `sides` b, float64[N]."""
@@ -54,32 +82,45 @@ class Information:
     @functools.cached_property
     def variances(self) -> tuple[np.ndarray, np.ndarray]:
         """The inverse on the diagonal, float64[N], and at the pairs, float64[P]."""
+        if self._dense:
+            return self.inverse.diagonal(), self.inverse[self._first, self._second]
         own, shared = self._invert(self.matrix)
         return own.real, shared.real
 
     def pass_on(self, filling: scipy.sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         """Return A^-1 F A^-1 for a `filling` F, zero wherever A is: its diagonal, float64[N], and what is at the pairs, float64[P]."""
-        own, shared = self._invert(self.matrix + 1j * _STEP * filling)
-        return -own.imag / _STEP, -shared.imag / _STEP
+        if not self._dense:
+            own, shared = self._invert(self.matrix + 1j * _STEP * filling)
+            return -own.imag / _STEP, -shared.imag / _STEP
+        own, shared = np.empty(len(self.order)), np.empty(len(self._first))
+        order = np.argsort(self._first, kind="stable")
+        bounds = np.searchsorted(self._first[order], np.arange(len(own) + 1))
+        for agent, row in enumerate(self.inverse):  # a row at a time: the whole product would cost far more than what is read of it
+            passed = filling @ row
+            pairs = order[bounds[agent] : bounds[agent + 1]]
+            own[agent], shared[pairs] = row @ passed, self.inverse[self._second[pairs]] @ passed
+        return own, shared
 
-    def _factor(self, matrix: scipy.sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def _factor_dense(self) -> np.ndarray:
+        """Return the lower factor of Cholesky in the lower triangle of float64[N, N], column by column; what is above has no meaning."""
+        return scipy.linalg.cho_factor(self.matrix.toarray(order="F"), lower=True, overwrite_a=True, check_finite=False)[0]
+
+    def _factor(self, matrix: scipy.sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the rows and values of L and D, for a matrix of the pattern of A: int64[F], complex128[F], complex128[N]."""
         ordered = matrix[self.order][:, self.order]
-        table = ordered.indptr.astype(np.int64), ordered.indices.astype(np.int64)
-        agents = len(self.order)
-        parents, counts, seen = np.full(agents, -1), np.zeros(agents, np.int64), np.full(agents, -1)
-        _grow_tree(*table, parents, counts, seen)
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        rows, values, pivots = np.empty(starts[-1], np.int64), np.empty(starts[-1], complex), np.empty(agents, complex)
-        path, ends, row = np.empty(agents, np.int64), starts[:-1].copy(), np.zeros(agents, complex)
-        _factor(*table, ordered.data.astype(complex), parents, starts, rows, values, pivots, seen, path, ends, row)
-        return starts, rows, values, pivots
+        agents, entries = len(self.order), self.starts[-1]
+        rows, values, pivots = np.empty(entries, np.int64), np.empty(entries, complex), np.empty(agents, complex)
+        path, ends, row = np.empty(agents, np.int64), self.starts[:-1].copy(), np.zeros(agents, complex)
+        table = ordered.indptr.astype(np.int64), ordered.indices.astype(np.int64), ordered.data.astype(complex)
+        _factor(*table, self._parents, self.starts, rows, values, pivots, self._seen.copy(), path, ends, row)
+        return rows, values, pivots
 
     def _invert(self, matrix: scipy.sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-        starts, rows, values, pivots = self._factor(matrix)
+        rows, values, pivots = self._factor(matrix)
         own, shared = np.empty_like(pivots), np.zeros_like(values)
-        _invert(starts, rows, values, pivots, own, shared, np.full(len(own), -1))
+        _invert(self.starts, rows, values, pivots, own, shared, np.full(len(own), -1))
         ends = np.sort([self.place[self._first], self.place[self._second]], axis=0)
-        columns = np.repeat(np.arange(len(own)), np.diff(starts))
+        columns = np.repeat(np.arange(len(own)), np.diff(self.starts))
         at = np.searchsorted(columns * len(own) + rows, ends[0] * len(own) + ends[1])
         return own[self.place], shared[at]
 

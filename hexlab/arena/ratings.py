@@ -59,7 +59,6 @@ from hexlab.arena.bradley_terry import (
     contrast_variances,
     fit_pool,
     gather_pool,
-    invert,
     make_graph,
     name_some,
     pair_variances,
@@ -336,7 +335,7 @@ def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None 
     zero = _anchor_weights(fit.anchor, pool.agents, theta)
     variances = sandwich_variances(pool, information, zero, pairs.total)
     _, unbounded = _find_unbounded(pool, theta, fit.anchor)
-    posterior = invert(information.matrix)
+    posterior = information.inverse
     across = posterior @ zero
     covariance = posterior - across[:, None] - across[None, :] + zero @ across
     variances = np.where(unbounded, np.maximum(variances, contrast_variances(information, zero)), variances)

@@ -225,7 +225,7 @@ def play_to_interval(
     executor: concurrent.futures.Executor | None = None,
     anchors: Sequence[Player] | None = None,
 ) -> Iterator[Progress]:
-    """Play until every agent's rating is known to a stated interval, with games that tell most.
+    """Play until the rating of every agent and anchor is known to a stated interval, with games that tell most.
 
     At first everyone meets the first anchor. Then each round rates what has been played, and every agent whose 95 % interval is too
     wide meets the opponents whose games narrow it most (see `hexlab.arena.scheduling`), until there is none. It takes one at first and
@@ -263,15 +263,14 @@ def play_to_interval(
         raise ConfigError(f"half_width={half_width!r}: give a number of Elo above 0, such as 25")
     for name, value in (("openings_per_match", openings_per_match), ("threads", threads)):
         _check_whole(name, value, 1)
-    names = {agent.name for agent in agents}
     pairs = [(player.name, anchors[0].name) for player in (*agents, *anchors[1:])]
     with _Tournament([*agents, *anchors], size, store, seed, threads, executor) as tournament:
-        unsettled, later = len(agents), 0
+        unsettled, later = len(pairs), 0
         while pairs:
             yield from tournament.play(pairs, openings_per_match, _count_unsettled(unsettled), later)
             belief = believe(tournament.pairings)
             ladder = (-belief.strengths).argsort(kind="stable")
-            wide = np.array([i for i in ladder if belief.agents[i] in names and belief.half_widths[i] > half_width], int)
+            wide = np.array([i for i in ladder if belief.half_widths[i] > half_width], int)
             expected = _expect_matches(belief.half_widths[wide], half_width, tournament.done / len(belief.agents))
             played, left = tournament.count_games(belief.agents, openings_per_match)
             met = np.count_nonzero(played[wide], axis=1)

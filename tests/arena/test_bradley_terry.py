@@ -9,12 +9,9 @@ from hexlab.arena.bradley_terry import (
     ELO_PER_NAT,
     Pool,
     contrast_variances,
-    factor,
     fit_pool,
     fit_strengths,
     gap_variances,
-    inform,
-    invert,
     passed_variances,
     precision_of,
     sandwich_variances,
@@ -59,20 +56,16 @@ def test_a_start_changes_no_strength(pool, dense):
     assert fit_strengths(pool, PRECISION, dense[1] + generator.standard_normal(AGENTS)) == pytest.approx(dense[1], abs=1e-7)
 
 
-def test_information_and_its_inverse_are_those_of_dense_arrays(pool, dense):
-    _, theta, information = dense
-    lower = np.tril(factor(inform(pool, theta, PRECISION)))
-    assert lower @ lower.T == pytest.approx(information, abs=1e-9)
-    bread = invert(inform(pool, theta, PRECISION))
-    assert bread == pytest.approx(np.linalg.inv(information), rel=1e-6, abs=1e-9)
-    assert np.array_equal(bread, bread.T)
-
-
-def test_the_information_of_a_fit_answers_as_its_dense_inverse(pool, dense):
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["dense", "sparse"])
+def test_the_information_of_a_fit_answers_as_its_dense_inverse(pool, dense, share, monkeypatch):
+    monkeypatch.setattr("hexlab.arena.information._FULL", share)
     _, theta, matrix = dense
     strengths, information = fit_pool(pool, PRECISION)
     assert np.array_equal(strengths, theta)
     bread = np.linalg.inv(matrix)
+    assert information.matrix.toarray() == pytest.approx(matrix, abs=1e-9)
+    assert information.inverse == pytest.approx(bread, rel=1e-6, abs=1e-9)
+    assert np.array_equal(information.inverse, information.inverse.T)
     own, shared = information.variances
     assert own == pytest.approx(np.diag(bread), rel=1e-9)
     assert shared == pytest.approx(bread[pool.first, pool.second], rel=1e-6, abs=1e-9)
@@ -100,9 +93,11 @@ def test_distances_from_an_anchor_lose_what_all_share(pool, dense):
         assert sandwich_variances(pool, information, zero, variances) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["dense", "sparse"])
 @pytest.mark.parametrize("agents", [2, 3, 12])
-def test_information_of_pools_of_every_shape(agents):
+def test_information_of_pools_of_every_shape(agents, share, monkeypatch):
     """Chains, rings and pools in which all met, some of whose entries cancel in the elimination."""
+    monkeypatch.setattr("hexlab.arena.information._FULL", share)
     generator = np.random.default_rng(agents)
     chain = [(agent, agent + 1) for agent in range(agents - 1)]
     ring = sorted({*chain, *([(0, agents - 1)] if agents > 2 else [])})

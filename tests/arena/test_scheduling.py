@@ -73,7 +73,7 @@ def test_planted_strengths_come_back_within_a_stated_interval_from_a_fiftieth_of
     assert reports[-1].done == reports[-1].total
     assert [report.done for report in reports] == sorted(report.done for report in reports)
     ratings = rate(store.pairings(5))
-    assert max(half_widths(ratings)[name] for name in elo) <= 50
+    assert max(half_widths(ratings).values()) <= 50, "of random play too"
     assert np.mean([ratings[name].low <= elo[name] <= ratings[name].high for name in elo]) > 0.9
 
 
@@ -117,7 +117,7 @@ def test_on_3x3_ratings_from_a_fiftieth_of_a_round_robin_are_those_of_the_round_
     (*_, last) = finish(agents, 3, store, half_width=60)
     assert 50 * last.played <= 2 * len(rows)
     part = rate(store.pairings(3))
-    assert max(half_widths(part)[agent.name] for agent in agents) <= 60
+    assert max(half_widths(part).values()) <= 60
     gaps = np.array([part[agent.name].elo - whole[agent.name].elo for agent in agents])
     widths = np.array([half_widths(part)[agent.name] for agent in agents])
     assert np.mean(np.abs(gaps) <= widths) > 0.85
@@ -150,15 +150,14 @@ def test_pairs_that_meet_again_play_other_openings_until_few_are_left(store):
     openings = store.read(Opening)
     assert len({(row.first, row.second, row.opening) for row in openings}) == len(openings)
     played = collections.Counter((row.first, row.second) for row in openings)
-    assert played.pop(("perfect-3", "random-3")) == 30, "nobody asks how weak random play is"
-    assert len(played) == 5
-    assert set(played.values()) == {60, 72}, "the last twelve do not always tell enough"
-    assert (last.stage, last.done, last.played) == ("2 agents to be known better", last.total, 2 * len(openings))
+    assert len(played) == 6
+    assert set(played.values()) <= {60, 72}, "the last twelve do not always tell enough"
+    assert (last.stage, last.done, last.played) == ("3 agents to be known better", last.total, 2 * len(openings))
 
 
 def test_who_is_known_well_enough_plays_no_more(store):
     first, *_, last = finish(AGENTS, 3, store, half_width=5000, openings_per_match=8)
-    assert (first.stage, last.stage) == ("5 agents to be known better", "0 agents to be known better")
+    assert (first.stage, last.stage) == ("6 agents to be known better", "0 agents to be known better"), "random play is one of them"
     assert last.played == 2 * 8 * 6, "everyone has met the first anchor"
 
 
