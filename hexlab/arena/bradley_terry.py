@@ -214,11 +214,10 @@ def contrast_variances(information: Information, zero: np.ndarray, filling: scip
         zero: float64[N], weights of the anchor.
         filling: float64[N, N], covariance of the gradient; without one the information itself, as where the model is exact.
     """
-    across = information.solve(zero)
-    own = information.variances[0] if filling is None else information.pass_on(filling)[0]
     if filling is not None:
-        across = information.solve(filling @ across)
-    return np.maximum(0, own - 2 * across + zero @ across)
+        return np.maximum(0, information.pass_to_distances(filling, zero))
+    across = information.solve(zero)
+    return np.maximum(0, information.variances[0] - 2 * across + zero @ across)
 
 
 def fit_pool(pool: Pool, precision: float) -> tuple[np.ndarray, Information]:
@@ -234,7 +233,7 @@ def gap_variances(pool: Pool, own: np.ndarray, shared: np.ndarray) -> np.ndarray
 
 def passed_variances(pool: Pool, information: Information, variances: np.ndarray) -> np.ndarray:
     """float64[P]: variances of the fitted differences in strength of each pair, by those of the wins of all pairs, float64[P]."""
-    return gap_variances(pool, *information.pass_on(weigh_pairs(pool, variances)))
+    return information.pass_to_pairs(weigh_pairs(pool, variances))
 
 
 def pair_variances(pool: Pool, theta: np.ndarray, information: Information) -> PairVariances:

@@ -8,6 +8,9 @@ pairs. Where they meet whomever it happens to be, the factor fills up and is dea
   needs no others than those at the entries of L.
 - With A the information and F of the same pattern, A^-1 F A^-1 is less the derivative of (A + t F)^-1 at t = 0. The derivative is taken
   by a complex step (Squire and Trapp 1998): the recursion runs on A + i h F, and h is so small that nothing of it is lost to rounding.
+- Only the prior tells where all strengths lie together, and next to nothing, so that A is nearly singular. With G the inverse where the
+  last agent is held fast, A^-1 is G + (1 + m)(1 + m)^T / d, d the last pivot. In differences of strengths the 1 cancels. It is left out
+  beforehand, for under a weak prior its rounding would exceed the differences.
 """
 
 import functools
@@ -22,6 +25,7 @@ from hexlab.rules.kernels import compiled, inner
 __all__ = ["Information", "solve_factored"]
 
 _STEP = 1e-30  # h of the complex step
+_FAST = 1e200  # last pivot where the last agent is held fast
 _FULL = 0.25  # share of the places below the diagonal from which on a factor is dense
 _BLOCK = 256  # rows that are mirrored at once
 
@@ -87,18 +91,53 @@ class Information:
         own, shared = self._invert(self.matrix)
         return own.real, shared.real
 
-    def pass_on(self, filling: scipy.sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-        """Return A^-1 F A^-1 for a `filling` F, zero wherever A is: its diagonal, float64[N], and what is at the pairs, float64[P]."""
+    def pass_to_pairs(self, filling: scipy.sparse.csr_matrix) -> np.ndarray:
+        """Return the variances by A^-1 F A^-1 of the differences of the pairs, float64[P], for a `filling` F, zero wherever A is."""
+        own, shared = self._pass_held(filling)
+        gaps = self._lag[self._first] - self._lag[self._second]
+        along, both = self._pass_lag(filling)
+        held = own[self._first] + own[self._second] - 2 * shared
+        return held + 2 * (along[self._first] - along[self._second]) * gaps + both * gaps**2
+
+    def pass_to_distances(self, filling: scipy.sparse.csr_matrix, zero: np.ndarray) -> np.ndarray:
+        """Return the variances by A^-1 F A^-1 of the distances from an anchor, float64[N], whose weights `zero` sum to 1."""
+        across = self._solve_held(filling @ self._solve_held(zero))
+        gaps = self._lag - zero @ self._lag
+        along, both = self._pass_lag(filling)
+        held = self._pass_held(filling)[0] - 2 * across + zero @ across
+        return held + 2 * (along - zero @ along) * gaps + both * gaps**2
+
+    @functools.cached_property
+    def _lag(self) -> np.ndarray:
+        """m, float64[N]: by how much more than the last agent the others move when that one is moved."""
+        column = self.solve(np.eye(1, len(self.order), self.order[-1])[0])
+        return column / column[self.order[-1]] - 1
+
+    def _pass_lag(self, filling: scipy.sparse.csr_matrix) -> tuple[np.ndarray, float]:
+        """Return G F (1 + m) / d, float64[N], and (1 + m)^T F (1 + m) / d^2."""
+        column = (1 + self._lag) / self.pivots[-1]
+        pushed = filling @ column
+        return self._solve_held(pushed), float(column @ pushed)
+
+    def _solve_held(self, sides: np.ndarray) -> np.ndarray:
+        """Return G b."""
+        solution = sides[self.order]
+        _solve(self.starts, self.rows, self.values, np.append(self.pivots[:-1], _FAST), solution)
+        return solution[self.place]
+
+    def _pass_held(self, filling: scipy.sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Return the diagonal of G F G, float64[N], and what is at the pairs, float64[P]."""
         if not self._dense:
-            own, shared = self._invert(self.matrix + 1j * _STEP * filling)
+            own, shared = self._invert(self.matrix + 1j * _STEP * filling, held=True)
             return -own.imag / _STEP, -shared.imag / _STEP
         own, shared = np.empty(len(self.order)), np.empty(len(self._first))
+        held = self.inverse - np.outer(self.inverse[:, -1], 1 + self._lag)
         order = np.argsort(self._first, kind="stable")
         bounds = np.searchsorted(self._first[order], np.arange(len(own) + 1))
-        for agent, row in enumerate(self.inverse):  # a row at a time: the whole product would cost far more than what is read of it
+        for agent, row in enumerate(held):  # a row at a time: the whole product would cost far more than what is read of it
             passed = filling @ row
             pairs = order[bounds[agent] : bounds[agent + 1]]
-            own[agent], shared[pairs] = row @ passed, self.inverse[self._second[pairs]] @ passed
+            own[agent], shared[pairs] = row @ passed, held[self._second[pairs]] @ passed
         return own, shared
 
     def _factor_dense(self) -> np.ndarray:
@@ -115,8 +154,10 @@ class Information:
         _factor(*table, self._parents, self.starts, rows, values, pivots, self._seen.copy(), path, ends, row)
         return rows, values, pivots
 
-    def _invert(self, matrix: scipy.sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    def _invert(self, matrix: scipy.sparse.csr_matrix, held: bool = False) -> tuple[np.ndarray, np.ndarray]:
         rows, values, pivots = self._factor(matrix)
+        if held:
+            pivots[-1] = _FAST
         own, shared = np.empty_like(pivots), np.zeros_like(values)
         _invert(self.starts, rows, values, pivots, own, shared, np.full(len(own), -1))
         ends = np.sort([self.place[self._first], self.place[self._second]], axis=0)

@@ -77,17 +77,17 @@ def refit(first, second, games, precision, starts, rows, values, pivots, theta, 
                 residual[one] += surplus
                 residual[other] -= surplus
 
-            decrement, before = 0.0, math.inf
-            while True:
+            before = math.inf
+            for iteration in range(agents + 1):
                 for agent in range(agents):
                     conditioned[agent] = residual[agent]
                 solve_factored(starts, rows, values, pivots, conditioned)
                 decrement = 0.0
                 for agent in range(agents):
                     decrement += residual[agent] * conditioned[agent]
-                if before == math.inf:
+                if iteration == 0:
                     start = decrement
-                if turn == 0 or start <= _SETTLED or decrement <= _EXACT * start:
+                if turn == 0 or start <= _SETTLED or not decrement > _EXACT * start:
                     break
                 for agent in range(agents):
                     direction[agent] = conditioned[agent] + decrement / before * direction[agent]
@@ -113,6 +113,6 @@ def refit(first, second, games, precision, starts, rows, values, pivots, theta, 
                 at[agent] += _REACH / furthest * step[agent]
             if start <= _SETTLED:
                 break
-        if start > _SETTLED:
+        if not start <= _SETTLED:  # nan where strengths are beyond the range of exp
             return False
     return True

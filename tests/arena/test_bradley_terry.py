@@ -111,9 +111,28 @@ def test_information_of_pools_of_every_shape(agents, share, monkeypatch):
             filling = np.where(matrix != 0, generator.random((agents, agents)), 0)
             filling += filling.T
             inverse = np.linalg.inv(matrix)
-            for found, full in (
-                (information.variances, inverse),
-                (information.pass_on(scipy.sparse.csr_matrix(filling)), inverse @ filling @ inverse),
-            ):
-                assert found[0] == pytest.approx(np.diag(full), rel=1e-9)
-                assert found[1] == pytest.approx(full[first, second], rel=1e-9, abs=1e-15)
+            assert information.variances[0] == pytest.approx(np.diag(inverse), rel=1e-9)
+            assert information.variances[1] == pytest.approx(inverse[first, second], rel=1e-9, abs=1e-15)
+            passed, filled = inverse @ filling @ inverse, scipy.sparse.csr_matrix(filling)
+            gaps = np.diag(passed)[first] + np.diag(passed)[second] - 2 * passed[first, second]
+            assert information.pass_to_pairs(filled) == pytest.approx(gaps, rel=1e-9)
+            zero = generator.random(agents)
+            contrast = np.eye(agents) - zero / zero.sum()
+            distances = np.diag(contrast @ passed @ contrast.T)
+            assert information.pass_to_distances(filled, zero / zero.sum()) == pytest.approx(distances, rel=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["dense", "sparse"])
+def test_a_prior_that_says_nothing_costs_no_digits_of_the_variances(pool, share, monkeypatch):
+    """Beyond some 100,000 Elo nothing changes; the oracle holds one agent fast and does without."""
+    monkeypatch.setattr("hexlab.arena.information._FULL", share)
+    wins, zero = pool.games / 4, np.eye(AGENTS)[7]
+    precision = precision_of(1e6)
+    theta, information = fit_pool(pool, precision)
+    differences = pool.differences.toarray()[:, np.arange(AGENTS) != 7]  # agent 7 is held at 0
+    slopes = pool.games * expit(pool.differences @ theta) * expit(-(pool.differences @ theta))
+    bread = np.linalg.inv(differences.T * slopes @ differences)
+    covariance = bread @ (differences.T * wins) @ differences @ bread
+    expected = np.insert(np.diag(covariance), 7, 0)
+    assert sandwich_variances(pool, information, zero, wins) == pytest.approx(expected, rel=1e-5, abs=1e-7)
+    assert passed_variances(pool, information, wins) == pytest.approx(np.diag(differences @ covariance @ differences.T), rel=1e-5)
