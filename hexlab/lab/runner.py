@@ -139,7 +139,8 @@ def train_cells(
         folder: of their runs, which workers on other computers see at the same path.
         pool: trains them; see `make_pool` and `hexlab.lab.cluster`.
         cores: how many the cells at work share. Where there are fewer cells than that, each is trained by several threads, one for each
-            of its groups and one to learn at most; a long one is taken over for that from its checkpoint. 1 on a cluster.
+            of its groups and one to learn at most, and as many as the memory holds; a long one is taken over for that from its
+            checkpoint. 1 on a cluster.
         checkpoint_seconds: wall-clock between checkpoints: how much work is repeated for a worker that dies.
 
     Raises:
@@ -153,8 +154,13 @@ def train_cells(
     work.finished = len(cells) - len(unfinished)
     running: dict[concurrent.futures.Future, tuple[Config, int]] = {}
 
+    available = memory_bytes()
+
     def count_threads(cell: Config, at_work: int) -> int:
-        return max(1, min(cores // at_work, cell.groups + 1))
+        threads = max(1, min(cores // at_work, cell.groups + 1))
+        while threads > 1 and available is not None and at_work * sum(estimate_bytes(cell, threads).values()) > available:
+            threads -= 1
+        return threads
 
     def submit(cell: Config, threads: int) -> None:
         out = folder / run_key(cell)

@@ -12,7 +12,7 @@ from hexlab.errors import ClusterError, ConfigError, WorkerError
 from hexlab.lab import runner
 from hexlab.lab.heartbeats import Heartbeat
 from hexlab.system import lock_folder
-from hexlab.training import Config, run_key, train
+from hexlab.training import Config, estimate_bytes, run_key, train
 
 CELLS = [
     Config(size=3, width=2, depth=1, seed=seed, samples=256, simulations=2, groups=1, boards=64, slice_moves=2, batch=64, buffer=9_000)
@@ -158,6 +158,13 @@ def test_the_last_cells_share_the_cores_that_are_left(tmp_path, pool, runs, atte
 
 def test_a_cell_alone_has_a_thread_for_each_group_and_one_to_learn(tmp_path, pool, attempts):
     list(runner.train_cells(CELLS[:1], tmp_path, pool, cores=8))
+    assert attempts.threads == [2]
+
+
+def test_no_cell_has_more_threads_than_the_memory_holds(tmp_path, pool, attempts, monkeypatch):
+    cell = dataclasses.replace(CELLS[0], groups=3)
+    monkeypatch.setattr(runner, "memory_bytes", lambda: sum(estimate_bytes(cell, threads=2).values()))
+    list(runner.train_cells([cell], tmp_path, pool, cores=8))
     assert attempts.threads == [2]
 
 
