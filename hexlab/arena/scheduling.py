@@ -32,7 +32,7 @@ from hexlab.arena.ratings import Belief
 
 __all__ = ["choose_opponents"]
 
-_LEAST = 0.005  # of the variance of an agent's distance: a match that takes less from it is not worth its games
+_LEAST = 0.005 / 64  # of the variance of an agent's distance, a game: a match that takes less from it is not worth its games
 _DOUBT = 2.0  # times the standard deviation of a gap, where evenness is judged
 _DIGITS = 6  # of log gains; what rounding makes equal goes by name, so that last bits of a sum decide nothing
 
@@ -70,7 +70,7 @@ def choose_opponents(
         falls[agent] = 0
         with np.errstate(divide="ignore"):
             best = (-np.log(falls).round(_DIGITS)).argsort(kind="stable")[:count]
-        for opponent in best[falls[best] > _LEAST * variances[agent]]:
+        for opponent in best[(falls > _LEAST * left[agent] * variances[agent])[best]]:
             chosen[min(agent, opponent), max(agent, opponent)] = None
     return [(int(first), int(second)) for first, second in chosen]
 

@@ -230,8 +230,8 @@ def play_to_interval(
     At first everyone meets the first anchor. Then each round rates what has been played, and every agent whose 95 % interval is too
     wide meets the opponents whose games narrow it most (see `hexlab.arena.scheduling`), until there is none. It takes one at first and
     several in later rounds, no more than it has met before, for the games of an agent cost less together. An agent stays as it is when
-    no match would narrow its interval by a four-hundredth: in a small pool whose pairs stray far from one number an agent, or when it
-    has played every opening against everyone.
+    no match would narrow its interval by a four-hundredth for 64 games: in a small pool whose pairs stray far from one number an agent,
+    or when it has played every opening against everyone.
 
     As with `play_ladder`, a match that the store holds is not played again, and the schedule follows from the arguments and the
     results alone.

@@ -177,6 +177,15 @@ def test_a_pool_that_cannot_be_known_so_well_is_left_at_that(store):
     assert min(sorted(half_widths(rate(store.read(Opening))).values())[1:]) > 50
 
 
+@pytest.mark.parametrize("games", [2, 64])
+def test_a_match_is_worth_its_games_however_few_they_are(games):
+    """2,000 games have been played: more of them narrow the interval, but where pairs stray they tell next to nothing any more."""
+    one, played, left = np.array([1]), np.full((2, 2), 2000), np.full((2, 2), games)
+    for variance, misfit, chosen in ((0.002, 0.0, [(0, 1)]), (1.0, 1.0, [])):
+        belief = Belief(("anchor", "even"), np.zeros(2), np.diag([0.0, variance]), misfit, np.zeros(2))
+        assert choose_opponents(belief, one, one, played, left) == chosen
+
+
 POOL = ("anchor", "even", "far", "new", "twin")
 
 
