@@ -62,15 +62,20 @@ def save(
         half: whether to keep the parameters in half precision: half the bytes, rounded to three digits.
 
     Raises:
-        CheckpointError: parameters of another shape, metadata that is not JSON, or a file that cannot be written.
+        CheckpointError: parameters of another shape or beyond half precision, metadata that is not JSON, or a file that cannot be written.
     """
     if mismatch := describe_mismatch(architecture, params):
         raise CheckpointError(f"cannot save {path} as a {architecture} network: {mismatch}")
     shape: dict[str, Any] = {"size": architecture.size, "width": architecture.width, "depth": architecture.depth}
     if architecture.kind != "dense":  # files that do not say their kind are dense
         shape["kind"] = architecture.kind
-    facts = {"architecture": shape, "metadata": metadata or {}}
-    _write(Path(path), jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), params) if half else params, _NETWORK, facts)
+    if half:
+        try:
+            with np.errstate(over="raise"):
+                params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), params)
+        except FloatingPointError as error:
+            raise CheckpointError(f"cannot save {path} in half precision, for a parameter is beyond 65504: save it whole") from error
+    _write(Path(path), params, _NETWORK, {"architecture": shape, "metadata": metadata or {}})
 
 
 def load(path: str | os.PathLike, snapshot: int | None = None, batch: int = 256) -> NetworkEvaluator:

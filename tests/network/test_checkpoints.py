@@ -76,6 +76,12 @@ class TestNetworks:
         for near, exact in zip(jax.tree.leaves(rounded), jax.tree.leaves(params), strict=True):
             np.testing.assert_allclose(near, exact, rtol=1e-3, atol=1e-7)
 
+    def test_what_half_precision_cannot_hold_is_not_saved(self, tmp_path, params):
+        large = jax.tree.map(lambda leaf: np.full_like(leaf, 7e4), params)
+        with pytest.raises(CheckpointError, match=r"cannot save .*net in half precision, for a parameter is beyond 65504"):
+            save(tmp_path / "net", ARCHITECTURE, large, half=True)
+        assert not (tmp_path / "net").exists()
+
     def test_parameters_of_another_network_are_not_saved(self, tmp_path, params):
         with pytest.raises(CheckpointError, match=r"cannot save .* as a 3x3 4x1 network: blocks.1.bias is not part"):
             save(tmp_path / "net", Architecture(3, 4, 1), params)
