@@ -144,8 +144,8 @@ def describe_pool(tables: scaling.Tables, manifest: dict, size: int) -> dict:
 
 def read_clock(cell: pathlib.Path, config: Config, samples: int) -> float:
     """Return the seconds by the clock that a cell took for so many samples."""
-    lines = (cell / "timings.jsonl").read_text(encoding="utf-8").splitlines()
-    return json.loads(lines[samples // config.samples_an_iteration - 1])["elapsed"]
+    rows = map(json.loads, (cell / "timings.jsonl").read_text(encoding="utf-8").splitlines())
+    return max(row["elapsed"] for row in rows if row["iteration"] <= samples // config.samples_an_iteration)
 
 
 def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: int, folder: pathlib.Path) -> dict:

@@ -179,7 +179,7 @@ class Agents:
     dials: ClassVar[str] = "ask for one board (--size)"
 
     agent: Positional[str | None] = None
-    """An agent, such as '4x4', for its card. Default: all, in a table."""
+    """An agent, such as 4x4 or pretrained:4x4, for its card. Default: all, in a table."""
     size: int | None = None
     """Board size. Default: all."""
     json: bool = False
@@ -194,7 +194,7 @@ class Agents:
             raise ConfigError(f"{self.agent} and --size {self.size}: give the name of an agent, or a board size")
         if self.size is not None:
             cards.find_card(self.size)
-        chosen = cards.list_cards(self.size) if self.agent is None else [cards.find_card(self.agent)]
+        chosen = cards.list_cards(self.size) if self.agent is None else [cards.find_card(self.agent.removeprefix("pretrained:"))]
         if self.json:
             print("\n".join(json.dumps(card.to_dict(), sort_keys=True) for card in chosen))
         elif self.agent is None:

@@ -313,6 +313,7 @@ class Belief:
         covariance: float64[N, N] of those, nats squared, by the information of the games and the prior.
         misfit: variance of what equals stray from one number an agent, nats squared.
         half_widths: float64[N], half the width of the intervals that `rate` gives, Elo.
+        unbounded: bool[N], whether no chain of wins ties an agent to the anchor both ways, so that its strength rests on the prior.
     """
 
     agents: tuple[str, ...]
@@ -320,6 +321,7 @@ class Belief:
     covariance: np.ndarray
     misfit: float
     half_widths: np.ndarray
+    unbounded: np.ndarray
 
 
 def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None = None, prior: float = PRIOR) -> Belief:
@@ -339,7 +341,8 @@ def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None 
     across = posterior @ zero
     covariance = posterior - across[:, None] - across[None, :] + zero @ across
     variances = np.where(unbounded, np.maximum(variances, contrast_variances(information, zero)), variances)
-    return Belief(tuple(pool.agents), theta - zero @ theta, covariance, pairs.misfit, Z * ELO_PER_NAT * np.sqrt(variances))
+    half_widths = Z * ELO_PER_NAT * np.sqrt(variances)
+    return Belief(tuple(pool.agents), theta - zero @ theta, covariance, pairs.misfit, half_widths, unbounded)
 
 
 def bootstrap_ratings(

@@ -53,7 +53,7 @@ def choose_opponents(
         Places of the two of each pair, the lower first, no pair twice; the pairs of an agent that wants opponents stand together. An
         agent of whom no match tells anything worth its games has none.
 
-    >>> belief = Belief(("a", "b", "c"), np.array([0.0, -0.1, -9.0]), np.diag([0.0, 1.0, 1.0]), 0.0, np.zeros(3))
+    >>> belief = Belief(("a", "b", "c"), np.array([0.0, -0.1, -9.0]), np.diag([0.0, 1.0, 1.0]), 0.0, np.zeros(3), np.zeros(3, bool))
     >>> choose_opponents(belief, np.array([1]), np.array([1]), np.zeros((3, 3)), np.full((3, 3), 20))
     [(0, 1)]
     """

@@ -27,6 +27,7 @@ SOLVED_SIZE = 5
 _AT_ONCE = 32  # matches of a round robin that are played together, for full batches
 _TOGETHER = 16  # at most, matches of a round that a thread or worker plays together
 _MOST_OPPONENTS = 4  # of an agent in one round, chosen by it
+_HOPELESS = 16  # opponents after whom an agent that won or lost everything is asked about no more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -270,11 +271,12 @@ def play_to_interval(
             yield from tournament.play(pairs, openings_per_match, _count_unsettled(unsettled), later)
             belief = believe(tournament.pairings)
             ladder = (-belief.strengths).argsort(kind="stable")
-            wide = np.array([i for i in ladder if belief.half_widths[i] > half_width], int)
-            expected = _expect_matches(belief.half_widths[wide], half_width, tournament.done / len(belief.agents))
             played, left = tournament.count_games(belief.agents, openings_per_match)
-            met = np.count_nonzero(played[wide], axis=1)
-            wanted = np.minimum(expected / 2, np.minimum(met, _MOST_OPPONENTS)).clip(1).astype(int)
+            met = np.count_nonzero(played, axis=1)
+            asked = (belief.half_widths > half_width) & ~(belief.unbounded & (met >= _HOPELESS))
+            wide = ladder[asked[ladder]]
+            expected = _expect_matches(belief.half_widths[wide], half_width, tournament.done / len(belief.agents))
+            wanted = np.minimum(expected / 2, np.minimum(met[wide], _MOST_OPPONENTS)).clip(1).astype(int)
             chosen = choose_opponents(belief, wide, wanted, played, left)
             pairs = [(belief.agents[first], belief.agents[second]) for first, second in chosen]
             unsettled, later = len(wide), max(0, math.floor(expected.sum()) - len(pairs))

@@ -389,9 +389,10 @@ def _write_timings(folder: pathlib.Path, cells: Sequence[training.Config]) -> No
         run = training.run_key(config)
         lines = (folder / "cells" / run / "timings.jsonl").read_text(encoding="utf-8").splitlines()
         parts = ("selfplay_seconds", "learner_seconds", "other_seconds")
-        seconds = [sum(row[part] for part in parts) for row in map(json.loads, lines)]
+        seconds = {row["iteration"]: sum(row[part] for part in parts) for row in map(json.loads, lines)}
         for snapshot in training.read_snapshots(folder / "cells" / run):
-            spent = sum(seconds[: snapshot.samples // config.samples_an_iteration])
+            last = snapshot.samples // config.samples_an_iteration
+            spent = sum(value for iteration, value in seconds.items() if iteration <= last)
             rows.append(Timing(run, snapshot.snapshot, round(spent, 3)))
     write_table(folder / "tables" / "timings.csv", rows, Timing)
 

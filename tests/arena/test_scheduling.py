@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import dataclasses
 import itertools
 import os
 import subprocess
@@ -182,8 +183,20 @@ def test_a_match_is_worth_its_games_however_few_they_are(games):
     """2,000 games have been played: more of them narrow the interval, but where pairs stray they tell next to nothing any more."""
     one, played, left = np.array([1]), np.full((2, 2), 2000), np.full((2, 2), games)
     for variance, misfit, chosen in ((0.002, 0.0, [(0, 1)]), (1.0, 1.0, [])):
-        belief = Belief(("anchor", "even"), np.zeros(2), np.diag([0.0, variance]), misfit, np.zeros(2))
+        belief = Belief(("anchor", "even"), np.zeros(2), np.diag([0.0, variance]), misfit, np.zeros(2), np.zeros(2, bool))
         assert choose_opponents(belief, one, one, played, left) == chosen
+
+
+def test_who_loses_every_game_does_not_swallow_the_tournament(store):
+    elo = {"perfect-5": 0.0, "random-5": -6000.0} | {f"agent-{i:02d}": -250.0 - 10 * i for i in range(24)}
+    players = [Name(name) for name in elo]
+    *_, last = finish(players[2:], 5, store, half_width=70, executor=Lots(elo), anchors=players[:2])
+    assert last.stage == "0 agents to be known better", "of random play nothing more can be known"
+    rows = store.read(Opening)
+    assert sum("random-5" in (row.first, row.second) for row in rows) <= 20 * 16
+    widths = half_widths(rate(rows))
+    assert widths.pop("random-5") > 1000
+    assert max(widths.values()) <= 70
 
 
 POOL = ("anchor", "even", "far", "new", "twin")
@@ -194,13 +207,13 @@ def belief():
     """Distances in nats. The twins, even and twin, share all of their uncertainty; far and anchor are known."""
     covariance = np.diag([0.0, 1.0, 0.01, 4.0, 1.0])
     covariance[1, 4] = covariance[4, 1] = 1.0
-    return Belief(POOL, np.array([0.0, -0.5, -12.0, -0.5, -0.5]), covariance, 0.0, np.full(5, 100.0))
+    return Belief(POOL, np.array([0.0, -0.5, -12.0, -0.5, -0.5]), covariance, 0.0, np.full(5, 100.0), np.zeros(5, bool))
 
 
 def choose(belief, who, played=None, misfit=0.0, wanted=1):
     played = np.zeros((5, 5)) if played is None else played
     chosen = choose_opponents(
-        Belief(belief.agents, belief.strengths, belief.covariance, misfit, belief.half_widths),
+        dataclasses.replace(belief, misfit=misfit),
         np.array([POOL.index(who)]),
         np.array([wanted]),
         played,
@@ -260,7 +273,7 @@ def test_nobody_is_chosen_where_no_game_is_left(belief):
 
 
 def test_two_who_choose_each_other_meet_once():
-    belief = Belief(("a", "b"), np.zeros(2), np.diag([1.0, 1.0]), 0.0, np.full(2, 100.0))
+    belief = Belief(("a", "b"), np.zeros(2), np.diag([1.0, 1.0]), 0.0, np.full(2, 100.0), np.zeros(2, bool))
     assert choose_opponents(belief, np.array([0, 1]), np.array([1, 1]), np.zeros((2, 2)), np.full((2, 2), 20)) == [(0, 1)]
 
 

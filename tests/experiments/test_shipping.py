@@ -76,7 +76,7 @@ def plant_run(folder, size, width, anchor_error):
                 pairings += [records.Pairing(size, first, second, half, wins, 0, 0, 40 - wins) for half in (0, 1)]
     ratings = list(arena.rate(pairings, anchor=arena.Anchor(f"{run}/3@64", "strongest", -20.0, anchor_error)))
     config = Config(size=size, width=width, depth=1, groups=1, boards=64, slice_moves=1)
-    elapsed = "".join(f'{{"elapsed": {3.5 * (iteration + 1)}}}\n' for iteration in range(3))
+    elapsed = "".join(f'{{"iteration": {iteration}, "elapsed": {3.5 * iteration}}}\n' for iteration in (1, 2, 3))
     (cell.parent / "timings.jsonl").write_text(elapsed, encoding="utf-8")
     runs = [records.Run(run, size, width, 1, 0, architecture.parameters, 32, config.to_json())]
     Tables(runs, snapshots, agents, pairings, ratings, timings).to_csv(folder / "tables")

@@ -162,7 +162,7 @@ def test_the_command_lists_agents_and_prints_cards(capsys):
     elo = f"| {top.find_elo(64)['elo']:.0f} ({low:.0f} to {high:.0f}) "
     for said in (f"# {top.name}\n", elo, top.facts["origin"]["run"], "perfect-4 at 0"):
         assert said in told
-    assert cli.main(["agents", top.name, "--json"]) == 0
+    assert cli.main(["agents", f"pretrained:{top.name}", "--json"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert row == {"name": top.name, "kind": "frontier", "size": 4, "width": top.width, "depth": top.depth, **top.facts}
     assert cli.main(["agents", "--json"]) == 0
