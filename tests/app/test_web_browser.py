@@ -316,16 +316,23 @@ def test_nothing_jumps_while_a_game_goes_on(page, width):
     page.set_viewport_size({"width": width, "height": 900})
     start(page, size=5, simulations=1024)
 
+    page.evaluate("""() => {
+        const ids = ["board", "undo", "chance", "overlays", "moves", "line"], status = document.getElementById("status");
+        window.places = () => ids.map(id => Math.round(document.getElementById(id).getBoundingClientRect().top + scrollY));
+        window.whileThinking = [];
+        const note = () => { if (status.textContent.includes("thinking")) whileThinking.push(places()); };
+        new MutationObserver(note).observe(status, { childList: true, characterData: true, subtree: true });
+    }""")
+
     def places():
-        names = ["board", "undo", "chance", "overlays", "moves", "line"]
-        tops = "names => names.map(id => Math.round(document.getElementById(id).getBoundingClientRect().top + scrollY))"
-        return page.evaluate(tops, names)
+        return page.evaluate("() => places()")
 
     before = places()
     page.click(cell("c3"))
-    page.wait_for_function(STATUS_HAS, arg="thinking")
-    assert places() == before
     wait_for_turn(page, 2)
+    seen = page.evaluate("() => whileThinking")
+    assert seen, "the page says that the agent thinks, for however short a time"
+    assert all(each == before for each in seen)
     assert places() == before
     for layer in ("prior", "visits", "wins", "truth"):
         page.check(f"input[value={layer}]")
