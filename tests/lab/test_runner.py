@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import time
 
 import pytest
 
@@ -109,29 +110,36 @@ def test_an_attempt_ends_when_a_later_one_claims_the_cell_and_that_one_goes_on(t
     cell, run = CELLS[0], runs[0]
     monkeypatch.setattr("hexlab.lab.heartbeats._BEAT_SECONDS", 0.01)
     monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
-    paused, told = concurrent.futures.Future(), concurrent.futures.Future()
+    paused, told, claims = concurrent.futures.Future(), concurrent.futures.Future(), []
     real = runner._open_run
+
+    class Kept(Heartbeat):
+        def __init__(self, path):
+            super().__init__(path)
+            claims.append(self)
 
     def open_run(*arguments):
         reports = real(*arguments)
         if paused.done():
             return reports
-        paused.set_result(None)
 
         def slowly():
-            yield next(reports)
+            report = next(reports)
+            paused.set_result(None)
             told.result()
+            yield report
             yield from reports
 
         return slowly()
 
+    monkeypatch.setattr(runner, "Heartbeat", Kept)
     monkeypatch.setattr(runner, "_open_run", open_run)
     first = pool.submit(runner._train_cell, cell.to_json(), str(run), 0, 1)
     paused.result()
     second = pool.submit(runner._train_cell, cell.to_json(), str(run), 0, 1)
     waits = tmp_path / f"{run.name}.claim"
-    while f"{run.name} is in use by process" not in waits.read_text():
-        pass
+    while not (claims[0].lost and f"{run.name} is in use by process" in waits.read_text()):
+        time.sleep(0.01)
     assert not second.done()
     told.set_result(None)
     assert (first.result(), second.result()) == (False, True)
@@ -146,8 +154,29 @@ def test_the_last_cells_share_the_cores_that_are_left(tmp_path, pool, runs, atte
     monkeypatch.setattr("hexlab.lab.heartbeats._BEAT_SECONDS", 0.01)
     monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
     monkeypatch.setattr(runner, "_LONG_SECONDS", 0)
-    long = dataclasses.replace(CELLS[1], samples=200 * CELLS[1].samples_an_iteration)
-    run = tmp_path / run_key(long)
+    long = dataclasses.replace(CELLS[1], samples=8 * CELLS[1].samples_an_iteration)
+    run, claims, real = tmp_path / run_key(long), {}, runner._open_run
+
+    class Kept(Heartbeat):
+        def __init__(self, path):
+            super().__init__(path)
+            claims.setdefault(path, self)
+
+    def open_run(config, out, seconds, threads):
+        reports = real(config, out, seconds, threads)
+        if (config, threads) != (long, 1):
+            return reports
+
+        def slowly():
+            yield next(reports)
+            while not claims[runner.claim_path(run)].lost:
+                time.sleep(0.01)
+            yield from reports
+
+        return slowly()
+
+    monkeypatch.setattr(runner, "Heartbeat", Kept)
+    monkeypatch.setattr(runner, "_open_run", open_run)
     *_, last = runner.train_cells([CELLS[0], long], tmp_path, pool, cores=2, checkpoint_seconds=0)
     assert last.message == "2 of 2 networks trained"
     assert list(zip(attempts.begun, attempts.threads, strict=True)) == [(str(run), 1), (str(runs[0]), 1), (str(run), 2)]
@@ -190,7 +219,7 @@ def test_the_folder_of_a_run_is_waited_for_while_it_is_being_made(tmp_path, pool
         attempt = pool.submit(runner._train_cell, CELLS[0].to_json(), str(runs[0]), 20, 1)
         claim = runner.claim_path(runs[0])
         while not (claim.exists() and "in use" in claim.read_text()):
-            pass
+            time.sleep(0.01)
     assert attempt.result()
 
 
