@@ -35,7 +35,7 @@ from hexlab.lab.verification import verify
 from hexlab.records import Agent
 from hexlab.scaling.frontiers import Step
 from hexlab.system import write_whole
-from hexlab.training import Config
+from hexlab.training import Config, read_timings
 
 PACKAGE = pathlib.Path(hexlab.__file__).parent / "data" / "agents"
 OUT = PACKAGE / "frontier"
@@ -144,8 +144,7 @@ def describe_pool(tables: scaling.Tables, manifest: dict, size: int) -> dict:
 
 def read_clock(cell: pathlib.Path, config: Config, samples: int) -> float:
     """Return the seconds by the clock that a cell took for so many samples."""
-    rows = map(json.loads, (cell / "timings.jsonl").read_text(encoding="utf-8").splitlines())
-    return max(row["elapsed"] for row in rows if row["iteration"] <= samples // config.samples_an_iteration)
+    return read_timings(cell, samples // config.samples_an_iteration)[-1]["elapsed"]
 
 
 def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: int, folder: pathlib.Path) -> dict:

@@ -8,7 +8,6 @@ import argparse
 import concurrent.futures
 import csv
 import dataclasses
-import json
 import math
 import pathlib
 import shutil
@@ -156,7 +155,7 @@ def _rate(cell: Cell, folder: pathlib.Path, pause: pathlib.Path | None) -> Itera
     drawn = arena.openings(size, min(total, first_count + fresh_count), seed=_OPENINGS_SEED)
     first = arena.Openings(size, drawn[:first_count])
     fresh = arena.Openings(size, drawn[-fresh_count:])
-    seconds = [json.loads(line)["seconds"] for line in (folder / "timings.jsonl").read_text(encoding="utf-8").splitlines()]
+    seconds = [row["seconds"] for row in training.read_timings(folder, cell.config.iterations)]
     snapshots = training.read_snapshots(folder)
     wanted = [snap for snap in snapshots if snap.train_flops >= snapshots[-1].train_flops / 10**cell.rated]
 

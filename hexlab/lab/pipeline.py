@@ -387,12 +387,11 @@ def _write_timings(folder: pathlib.Path, cells: Sequence[training.Config]) -> No
     rows: list[Timing] = []
     for config in cells:
         run = training.run_key(config)
-        lines = (folder / "cells" / run / "timings.jsonl").read_text(encoding="utf-8").splitlines()
-        parts = ("selfplay_seconds", "learner_seconds", "other_seconds")
-        seconds = {row["iteration"]: sum(row[part] for part in parts) for row in map(json.loads, lines)}
+        timings = training.read_timings(folder / "cells" / run, config.iterations)
         for snapshot in training.read_snapshots(folder / "cells" / run):
             last = snapshot.samples // config.samples_an_iteration
-            spent = sum(value for iteration, value in seconds.items() if iteration <= last)
+            before = [row for row in timings if row["iteration"] <= last]
+            spent = sum(row[part] for row in before for part in ("selfplay_seconds", "learner_seconds", "other_seconds"))
             rows.append(Timing(run, snapshot.snapshot, round(spent, 3)))
     write_table(folder / "tables" / "timings.csv", rows, Timing)
 

@@ -1,7 +1,18 @@
 """Expert iteration: agents that teach themselves Hex by playing against themselves."""
 
 from hexlab.training.config import Config, preset
-from hexlab.training.loop import Report, read_config, read_snapshots, resume, run_key, train
+from hexlab.training.loop import Report, read_config, read_snapshots, read_timings, resume, run_key, train
 from hexlab.training.memory import estimate_bytes
 
-__all__ = ["Config", "Report", "estimate_bytes", "preset", "read_config", "read_snapshots", "resume", "run_key", "train"]
+__all__ = [
+    "Config",
+    "Report",
+    "estimate_bytes",
+    "preset",
+    "read_config",
+    "read_snapshots",
+    "read_timings",
+    "resume",
+    "run_key",
+    "train",
+]

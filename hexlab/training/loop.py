@@ -36,7 +36,7 @@ from hexlab.training.memory import check_memory
 from hexlab.training.replay import Positions, Replay
 from hexlab.training.selfplay import CALIBRATION_BINS, Group, Slice, make_group, make_recipe, play_slice
 
-__all__ = ["Report", "read_config", "read_snapshots", "resume", "run_key", "train"]
+__all__ = ["Report", "read_config", "read_snapshots", "read_timings", "resume", "run_key", "train"]
 
 _SAMPLED_GAMES = 4
 
@@ -195,6 +195,18 @@ def read_snapshots(folder: str | os.PathLike) -> list[Snapshot]:
     return kept
 
 
+def read_timings(folder: str | os.PathLike, iteration: int) -> list[dict[str, Any]]:
+    """Return what a run tells of the time that its iterations took, up to one of them: rows of `Timing` with their "iteration".
+
+    A line that is cut off, damaged or missing costs nothing but its reading of the clock.
+    """
+    rows = []
+    for line in (pathlib.Path(folder) / "timings.jsonl").read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            rows.append(json.loads(line))
+    return [row for row in rows if _is_timing(row) and row["iteration"] <= iteration]
+
+
 def read_config(out: str | os.PathLike) -> Config:
     """Return the settings of the run in a folder, or raise `RunError` where there is none, `ConfigError` where they are damaged."""
     path = pathlib.Path(out) / "config.json"
@@ -305,7 +317,7 @@ def _iterate(
     threads: int,
     checkpoint_seconds: float,
 ) -> Generator[Report]:
-    _keep_timings(folder / "timings.jsonl", state.iteration)
+    _keep_timings(folder, state.iteration)
     written = ended = time.monotonic()
     with (
         lock,
@@ -498,17 +510,8 @@ def _read_checkpoint(folder, config) -> _State:
 
 
 def _elapsed(folder, iteration) -> float:
-    rows = _read_timings(folder / "timings.jsonl", iteration)
+    rows = read_timings(folder, iteration)
     return rows[-1]["elapsed"] if rows else 0.0
-
-
-def _read_timings(path, iteration) -> list[dict[str, Any]]:
-    """Return the timings up to an iteration; a line that is cut off, damaged or missing costs nothing but its reading of the clock."""
-    rows = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        with contextlib.suppress(json.JSONDecodeError):
-            rows.append(json.loads(line))
-    return [row for row in rows if _is_timing(row) and row["iteration"] <= iteration]
 
 
 def _is_timing(row: Any) -> bool:
@@ -517,9 +520,9 @@ def _is_timing(row: Any) -> bool:
     return isinstance(row.get("elapsed"), float) and math.isfinite(row["elapsed"])
 
 
-def _keep_timings(path, iteration) -> None:
-    rows = _read_timings(path, iteration)
-    write_whole(path, "".join(json.dumps(row) + "\n" for row in rows))
+def _keep_timings(folder, iteration) -> None:
+    rows = read_timings(folder, iteration)
+    write_whole(folder / "timings.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _keep_lines(path, count) -> None:
