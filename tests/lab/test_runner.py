@@ -51,6 +51,20 @@ def attempts(monkeypatch):
     return attempt
 
 
+@pytest.fixture
+def claims(monkeypatch):
+    """The claims of all attempts, in the order in which they were made."""
+    made = []
+
+    class Kept(Heartbeat):
+        def __init__(self, path):
+            super().__init__(path)
+            made.append(self)
+
+    monkeypatch.setattr(runner, "Heartbeat", Kept)
+    return made
+
+
 def test_finished_cells_are_counted_and_not_started_again(tmp_path, pool, runs, attempts):
     list(train(CELLS[0], runs[0], threads=1))
     steps = list(runner.train_cells(CELLS, tmp_path, pool))
@@ -105,18 +119,13 @@ def test_a_cell_whose_workers_die_is_tried_again_as_long_as_it_gets_on(tmp_path,
     assert last.failed == (f"3x3 2x1 seed 0 in {tmp_path / run_key(cell)}: four workers died",)
 
 
-def test_an_attempt_ends_when_a_later_one_claims_the_cell_and_that_one_goes_on(tmp_path, pool, runs, monkeypatch):
+def test_an_attempt_ends_when_a_later_one_claims_the_cell_and_that_one_goes_on(tmp_path, pool, runs, claims, monkeypatch):
     """The first is what a worker believed dead is: alive, and still at it."""
     cell, run = CELLS[0], runs[0]
     monkeypatch.setattr("hexlab.lab.heartbeats._BEAT_SECONDS", 0.01)
     monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
-    paused, told, claims = concurrent.futures.Future(), concurrent.futures.Future(), []
+    paused, told = concurrent.futures.Future(), concurrent.futures.Future()
     real = runner._open_run
-
-    class Kept(Heartbeat):
-        def __init__(self, path):
-            super().__init__(path)
-            claims.append(self)
 
     def open_run(*arguments):
         reports = real(*arguments)
@@ -132,7 +141,6 @@ def test_an_attempt_ends_when_a_later_one_claims_the_cell_and_that_one_goes_on(t
 
         return slowly()
 
-    monkeypatch.setattr(runner, "Heartbeat", Kept)
     monkeypatch.setattr(runner, "_open_run", open_run)
     first = pool.submit(runner._train_cell, cell.to_json(), str(run), 0, 1)
     paused.result()
@@ -149,18 +157,13 @@ def test_an_attempt_ends_when_a_later_one_claims_the_cell_and_that_one_goes_on(t
     assert not waits.exists()
 
 
-def test_the_last_cells_share_the_cores_that_are_left(tmp_path, pool, runs, attempts, monkeypatch):
+def test_the_last_cells_share_the_cores_that_are_left(tmp_path, pool, runs, attempts, claims, monkeypatch):
     """The long one is taken over when the short one has ended, and comes out as if one thread had trained it all along."""
     monkeypatch.setattr("hexlab.lab.heartbeats._BEAT_SECONDS", 0.01)
     monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
     monkeypatch.setattr(runner, "_LONG_SECONDS", 0)
     long = dataclasses.replace(CELLS[1], samples=8 * CELLS[1].samples_an_iteration)
-    run, claims, real = tmp_path / run_key(long), {}, runner._open_run
-
-    class Kept(Heartbeat):
-        def __init__(self, path):
-            super().__init__(path)
-            claims.setdefault(path, self)
+    run, real = tmp_path / run_key(long), runner._open_run
 
     def open_run(config, out, seconds, threads):
         reports = real(config, out, seconds, threads)
@@ -169,13 +172,13 @@ def test_the_last_cells_share_the_cores_that_are_left(tmp_path, pool, runs, atte
 
         def slowly():
             yield next(reports)
-            while not claims[runner.claim_path(run)].lost:
+            first = next(claim for claim in claims if claim.path == runner.claim_path(run))
+            while not first.lost:
                 time.sleep(0.01)
             yield from reports
 
         return slowly()
 
-    monkeypatch.setattr(runner, "Heartbeat", Kept)
     monkeypatch.setattr(runner, "_open_run", open_run)
     *_, last = runner.train_cells([CELLS[0], long], tmp_path, pool, cores=2, checkpoint_seconds=0)
     assert last.message == "2 of 2 networks trained"
