@@ -51,7 +51,7 @@ class Reproduce:
     out: Path = Path("runs/reproduce")
     """Folder for the networks, tables, figures and the report."""
     workers: int | None = None
-    """Processes to use, one core each. Default: the cores that are available. Results do not depend on it."""
+    """Processes to use, as many as cores. Default: the cores that are available. Results do not depend on it."""
     cluster: str | None = None
     """Scheduler of a dask cluster, such as tcp://127.0.0.1:8786, whose workers do the work instead; they share the folder of --out."""
 

@@ -232,7 +232,7 @@ def play_to_interval(
     wide meets the opponents whose games narrow it most (see `hexlab.arena.scheduling`), until there is none. It takes one at first and
     several in later rounds, no more than it has met before, for the games of an agent cost less together. An agent stays as it is when
     no match would narrow its interval by a four-hundredth for 64 games: in a small pool whose pairs stray far from one number an agent,
-    or when it has played every opening against everyone.
+    or when it has played every opening against everyone. So does one that won, or lost, all its games against sixteen others.
 
     As with `play_ladder`, a match that the store holds is not played again, and the schedule follows from the arguments and the
     results alone.

@@ -104,7 +104,7 @@ class Tables:
 
     @functools.cached_property
     def seconds_by_key(self) -> dict[tuple[str, int], float]:
-        """Wall-clock of training on one core, by run and number of the snapshot."""
+        """Seconds of one core that training took, by run and number of the snapshot."""
         return {(row.run, row.snapshot): row.seconds for row in self.timings}
 
     def cost(self, run: str, snapshot: int, x: str) -> float:
@@ -113,7 +113,7 @@ class Tables:
         Args:
             run: run key.
             snapshot: its number.
-            x: unit: "train_flops", "paper_flops", or "train_seconds", the wall-clock on one core; nan if that was not kept.
+            x: unit: "train_flops", "paper_flops", or "train_seconds", seconds of one core; nan if that was not kept.
 
         Raises:
             NotEnoughDataError: seconds of tables that hold no timings.
