@@ -166,7 +166,7 @@ def bound_interval(low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
 def find_reaches(frontier: Frontier, *, bootstrap: int = 0, seed: int = 0) -> tuple[Reach, ...]:
     """Return for each board what -50 Elo costs, and what the score costs that -50 Elo stands for.
 
-    Both are of the same agents, the best at each compute, picked by Elo on one half of the openings and rated on the other: by Elo from
+    Both are of the same agents, the best at each compute, picked by Elo on one half of the games and rated on the other: by Elo from
     all games there, or by their games against perfect play alone. Boards without games against perfect play have no reach by score.
 
     The agents near the top are many, and `crossing` takes them together. Were the best one so far kept in their place, its luck on the

@@ -15,7 +15,7 @@ from hexlab import records
 from hexlab.arena.bradley_terry import Z
 from hexlab.scaling.frontiers import SOURCES, Frontier, count_games, draw_runs, list_lines, make_board, make_curves, pick, read_picked
 from hexlab.scaling.laws import Law, fit_law
-from hexlab.scaling.pools import split_halves
+from hexlab.scaling.pools import split_openings
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
 __all__ = ["DirectFrontier", "compute_direct_frontier", "fit_direct_law", "resample_direct_frontier", "score_to_elo"]
@@ -75,7 +75,7 @@ def compute_direct_frontier(
     for size in sizes:
         board = tables.select(size)
         try:
-            halves = split_halves(board.pairings)
+            halves = split_openings(board.pairings)
             opponent = _find_opponent(board, halves)
             met = [count_games(half, {opponent}) for half in halves]
             known = {opponent} | (met[0].keys() & met[1].keys())

@@ -6,7 +6,7 @@ beside them.
 Construction, after Jones 2021, section 5: on a grid of log-spaced compute each run's Elo is interpolated linearly in log10 of
 compute between its snapshots, is undefined before its first one and keeps its last value after its last one; the frontier is the
 maximum over runs. A maximum of noisy ratings flatters, so the run at each grid point is picked by ratings from one half of the
-openings and its Elo is read from ratings on the other half. Luck of the games thereby cancels; luck of a training seed stays, since
+games and its Elo is read from ratings by the other half. Luck of the games thereby cancels; luck of a training seed stays, since
 that agent really exists.
 
 That frontier may fall, where a run gets worse and no other is as good. Beside it stands the one that keeps the best agent of all
@@ -90,7 +90,7 @@ class Curves:
         right: int64[K, G], the agent at or after it (its last one after that).
         share: float64[K, G] in [0, 1], how far the grid point is from left to right in log10 of compute.
         started: bool[K, G], whether the run had its first snapshot.
-        picking: float64[A], Elo by the half of the openings that picks.
+        picking: float64[A], Elo by the half of the games that picks.
         rating: float64[A], Elo by the half that rates.
         plain: float64[A], Elo by all games.
         perfect: int64[A, 3], openings of the half that rates against perfect play of which an agent won both games, one, none.

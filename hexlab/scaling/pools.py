@@ -10,7 +10,7 @@ from hexlab import records
 from hexlab.arena.ratings import Anchor, Fit, fit_games
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
-__all__ = ["PoolElo", "PoolGames", "bootstrap_halves", "bootstrap_pool", "gather_games", "gather_halves", "rate_pool", "split_halves"]
+__all__ = ["PoolElo", "PoolGames", "bootstrap_halves", "bootstrap_pool", "gather_games", "gather_halves", "rate_pool", "split_openings"]
 
 
 class PoolGames(NamedTuple):
@@ -47,7 +47,7 @@ class PoolElo(NamedTuple):
         return np.where(at < 0, np.nan, self.elo[..., at])
 
 
-def split_halves(pairings: tuple[records.Pairing, ...]) -> tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]]:
+def split_openings(pairings: tuple[records.Pairing, ...]) -> tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]]:
     """Return the pairings on the openings of half 0 and of half 1.
 
     Raises:
@@ -68,10 +68,39 @@ def gather_games(tables: Tables) -> PoolGames:
 
 
 def gather_halves(tables: Tables) -> tuple[PoolGames, PoolGames]:
-    """Return the pool of the tables of one board, on the openings of half 0 and of half 1; raises as `split_halves`."""
-    one, other = split_halves(tables.pairings)
+    """Deal the games of the tables of one board to two pools, one to pick agents by and one to rate them by.
+
+    What two agents are worth to each other beyond their ratings shows in all their games, whatever the opening (see
+    `hexlab.arena.ratings`). So that an agent picked for such luck is not rated by it too, all games of two agents go to one half: the
+    one where these two have met fewer others so far. Only the games against whoever met most, perfect play where it plays, are
+    dealt by their openings; they hold both halves together.
+
+    Raises:
+        NotEnoughDataError: games on the openings of one half only.
+    """
+    openings = split_openings(tables.pairings)
+    opponents: dict[str, set[str]] = {}
+    for row in tables.pairings:
+        opponents.setdefault(row.first, set()).add(row.second)
+        opponents.setdefault(row.second, set()).add(row.first)
+    perfect = {agent.agent for agent in tables.agents if agent.kind == "perfect"}
+    hub = max(opponents, key=lambda agent: (len(opponents[agent]), agent in perfect, agent))
+    held = opponents[hub]
+
+    dealt: dict[tuple[str, str], int] = {}
+    met = {agent: [0, 0] for agent in opponents}
+    for pair in dict.fromkeys((row.first, row.second) for row in tables.pairings):
+        if held.issuperset(pair):
+            one, other = (met[agent] for agent in pair)
+            dealt[pair] = half = int(one[0] + other[0] > one[1] + other[1])
+            one[half] += 1
+            other[half] += 1
+    halves: tuple[list[records.Pairing], ...] = [], []
+    for number, rows in enumerate(openings):
+        for row in rows:
+            halves[dealt.get((row.first, row.second), number)].append(row)
     anchor = gather_games(tables).anchor
-    return PoolGames(one, anchor), PoolGames(other, anchor)
+    return PoolGames(tuple(halves[0]), anchor), PoolGames(tuple(halves[1]), anchor)
 
 
 def bootstrap_halves(

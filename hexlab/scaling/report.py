@@ -222,7 +222,7 @@ def _crossings_section(analysis: Analysis) -> str:
     note = (
         "<p>−50 Elo stands for 42.85 % of games won against perfect play. Elo has one number an agent from all its games; an agent that "
         "punishes weaker ones harder than perfect play does may rate above what it scores against perfect play itself. Both columns are "
-        "of the same agents, picked by Elo on one half of the openings and rated on the other.</p>"
+        "of the same agents, picked by Elo on one half of the games and rated on the other.</p>"
     )
     return note + _table("log10 of training compute, paper's count, at which the frontier reaches −50 Elo", heads, rows, stack=True)
 

@@ -108,7 +108,7 @@ class CeilingCurve:
         x: unit of training compute.
         simulations: int64[T], budgets at which every snapshot was rated.
         log10_train: float64[G], training compute.
-        run: G run keys: the best at the largest budget, picked by one half of the openings.
+        run: G run keys: the best at the largest budget, picked by one half of the games.
         elo: float64[T, G], Elo of that run at each budget by the other half.
         low: float64[T, G], lower ends of the 95 % bootstrap intervals; nan without bootstrap.
         high: float64[T, G], upper ends.
@@ -221,7 +221,7 @@ def fit_test_curves(tables: Tables, size: int, *, bootstrap: int = 0, seed: int 
     """Fit Elo against test-time compute for every snapshot of a board's grid that was rated at two budgets or more.
 
     A curve has four parameters and is fitted from four budgets on. Untrained snapshots are included. Bootstrap copies stray from the
-    Elo by all games as the half of the openings that rates does from its own, a little farther than copies of all games would.
+    Elo by all games as the half of the games that rates does from its own, a little farther than copies of all games would.
 
     Args:
         tables: an experiment.
@@ -261,7 +261,7 @@ def fit_ceilings(tables: Tables, size: int, *, x: str = "train_flops", bootstrap
     """Fit how far search lifts the best nets of each training compute, and where it stops to.
 
     On a grid of a tenth of a decade each run's Elo at each budget is interpolated between its snapshots. The run that is best at the
-    largest budget by one half of the openings is picked; its Elo at every budget by the other half is fitted. Bootstrap copies draw
+    largest budget by one half of the games is picked; its Elo at every budget by the other half is fitted. Bootstrap copies draw
     openings, seeds and networks, as for the frontiers.
 
     Args:

@@ -11,7 +11,7 @@ Where the exchange of training for search is a power law, ``test = k * train ** 
 (1928), and training takes the share ``-slope / (1 - slope)`` of the best bill whatever the number of games. Measured isoquants end:
 below one simulation a move nothing is left to save, and above the largest budget nothing is left to spend.
 
-As for the frontiers, pairs are picked by Elo on one half of the openings and charged for what they need by the other half.
+As for the frontiers, pairs are picked by Elo on one half of the games and charged for what they need by the other half.
 """
 
 import dataclasses
@@ -145,7 +145,7 @@ class Isoquant:
         level: Elo.
         runs: P run keys.
         train_flops: float64[P], training compute.
-        picking: float64[P], the compute a move that reaches the level by one half of the openings; inf unless both halves reach it.
+        picking: float64[P], the compute a move that reaches the level by one half of the games; inf unless both halves reach it.
         rating: float64[P], the same by the other half.
         learner_share: float64[P], share of the training compute that the learner takes.
         flops_a_simulation: float64[P].
@@ -286,7 +286,7 @@ def find_isoquants(
     Args:
         tables: an experiment.
         size: board size.
-        levels: in Elo; those that no pair reaches by both halves of the openings are left out.
+        levels: in Elo; those that no pair reaches by both halves of the games are left out.
         bootstrap: number of copies; 0 for no intervals.
         seed: of the copies.
 
@@ -319,7 +319,7 @@ def find_isoquants(
         isoquants.append(Isoquant(size, float(level), names, *about, picking_copies, rating_copies))
     if not isoquants:
         wanted = ", ".join(f"{level:g}" for level in levels)
-        raise NotEnoughDataError(f"not enough data: needs agents on {size}x{size} that reach {wanted} Elo by both halves of the openings")
+        raise NotEnoughDataError(f"not enough data: needs agents on {size}x{size} that reach {wanted} Elo by both halves of the games")
     return tuple(isoquants)
 
 

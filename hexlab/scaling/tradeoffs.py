@@ -94,7 +94,7 @@ def fit_tradeoff(
 
     On a grid of training compute of a tenth of a decade, each run's Elo at each test budget is interpolated between its snapshots,
     and the compute a move at which it reaches a level is interpolated in log10 between its budgets. The run that needs least, where
-    it is less than at every lower training compute, is picked by ratings from one half of the openings; what it needs by ratings
+    it is less than at every lower training compute, is picked by ratings from one half of the games; what it needs by ratings
     from the other half is a point, as for the frontiers. Points where the smallest budget already reaches the level tell nothing of
     the exchange and are left out, like those that no budget reaches, by either half.
 

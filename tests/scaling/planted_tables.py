@@ -80,8 +80,11 @@ def plant(
     return Tables(tuple(runs), tuple(snaps), tuple(agents), tuple(pairings), tuple(rated)), truth
 
 
-def play(agents, truth, openings, rng):
-    """Return pairings: everyone meets perfect play and random play, and the eight agents nearest in strength."""
+def play(agents, truth, openings, rng, *, misfit=0.0):
+    """Return pairings: everyone meets perfect play and random play, and the eight agents nearest in strength.
+
+    A pair strays from the truth by a draw of `misfit` Elo, in all its games.
+    """
     pairings = []
     for size in sorted({agent.size for agent in agents}):
         pool = sorted((agent.agent for agent in agents if agent.size == size), key=truth.__getitem__)
@@ -89,7 +92,8 @@ def play(agents, truth, openings, rng):
         meets = {tuple(sorted(pair)) for at, one in enumerate(pool) for pair in ((one, other) for other in pool[at + 1 : at + 9])}
         meets |= {tuple(sorted((one, anchor))) for one in pool for anchor in anchors if one != anchor}
         for first, second in sorted(meets):
-            gap = (truth[first] - truth[second]) * np.log(10) / 400
+            stray = misfit * rng.standard_normal() if misfit else 0.0
+            gap = (truth[first] - truth[second] + stray) * np.log(10) / 400
             for half in (0, 1):
                 edge = 0.3 * rng.standard_normal(openings // 2)  # how much an opening favors Black
                 black = rng.random(openings // 2) < 1 / (1 + np.exp(-gap - edge))

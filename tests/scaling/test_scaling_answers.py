@@ -176,5 +176,5 @@ def test_small_tables_say_what_they_lack():
 def test_the_error_of_the_next_board_is_small_where_a_law_is_planted(planted):
     found = planted["smaller boards"]
     assert found.measured.endswith("5x5")
-    assert found.low <= found.value <= found.high
     assert found.value < 5
+    assert 0 < found.low < found.high < 5

@@ -13,6 +13,7 @@ from hexlab.scaling import analyze
 from hexlab.scaling.extrapolation import extrapolate, paper_extrapolations
 from hexlab.scaling.figures import FIGURES, compute_numbers, draw_figure, plot_game, training_time
 from hexlab.scaling.figures.kinds import plain
+from hexlab.scaling.pools import gather_halves
 from hexlab.scaling.tables import NotEnoughDataError
 
 
@@ -42,9 +43,8 @@ def test_doubled_compute_wins_what_the_law_says(numbers):
 
 def test_training_time_is_that_of_the_quickest_agent_above_the_level_by_both_halves(numbers):
     tables = small_analysis().tables
-    pools = [[row for row in tables.pairings if (row.size, row.half) == (size, half)] for half in (0, 1) for size in tables.sizes]
     lesser = {}
-    for row in (row for pool in pools for row in rate(pool)):
+    for row in (row for size in tables.sizes for half in gather_halves(tables.select(size)) for row in rate(list(half.pairings))):
         lesser[row.agent] = min(row.elo, lesser.get(row.agent, row.elo))
     spent = {(row.run, row.snapshot): row.seconds for row in tables.timings}
     for board in numbers["training_time"]["boards"]:

@@ -1,14 +1,15 @@
-"""Pools without perfect play: the anchor's Elo shifts what is rated, and its uncertainty reaches frontiers and crossings."""
+"""Games are dealt to a half that picks and a half that rates; where perfect play is missing, the anchor's Elo shifts what is rated."""
 
 import dataclasses
 import functools
 
 import numpy as np
 import pytest
-from planted_tables import plant
+from planted_tables import plant, small
 
 from hexlab.arena.ratings import Anchor, rate
-from hexlab.scaling import compute_frontier, find_reaches, pools, resample_frontier
+from hexlab.records import Agent, Pairing, Run, Snapshot
+from hexlab.scaling import Tables, compute_frontier, find_reaches, pools, resample_frontier
 
 
 @functools.cache
@@ -55,3 +56,42 @@ def test_the_frontier_with_a_stand_in_is_that_with_perfect_play():
     perfect, sure, _ = planted()
     one, other = (compute_frontier(tables).board(5).elo for tables in (perfect, sure))
     assert np.abs(one - other).mean() < 40
+
+
+def deal(tables):
+    """Return both halves of a board's games, each as the set of their rows."""
+    return tuple(set(half.pairings) for half in pools.gather_halves(tables))
+
+
+def test_all_games_of_two_agents_are_in_one_half_but_for_those_with_perfect_play():
+    tables, _ = small()
+    for size in tables.sizes:
+        board = tables.select(size)
+        halves = deal(board)
+        assert not halves[0] & halves[1]
+        assert halves[0] | halves[1] == set(board.pairings)
+        met = {agent.agent: [0, 0] for agent in board.agents}
+        for number, rows in enumerate(halves):
+            assert {row.half for row in rows if f"perfect-{size}" in (row.first, row.second)} == {number}
+            for first, second in {(row.first, row.second) for row in rows} - {(row.first, row.second) for row in halves[1 - number]}:
+                met[first][number] += 1
+                met[second][number] += 1
+        del met[f"perfect-{size}"]
+        assert max(abs(one - other) for one, other in met.values()) <= 4
+        assert all(sum(each) >= 8 for each in met.values())
+
+
+def test_who_has_not_met_the_agent_that_met_most_plays_in_both_halves():
+    agents = [Agent(name, 3, "snapshot", "r", at, 8, 100.0) for at, name in enumerate("abcdef")]
+    rows = [
+        Pairing(3, first, second, half, won_both=5, won_black_only=5, won_white_only=5, lost_both=5)
+        for first, second in ("ab", "ac", "ad", "af", "bc", "bd", "de")
+        for half in (0, 1)
+    ]
+    snapshots = [Snapshot("r", at, 1, 1, 1e9, 0.0, 1e9, 1e9) for at in range(6)]
+    tables = Tables((Run("r", 3, 4, 1, 0, 50, 32, "{}"),), tuple(snapshots), tuple(agents), tuple(rows), tuple(rate(rows)))
+    halves = [sorted((row.first + row.second, row.half) for row in half) for half in deal(tables)]
+    assert halves == [
+        [("ab", 0), ("ac", 0), ("ad", 0), ("af", 0), ("bc", 0), ("bc", 1), ("de", 0)],
+        [("ab", 1), ("ac", 1), ("ad", 1), ("af", 1), ("bd", 0), ("bd", 1), ("de", 1)],
+    ]

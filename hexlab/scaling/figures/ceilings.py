@@ -121,7 +121,7 @@ def _draw_enough(axes: "Axes", board: Numbers) -> None:
 
 FIGURE = Kind(
     "Raw policy, search and its ceiling over training",
-    "Elo of the best net for each training compute, picked at the largest budget on half of the openings and rated on the other half: by "
+    "Elo of the best net for each training compute, picked at the largest budget on half of the games and rated on the other half: by "
     "its raw policy, with the largest search that every snapshot was rated at, and with search without end, as fitted. The ceiling is "
     "drawn where its 95 % interval lies within 50 Elo of perfect play or wholly farther off; elsewhere the data allow all of the gray "
     "band. Below, the search beyond which a doubling adds less than 10 Elo; a triangle says that the last doubling measured still pays.",

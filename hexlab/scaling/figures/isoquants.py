@@ -156,7 +156,7 @@ FIGURE = Kind(
     "Pairs of training and test-time compute that reach one Elo, those that no other undercuts, with 95 % intervals, and a power "
     "law of the slope of the logarithmic figure through their middle. Straight lines join pairs of equal bills, training plus so many "
     "games at one price a FLOP; the line that touches the curve first touches it at the cheapest pair, ringed. Few games are served "
-    "cheapest by little training and much search, many games the other way about. Pairs are picked on half of the openings and charged "
+    "cheapest by little training and much search, many games the other way about. Pairs are picked on half of the games and charged "
     "by the other half.",
     lambda analysis: _numbers(analysis.isoquants, analysis.tradeoffs) | note_zeros(analysis),
     _draw,

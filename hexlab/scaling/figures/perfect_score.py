@@ -90,7 +90,7 @@ def _draw(numbers: Numbers) -> "Figure":
 FIGURE = Kind(
     "The best agents against perfect play",
     "Share of games that the best agent of each board wins against perfect play, median and 80 % interval: it is picked by its Elo on "
-    "half of the openings, these games are on the other half. Both colors are played from every opening, so that perfect play against "
+    "half of the games, these are of the other half. Both colors are played from every opening, so that perfect play against "
     "itself wins 50 %. Jones 2021 finds its best agents level with MoHex, a solver that stands for perfect play, over the number of games "
     "whose interval is shaded.",
     lambda analysis: _numbers(require_frontier(analysis), analysis.seed),

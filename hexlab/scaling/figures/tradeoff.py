@@ -108,7 +108,7 @@ def _draw_board(axes: "Axes", board: Numbers, *, named: bool) -> None:
 
 FIGURE = Kind(
     "Training traded for search",
-    "The least compute a move that reaches an Elo, against the training compute allowed: runs are picked on half of the openings "
+    "The least compute a move that reaches an Elo, against the training compute allowed: runs are picked on half of the games "
     "and rated on the other half; the largest board first, levels evenly apart. Dashed: for each board parallel lines, one for each Elo, "
     "with the 95 % interval of their slope; dotted, the slope of Jones 2021 on 9×9 through the middle of the points.",
     lambda analysis: _numbers(analysis.tradeoffs),

@@ -136,7 +136,7 @@ def _draw_boards(axes: "Axes", boards: Sequence[Numbers], *, marked: bool) -> No
 FIGURE = Kind(
     "Strength against training compute",
     "Every run's Elo against the compute of its training, at equal search in play, and the frontier of each board: the best Elo "
-    "for the compute, picked on half of the openings and rated on the other half. Runs of presets were rated in the same pools and "
+    "for the compute, picked on half of the games and rated on the other half. Runs of presets were rated in the same pools and "
     "have no part in the frontiers. Below, the frontiers of Jones 2021 on all its boards, with its runs on the same boards as above, their "
     "compute converted to true FLOPs; their zero is the best agent of a pool that plays with noise, not perfect play, so slopes and "
     "positions compare, levels near zero do not.",

@@ -42,7 +42,7 @@ def _numbers(analysis: Analysis) -> Numbers:
         curves = board.curves
         agents = [tables.agent_by_key[agent] for agent in curves.agents]
         spent = np.array([seconds.get((agent.run, agent.snapshot), math.inf) for agent in agents])
-        # The quickest of many is a lucky one: its luck in one half of the openings must last in the other.
+        # The quickest of many is a lucky one: its luck in one half of the games must last in the other.
         reached = np.where(np.minimum(curves.picking, curves.rating) > ELO, spent, math.inf)
         quickest = int(np.argmin(reached))
         if not math.isfinite(reached[quickest]):
@@ -116,7 +116,7 @@ def _describe(seconds: float) -> str:
 
 FIGURE = Kind(
     "How long a strong agent trains",
-    "Wall-clock time, on one core, of the quickest agent above −50 Elo by both halves of the openings on each board, at equal search in "
+    "Wall-clock time, on one core, of the quickest agent above −50 Elo by both halves of the games on each board, at equal search in "
     "play, with 95 % intervals from drawing openings, seeds and networks again; an interval that runs to the top is open. Some seconds "
     "of each are the start of the program. The cross is what Jones 2021 says of 9×9.",
     _numbers,
