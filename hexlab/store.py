@@ -29,7 +29,7 @@ from hexlab.errors import StoreError
 from hexlab.records import Agent, Opening, Pairing, Run, Snapshot
 from hexlab.system import Lock, find_holder, write_whole
 
-__all__ = ["Store", "columns", "count_pairings", "find_half", "mirror", "read_table", "to_frame", "write_table"]
+__all__ = ["Store", "columns", "count_pairings", "find_half", "mirror", "read_table", "table_file", "to_frame", "write_table"]
 
 APPLICATION_ID = 0x6865786C  # "hexl", in the header of every store
 SCHEMA_VERSION = 2
@@ -41,6 +41,7 @@ _KEYS: dict[type, tuple[str, ...]] = {
     Opening: ("size", "first", "second", "opening"),
 }
 _TABLES = {Run: "runs", Snapshot: "snapshots", Agent: "agents", Opening: "openings"}
+_PACKED = {"openings", "pairings"}
 _SQL_TYPES: dict[Any, str] = {int: "INTEGER", float: "REAL", str: "TEXT"}
 
 Row = TypeVar("Row")
@@ -174,13 +175,12 @@ class Store:
         """Write every table and the pairings as CSV files; equal contents give equal bytes.
 
         Returns:
-            The files: ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``openings.csv.gz``, ``pairings.csv``.
+            The files: ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``openings.csv.gz``, ``pairings.csv.gz``.
         """
         folder = pathlib.Path(folder)
         tables: list[tuple[str, type, list]] = [(name, kind, self.read(kind)) for kind, name in _TABLES.items()]
         tables.append(("pairings", Pairing, self.pairings()))
-        # The games of an experiment are megabytes of text, and a tenth of that packed.
-        return [write_table(folder / f"{name}.csv{'.gz' * (kind is Opening)}", rows, kind) for name, kind, rows in tables]
+        return [write_table(folder / table_file(name), rows, kind) for name, kind, rows in tables]
 
     @property
     def _open(self) -> sqlite3.Connection:
@@ -389,6 +389,15 @@ def write_table(path: str | os.PathLike, rows: Iterable, kind: type | None = Non
 def _sort_key(values: list) -> list:
     # nan has no order of its own: it comes first
     return [-math.inf if value != value else value for value in values]
+
+
+def table_file(name: str) -> str:
+    """Return the name of a table's file. The games of an experiment are megabytes of text, and a tenth of that packed.
+
+    >>> table_file("runs"), table_file("pairings")
+    ('runs.csv', 'pairings.csv.gz')
+    """
+    return f"{name}.csv.gz" if name in _PACKED else f"{name}.csv"
 
 
 def read_table(path: str | os.PathLike, kind: type[Row]) -> list[Row]:

@@ -184,7 +184,7 @@ def check_results(
 
 def _compute(home: Path, bootstrap: int, seed: int) -> dict[str, str]:
     tables = read(home)
-    packed = home / "openings.csv.gz"
+    packed = home / store.table_file("openings")
     openings = store.read_table(packed, Opening) if packed.is_file() else []
     manifest: dict[str, Any] = {}
     for path in (home / "manifest.json", home.parent / "manifest.json"):

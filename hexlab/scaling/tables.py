@@ -1,6 +1,6 @@
 """The lab's tables as CSV files: read, checked, joined, written. All that scaling knows of an experiment.
 
-A folder of tables holds ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``pairings.csv`` and ``ratings.csv``, each with exactly
+A folder of tables holds ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``pairings.csv.gz`` and ``ratings.csv``, each with exactly
 the fields of the row of that name in `hexlab.records`, floats as `repr` writes them so that nothing is lost. ``timings.csv`` may lie
 beside them: what no table that two machines should agree on may hold. ``games.sgf`` may hold games of the experiment's agents.
 """
@@ -80,7 +80,7 @@ class Tables:
             _require("pairings", "agent", pairing.first, agents)
             _require("pairings", "agent", pairing.second, agents)
             if pairing.half not in (0, 1):
-                raise StoreError(f"pairings.csv: half {pairing.half!r} of {pairing.first!r} is neither 0 nor 1")
+                raise StoreError(f"{store.table_file('pairings')}: half {pairing.half!r} of {pairing.first!r} is neither 0 nor 1")
         for rating in self.ratings:
             _require("ratings", "agent", rating.agent, agents)
         _unique("timings", [(row.run, row.snapshot) for row in self.timings])
@@ -209,7 +209,7 @@ class Tables:
     def to_csv(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write the files into `folder` as `hexlab.store.write_table` does, rows sorted; returns their paths."""
         wanted = [name for name in _ROWS if name not in _OPTIONAL or getattr(self, name)]
-        paths = [store.write_table(Path(folder) / f"{name}.csv", getattr(self, name), _ROWS[name]) for name in wanted]
+        paths = [store.write_table(Path(folder) / store.table_file(name), getattr(self, name), _ROWS[name]) for name in wanted]
         if self.games:
             write_whole(Path(folder) / _GAMES, "".join(map(sgf.write, self.games)))
             paths.append(Path(folder) / _GAMES)
@@ -243,8 +243,8 @@ def read(folder: str | os.PathLike[str]) -> Tables:
     home = next((place for place in candidates if (place / "runs.csv").is_file()), None)
     if home is None:
         raise StoreError(f"no runs.csv in {str(folder)!r} or in its 'tables' or 'results': is this the folder of an experiment?")
-    wanted = [name for name in _ROWS if name not in _OPTIONAL or (home / f"{name}.csv").is_file()]
-    rows: dict[str, Any] = {name: store.read_table(home / f"{name}.csv", _ROWS[name]) for name in wanted}
+    wanted = [name for name in _ROWS if name not in _OPTIONAL or (home / store.table_file(name)).is_file()]
+    rows: dict[str, Any] = {name: store.read_table(home / store.table_file(name), _ROWS[name]) for name in wanted}
     games = sgf.load(home / _GAMES) if (home / _GAMES).is_file() else ()
     return Tables(**rows, games=tuple(games))
 
@@ -287,11 +287,11 @@ def _unique(table: str, keys: list) -> set:
     seen: set = set()
     for key in keys:
         if key in seen:
-            raise StoreError(f"{table}.csv: key {key!r} is there twice")
+            raise StoreError(f"{store.table_file(table)}: key {key!r} is there twice")
         seen.add(key)
     return seen
 
 
 def _require(table: str, what: str, key: Any, known: set) -> None:
     if key not in known:
-        raise StoreError(f"{table}.csv: {what} {key!r} is in no other table; were the files written by one experiment?")
+        raise StoreError(f"{store.table_file(table)}: {what} {key!r} is in no other table; were the files written by one experiment?")

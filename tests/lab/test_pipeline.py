@@ -53,7 +53,7 @@ if __name__ == "__main__":
     for step in pipeline.reproduce("minute", sys.argv[2], experiment=pathlib.Path(sys.argv[1]), **where):
         print(step.stage, step.message, flush=True)
 """
-TABLES = ("runs.csv", "snapshots.csv", "agents.csv", "openings.csv.gz", "pairings.csv", "ratings.csv", "games.sgf")
+TABLES = ("runs.csv", "snapshots.csv", "agents.csv", "openings.csv.gz", "pairings.csv.gz", "ratings.csv", "games.sgf")
 
 
 def read_tables(out):
@@ -190,7 +190,7 @@ def test_a_scale_may_state_how_well_its_snapshots_are_to_be_known(tmp_path, expe
     experiment.write_text(EXPERIMENT.replace("openings = 10\n", "openings = 10\nhalf_width = 60\n"))
     list(pipeline.reproduce("minute", tmp_path / "job", workers=2, experiment=experiment))
     assert asked == [60]
-    assert len(read_tables(tmp_path / "job")["pairings.csv"]) > len(before["pairings.csv"])
+    assert len(read_tables(tmp_path / "job")["pairings.csv.gz"]) > len(before["pairings.csv.gz"])
 
 
 def start_workers(processes, count):
