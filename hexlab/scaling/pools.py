@@ -78,18 +78,22 @@ def gather_halves(tables: Tables) -> tuple[PoolGames, PoolGames]:
     Raises:
         NotEnoughDataError: games on the openings of one half only.
     """
-    openings = split_openings(tables.pairings)
+    return _deal(gather_games(tables), frozenset(agent.agent for agent in tables.agents if agent.kind == "perfect"))
+
+
+@functools.lru_cache(maxsize=16)
+def _deal(games: PoolGames, perfect: frozenset[str]) -> tuple[PoolGames, PoolGames]:
+    openings = split_openings(games.pairings)
     opponents: dict[str, set[str]] = {}
-    for row in tables.pairings:
+    for row in games.pairings:
         opponents.setdefault(row.first, set()).add(row.second)
         opponents.setdefault(row.second, set()).add(row.first)
-    perfect = {agent.agent for agent in tables.agents if agent.kind == "perfect"}
     hub = max(opponents, key=lambda agent: (len(opponents[agent]), agent in perfect, agent))
     held = opponents[hub]
 
     dealt: dict[tuple[str, str], int] = {}
     met = {agent: [0, 0] for agent in opponents}
-    for pair in dict.fromkeys((row.first, row.second) for row in tables.pairings):
+    for pair in dict.fromkeys((row.first, row.second) for row in games.pairings):
         if held.issuperset(pair):
             one, other = (met[agent] for agent in pair)
             dealt[pair] = half = int(one[0] + other[0] > one[1] + other[1])
@@ -99,8 +103,7 @@ def gather_halves(tables: Tables) -> tuple[PoolGames, PoolGames]:
     for number, rows in enumerate(openings):
         for row in rows:
             halves[dealt.get((row.first, row.second), number)].append(row)
-    anchor = gather_games(tables).anchor
-    return PoolGames(tuple(halves[0]), anchor), PoolGames(tuple(halves[1]), anchor)
+    return PoolGames(tuple(halves[0]), games.anchor), PoolGames(tuple(halves[1]), games.anchor)
 
 
 def bootstrap_halves(
