@@ -29,6 +29,7 @@ from hexlab.records import Opening
 from hexlab.scaling.answers import RULE, answer_claims, write_markdown
 from hexlab.scaling.claims import Analysis, analyze, make_claims
 from hexlab.scaling.crossings import ELO, find_reaches, format_number
+from hexlab.scaling.forecasts import Forecast, Score, score_forecast
 from hexlab.scaling.frontiers import paper_frontier
 from hexlab.scaling.tables import Tables, read
 from hexlab.scaling.trust import make_trust_tables
@@ -40,11 +41,16 @@ _RESULTS = "results.json"
 _MARK = re.compile(r"<!--= (?P<name>[^<>]+?) -->(?P<text>.*?)<!--/-->", re.DOTALL)
 
 
-def compute_results(analysis: Analysis, openings: Iterable[Opening] = (), seconds: Mapping[str, float] | None = None) -> dict[str, str]:
+def compute_results(
+    analysis: Analysis,
+    openings: Iterable[Opening] = (),
+    seconds: Mapping[str, float] | None = None,
+    forecasts: Sequence[Forecast] = (),
+) -> dict[str, str]:
     """Return every result that a page may show, as text by name.
 
     - Counts: "networks", "snapshots", "agents", "games", "self-play simulations"; "seconds to train" and so on, "minutes in all".
-    - Tables: "claims", "crossings", "anchors", "goodness", "cycles", "halves and colors", "openings".
+    - Tables: "claims", "crossings", "forecasts", "anchors", "goodness", "cycles", "halves and colors", "openings".
     - "rule", that of the verdicts.
     - Single numbers with their intervals: each of `answer_claims` by its claim, each row of `make_claims` by its text, and the paper's
       value as "the paper, " and the text.
@@ -57,6 +63,7 @@ def compute_results(analysis: Analysis, openings: Iterable[Opening] = (), second
         analysis: of the experiment.
         openings: the raw results, for the table of openings.
         seconds: by stage, from the manifest of the run.
+        forecasts: of boards, from smaller ones, each made before its board was trained.
     """
     tables = analysis.tables
     results = {
@@ -68,6 +75,7 @@ def compute_results(analysis: Analysis, openings: Iterable[Opening] = (), second
         "rule": RULE,
         "claims": write_markdown(answer_claims(analysis)),
         "crossings": _tabulate_crossings(analysis),
+        "forecasts": _tabulate_forecasts(tables, forecasts),
         **{name: table.to_markdown() for name, table in make_trust_tables(tables, openings, seed=analysis.seed).items()},
     }
     results |= {f"seconds to {stage}": f"{spent:,.0f}" for stage, spent in (seconds or {}).items()}
@@ -125,7 +133,8 @@ def write_results(
     """Compute an experiment's results, keep them in ``results.json`` beside its tables, and fill pages with them.
 
     Args:
-        tables_folder: holds the tables; ``openings.csv.gz`` there and ``manifest.json`` there or above are read too.
+        tables_folder: holds the tables; ``openings.csv.gz`` there, ``manifest.json`` there or above, and the forecasts in
+            ``predictions`` above are read too.
         pages: Markdown files with marks.
         bootstrap: number of copies behind each interval.
         seed: of the copies.
@@ -191,7 +200,9 @@ def _compute(home: Path, bootstrap: int, seed: int) -> dict[str, str]:
         if path.is_file():
             manifest = json.loads(path.read_text(encoding="utf-8"))
             break
-    return compute_results(analyze(tables, bootstrap=bootstrap, seed=seed), openings, manifest.get("seconds"))
+    kept = sorted(home.parent.joinpath("predictions").glob("*.json"))
+    forecasts = [Forecast.from_json(path.read_text(encoding="utf-8")) for path in kept]
+    return compute_results(analyze(tables, bootstrap=bootstrap, seed=seed), openings, manifest.get("seconds"), forecasts)
 
 
 def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
@@ -234,6 +245,24 @@ def _tabulate_crossings(analysis: Analysis) -> str:
         for size in sorted({reach.size for reach in analysis.reaches})
     ]
     lines = [["board", "the paper, by Elo", "by Elo", "by direct score"], ["---"] * 4, *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _tabulate_forecasts(tables: Tables, forecasts: Sequence[Forecast]) -> str:
+    rows = []
+    for forecast in sorted(forecasts, key=lambda each: each.size):
+        board = f"{forecast.size}x{forecast.size}"
+        if forecast.size not in tables.sizes:
+            rows += [[board, f"log10 FLOPs of {ELO:g} Elo, by {way}", str(each), "not yet", "–"] for way, each in forecast.cost.items()]
+            continue
+        for score in score_forecast(forecast, tables):
+            if isinstance(score, Score):
+                measured = f"{score.bound} {format_number(float(f'{score.measured:.4g}'))}".strip()
+                rows.append([board, score.quantity, str(score.foretold), measured, score.verdict])
+            else:
+                what = board, f"frontier, {score.model} law", "its 95 % band"
+                rows.append([*what, f"off by {score.rmse:.0f} Elo", f"{score.inside:.0%} inside"])
+    lines = [["board", "quantity", "foretold, 95 % interval", "measured", "verdict"], ["---"] * 5, *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

@@ -7,6 +7,8 @@ from planted_tables import small, small_analysis
 
 from hexlab.errors import ConfigError, StoreError
 from hexlab.records import Opening
+from hexlab.scaling import compute_frontier, forecast_board
+from hexlab.scaling.crossings import crossing
 from hexlab.scaling.results import check_results, compute_results, fill_page, list_marks, write_results
 
 PAGE = """# A page
@@ -44,6 +46,26 @@ def test_marks_that_cannot_be_filled_are_refused():
     for broken in ("<!--= networks -->12", "<!--= networks -->12<!--= networks --><!--/-->", "12<!--/-->"):
         with pytest.raises(ConfigError, match="does not end"):
             fill_page(broken, {"networks": "12"})
+
+
+def test_forecasts_stand_beside_what_was_measured(experiment):
+    tables, _ = small()
+    (experiment / "predictions").mkdir()
+    for size in (5, 6):
+        forecast = forecast_board(tables, size, bootstrap=20)
+        (experiment / "predictions" / f"{size}.json").write_text(forecast.to_json(), encoding="utf-8")
+    write_results(experiment / "tables", bootstrap=20)
+    results = json.loads((experiment / "tables" / "results.json").read_text(encoding="utf-8"))["results"]
+    rows = [line.strip("| ").split(" | ") for line in results["forecasts"].splitlines()[2:]]
+    costs = [row for row in rows if row[1] == "log10 FLOPs of -50 Elo, by change_point"]
+    assert [(row[0], row[4]) for row in costs] == [("5x5", "right"), ("6x6", "–")]
+    assert float(costs[0][3]) == pytest.approx(crossing_of(tables, 5), abs=0.01)
+    assert ["5x5", "frontier, smooth law", "its 95 % band"] in [row[:3] for row in rows]
+
+
+def crossing_of(tables, size):
+    board = compute_frontier(tables, size).board(size)
+    return crossing(board.log10_flops, board.elo, -50).low
 
 
 def test_results_hold_what_pages_quote():
