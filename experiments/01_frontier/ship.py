@@ -5,7 +5,7 @@ python experiments/01_frontier/ship.py RUN_FOLDER [--sizes 3 4] [--most 8] [--me
 RUN_FOLDER is the folder of `hexlab reproduce` with its tables; nothing is written there. Which agents of a board ship:
 
 1. Those at the corners of the discrete frontier, whom no cheaper agent of the grid beats (`BoardFrontier.steps`), by the half of the
-   openings that picks. Of these, those with a higher Elo by all games than every cheaper one, so that the ladder rises.
+   games that picks. Of these, those with a higher Elo by all games than every cheaper one, so that the ladder rises.
 2. While they are more than `--most`, the one leaves whose distances from its two neighbors in log compute have the smallest product, so
    that the others are spread most evenly; the cheapest and the strongest stay.
 3. While their files together are larger than `--megabytes`, the largest leaves; the strongest always ships.

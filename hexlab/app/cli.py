@@ -603,7 +603,7 @@ class Results:
 
     tables: Path = Path("experiments/01_frontier/tables")
     """Folder of the tables; results.json is kept there."""
-    pages: tuple[Path, ...] = (Path("experiments/01_frontier/README.md"), Path("README.md"))
+    pages: tuple[Path, ...] = (Path("experiments/01_frontier/README.md"),)
     """Markdown pages to fill: what stands between <!--= NAME --> and <!--/--> becomes the result of that name."""
     bootstrap: int = 400
     """Bootstrap copies behind each interval."""

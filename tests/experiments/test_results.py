@@ -13,22 +13,25 @@ from hexlab.store import read_table
 
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "experiments" / "01_frontier"
-PAGES = [FOLDER / "README.md", ROOT / "README.md"]
+SCALES = pytest.mark.parametrize("scale", [FOLDER, FOLDER / "laptop"], ids=["workstation", "laptop"])
 
 
-def test_pages_show_the_committed_results():
-    assert check_results(FOLDER / "tables", PAGES, recompute=False) == []
-
-
-@pytest.mark.slow
-def test_the_committed_results_are_those_of_the_committed_tables():
-    assert check_results(FOLDER / "tables", PAGES) == []
+@SCALES
+def test_pages_show_the_committed_results(scale):
+    assert check_results(scale / "tables", [scale / "README.md"], recompute=False) == []
 
 
 @pytest.mark.slow
-def test_the_published_ratings_are_those_of_the_games():
-    tables = read(FOLDER / "tables")
-    kept = FOLDER / "tables" / "conversions.csv"
+@SCALES
+def test_the_committed_results_are_those_of_the_committed_tables(scale):
+    assert check_results(scale / "tables", [scale / "README.md"]) == []
+
+
+@pytest.mark.slow
+@SCALES
+def test_the_published_ratings_are_those_of_the_games(scale):
+    tables = read(scale / "tables")
+    kept = scale / "tables" / "conversions.csv"
     conversions = read_table(kept, Conversion) if kept.exists() else []
     anchors = arena.find_anchors(tables.pairings, tables.agents, conversions)
     for size in tables.sizes:
@@ -42,7 +45,7 @@ def test_the_published_ratings_are_those_of_the_games():
 def test_the_control_group_is_told_as_measured(capsys):
     runpy.run_path(str(FOLDER / "control_group.py"))
     lines = capsys.readouterr().out.splitlines()
-    page = " ".join(PAGES[0].read_text(encoding="utf-8").split())
+    page = " ".join((FOLDER / "README.md").read_text(encoding="utf-8").split())
     for line in lines:
         size, pairs, share = re.match(r"(\dx\d): \d+ of (\d+) differences within their interval, ([\d.]+)%", line).groups()
         assert f"{share} % ({size}, {pairs}" in page
