@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -220,6 +220,7 @@ def play_to_interval(
     store: Store,
     *,
     half_width: float,
+    half_widths: Mapping[str, float] | None = None,
     openings_per_match: int = 16,
     seed: int = 0,
     threads: int = 1,
@@ -243,6 +244,7 @@ def play_to_interval(
         store: open for writing.
         half_width: half the width of the interval that `rate` gives an agent, Elo: of its distance from perfect play, or from the
             mean of a pool without it.
+        half_widths: the same for agents that are to be known better or worse than the others, by name.
         openings_per_match: openings of a match; a pair that meets again plays its next ones.
         seed: any integer.
         threads: threads that play, each its own matches; with an executor, the number of its workers.
@@ -260,8 +262,10 @@ def play_to_interval(
     anchors = _find_anchors(size)[::-1] if anchors is None else anchors
     if not anchors:
         raise ConfigError("intervals are distances from an anchor: give at least one player whom everyone meets")
-    if not 0 < half_width < math.inf:
-        raise ConfigError(f"half_width={half_width!r}: give a number of Elo above 0, such as 25")
+    half_widths = dict(half_widths or {})
+    for name, width in (("half_width", half_width), *((f"half_widths[{agent!r}]", width) for agent, width in half_widths.items())):
+        if not 0 < width < math.inf:
+            raise ConfigError(f"{name}={width!r}: give a number of Elo above 0, such as 25")
     for name, value in (("openings_per_match", openings_per_match), ("threads", threads)):
         _check_whole(name, value, 1)
     pairs = [(player.name, anchors[0].name) for player in (*agents, *anchors[1:])]
@@ -273,9 +277,10 @@ def play_to_interval(
             ladder = (-belief.strengths).argsort(kind="stable")
             played, left = tournament.count_games(belief.agents, openings_per_match)
             met = np.count_nonzero(played, axis=1)
-            asked = (belief.half_widths > half_width) & ~(belief.unbounded & (met >= _HOPELESS))
+            aims = np.array([half_widths.get(agent, half_width) for agent in belief.agents])
+            asked = (belief.half_widths > aims) & ~(belief.unbounded & (met >= _HOPELESS))
             wide = ladder[asked[ladder]]
-            expected = _expect_matches(belief.half_widths[wide], half_width, tournament.done / len(belief.agents))
+            expected = _expect_matches(belief.half_widths[wide] / aims[wide], tournament.done / len(belief.agents))
             wanted = np.minimum(expected / 2, np.minimum(met[wide], _MOST_OPPONENTS)).clip(1).astype(int)
             chosen = choose_opponents(belief, wide, wanted, played, left)
             pairs = [(belief.agents[first], belief.agents[second]) for first, second in chosen]
@@ -436,9 +441,9 @@ def _pair_neighbors(order: list[str], agents: set[str], neighbors: int, met: set
     return pairs
 
 
-def _expect_matches(half_widths: np.ndarray, wanted: float, each: float) -> np.ndarray:
-    """Matches until intervals are narrow enough, roughly: they narrow with the root of the matches, `each` of which an agent has played."""
-    return each * ((half_widths / wanted) ** 2 - 1).clip(0, 100)
+def _expect_matches(excess: np.ndarray, each: float) -> np.ndarray:
+    """Matches until intervals so many times too wide are narrow, roughly: they narrow with the root of the matches, `each` of an agent."""
+    return each * (excess**2 - 1).clip(0, 100)
 
 
 def _expect(agents: int, neighbors: int, rounds: int) -> int:

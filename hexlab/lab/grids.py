@@ -14,7 +14,7 @@ from hexlab.training import Config, preset, run_key
 __all__ = ["Grid", "list_scales", "read_grid"]
 
 _KEYS = {"about", "seeds", "test_simulations", "openings", "bootstrap", "settings", "boards"}
-_OPTIONAL_KEYS = {"half_width", "by_width", "frontier_seeds", "frontier_simulations"}
+_OPTIONAL_KEYS = {"half_width", "by_width", "frontier_half_width", "frontier_seeds", "frontier_simulations"}
 _BOARD_KEYS = {"size", "nets", "simulations", "flops", "settings"}
 _OPTIONAL_BOARD_KEYS = {"presets", "frontier"}
 
@@ -34,6 +34,7 @@ class Grid:
         bootstrap: resamples behind each interval.
         half_width: half the width of the 95 % interval to which every snapshot is rated, Elo, each match having so many openings;
             None for a ladder of two rounds.
+        half_widths: the same for the snapshots of some runs at the largest of `test_simulations`, by the keys of the runs.
     """
 
     scale: str
@@ -45,6 +46,7 @@ class Grid:
     bootstrap: int
     half_width: float | None = None
     more_simulations: dict[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    half_widths: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def simulations(self) -> int:
@@ -75,7 +77,8 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
     A cell is capped in simulations and in FLOPs of self-play, whichever binds first: small nets are bound by search, wide ones by
     arithmetic. A board's presets are trained once each, with the scale's first seed and number of snapshots, and end after as many
     self-play simulations as the file allows them. The nets that a board names under `frontier`, those that its frontier passes through,
-    are trained with `frontier_seeds` too, and the snapshots of their first seed are rated at `frontier_simulations` too. Unknown keys,
+    are trained with `frontier_seeds` too, the snapshots of their first seed are rated at `frontier_simulations` too, and those of all
+    their seeds are known to `frontier_half_width` at the largest of `test_simulations`, at which frontiers are compared. Unknown keys,
     missing keys and values out of range raise `ConfigError`.
 
     >>> read_grid("tiny").cells[0].size
@@ -86,12 +89,17 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
         raise ConfigError(f"unknown scale {scale!r}: choose one of {', '.join(scales)}")
     table = scales[scale]
     _check_keys(f"scale {scale!r}", table, _KEYS | (_OPTIONAL_KEYS & set(table)))
-    half_width = table.get("half_width")
-    if half_width is not None and not (isinstance(half_width, int | float) and 0 < half_width < math.inf):
-        raise ConfigError(f"half_width = {half_width!r} of scale {scale!r}: give a number of Elo above 0, such as 25")
+    for name in ("half_width", "frontier_half_width"):
+        width = table.get(name)
+        if width is not None and not (isinstance(width, int | float) and 0 < width < math.inf):
+            raise ConfigError(f"{name} = {width!r} of scale {scale!r}: give a number of Elo above 0, such as 25")
+    half_width, closer = table.get("half_width"), table.get("frontier_half_width")
+    if half_width is None and closer is not None:
+        raise ConfigError(f"frontier_half_width = {closer!r} of scale {scale!r}, which rates by a ladder: give it a half_width too")
     cells = []
     presets = {}
     more_simulations = {}
+    half_widths: dict[str, float] = {}
     for board in table["boards"]:
         _check_keys(f"a board of scale {scale!r}", board, _BOARD_KEYS | (board.keys() & _OPTIONAL_BOARD_KEYS))
         settings = {**table["settings"], **board["settings"]}
@@ -109,12 +117,16 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
                 more_simulations[run_key(cells[-1])] = tuple(table["frontier_simulations"])
         for net, seed in itertools.product(frontier, table.get("frontier_seeds", [])):
             cells.append(_make_cell(board, net, seed, settings, by_width))
+        if closer is not None:
+            seeds = [*table["seeds"], *table.get("frontier_seeds", [])]
+            touching = (_make_cell(board, net, seed, settings, by_width) for net, seed in itertools.product(frontier, seeds))
+            half_widths |= {run_key(cell): closer for cell in touching}
         for name, limit in board.get("presets", {}).items():
             cells.append(_make_preset_cell(board, name, limit, table["seeds"][0], settings))
             presets[run_key(cells[-1])] = name
     test_simulations = tuple(table["test_simulations"])
     sizes = table["openings"], table["bootstrap"]
-    return Grid(scale, table["about"], tuple(cells), presets, test_simulations, *sizes, half_width, more_simulations)
+    return Grid(scale, table["about"], tuple(cells), presets, test_simulations, *sizes, half_width, more_simulations, half_widths)
 
 
 def _make_cell(board: dict[str, Any], net: str, seed: int, settings: dict[str, Any], by_width: dict[str, dict[str, Any]]) -> Config:

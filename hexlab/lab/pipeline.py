@@ -14,7 +14,7 @@ import math
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -250,8 +250,8 @@ def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
 
 
 def _may_grow(held: dict | None, wanted: dict) -> bool:
-    """Tell whether a grid is the one that a folder holds with further cells, further budgets for some of them, or another `half_width`."""
-    growing = ("cells", "presets", "more_simulations", "half_width")
+    """Tell whether a grid is the one that a folder holds with further cells, further budgets for some of them, or other half widths."""
+    growing = ("cells", "presets", "more_simulations", "half_width", "half_widths")
     if held is None or any(held.get(name) != wanted[name] for name in wanted.keys() - {*growing, "about"}):
         return False
     if (held.get("half_width") is None) != (wanted["half_width"] is None):
@@ -323,12 +323,13 @@ def _rate(
         options |= {"openings_per_match": grid.openings, "half_width": grid.half_width}
     over = manifest.setdefault("tournaments", {})
     for size in sorted(players, reverse=True):
-        key, played = _hash_pool(grid, players[size]), over.get(str(size), {})
+        closer = _find_closer(grid, players[size])
+        key, played = _hash_pool(grid, players[size], closer), over.get(str(size), {})
         kept = played.get("pool") == key and played["openings"] == _count_openings(store, size)
         if kept and (grid.half_width is None or played["half_width"] <= grid.half_width):
             before += weights[size]
             continue
-        for step in play(players[size], size, store, **options):
+        for step in play(players[size], size, store, **options, **({"half_widths": closer} if closer else {})):
             done = (before + weights[size] * step.done / max(1, step.total)) / total
             first = done if first is None else first
             elapsed = time.monotonic() - started
@@ -343,9 +344,16 @@ def _count_openings(store: Store, size: int) -> int:
     return sum(row.won_both + row.won_black_only + row.won_white_only + row.lost_both for row in store.pairings(size))
 
 
-def _hash_pool(grid: Grid, players: Sequence[SnapshotPlayer]) -> str:
-    """Return the key of a tournament: who takes part and by which protocol."""
-    facts = [grid.openings, grid.half_width is None, sorted(player.name for player in players)]
+def _find_closer(grid: Grid, players: Iterable[SnapshotPlayer]) -> dict[str, float]:
+    """Return the half widths of the intervals of agents that are to be known better, by name."""
+    compared = [player for player in players if player.simulations == max(grid.test_simulations)]
+    runs = {player.name: player.name.partition("/")[0] for player in compared}
+    return {name: grid.half_widths[run] for name, run in sorted(runs.items()) if run in grid.half_widths}
+
+
+def _hash_pool(grid: Grid, players: Sequence[SnapshotPlayer], closer: Mapping[str, float]) -> str:
+    """Return the key of a tournament: who takes part, by which protocol, and who is to be known better."""
+    facts = [grid.openings, grid.half_width is None, sorted(player.name for player in players), closer]
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
 
 
@@ -446,6 +454,10 @@ def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
                 "Every agent meets perfect play and random play, then, twice, the next one below it on the ladder that it has not met."
                 if grid.half_width is None
                 else f"Every agent meets whoever narrows its interval most, until it is known to {grid.half_width:g} Elo on either side."
+            ),
+            *(
+                f"Nets of the frontier are known to {closer:g} Elo on either side at {max(grid.test_simulations)} simulations."
+                for closer in sorted(set(grid.half_widths.values()))
             ),
             "Elo: Bradley-Terry maximum likelihood with a weak prior, perfect play at 0; the two games of an opening count as one draw.",
             "Agents play puct with exact wins and losses backed up; 1 simulation is the raw policy.",

@@ -78,6 +78,18 @@ def test_planted_strengths_come_back_within_a_stated_interval_from_a_fiftieth_of
     assert np.mean([ratings[name].low <= elo[name] <= ratings[name].high for name in elo]) > 0.9
 
 
+def test_some_agents_may_be_known_better_than_others(store):
+    elo = {"perfect-5": 0.0} | {f"agent-{i:02d}": -15.0 * i for i in range(1, 40)}
+    players = [Name(name) for name in elo]
+    closer = {"agent-03": 30.0, "agent-21": 45.0}
+    finish(players[1:], 5, store, half_width=90, half_widths=closer, executor=Lots(elo), anchors=players[:1])
+    known = half_widths(rate(store.pairings(5)))
+    assert all(known[agent] <= aim for agent, aim in closer.items())
+    others = [width for agent, width in known.items() if agent not in closer]
+    assert max(others) <= 90
+    assert np.median(others) > 60
+
+
 @pytest.mark.slow
 def test_distances_come_out_a_little_long(tmp_path):
     elo = {"perfect-5": 0.0, "random-5": -470.0} | {f"agent-{i:03d}": -4.0 * i for i in range(1, 115)}
@@ -282,6 +294,7 @@ def test_two_who_choose_each_other_meet_once():
     [
         ({"half_width": 0}, "half_width=0: give a number of Elo above 0"),
         ({"half_width": float("nan")}, "half_width=nan"),
+        ({"half_width": 50, "half_widths": {"a": -1}}, r"half_widths\['a'\]=-1: give a number of Elo above 0"),
         ({"half_width": 50, "openings_per_match": 0}, "openings_per_match=0: give a whole number from 1 up"),
         ({"half_width": 50, "anchors": []}, "give at least one player whom everyone meets"),
     ],

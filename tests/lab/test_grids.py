@@ -66,6 +66,16 @@ def test_frontier_nets_get_further_seeds_and_their_first_seed_further_budgets(tm
     assert [grid.budgets(run_key(cell)) for cell in grid.cells] == [(1, 2)] * 2 + [(1, 2, 64, 128)] + [(1, 2)] * 3
 
 
+def test_agents_of_frontier_nets_may_be_known_better(tmp_path):
+    path = tmp_path / "experiment.toml"
+    more = "frontier_seeds = [8]\nhalf_width = 90\nfrontier_half_width = 40\nopenings = 4\n"
+    path.write_text(SMALL.replace("openings = 4\n", more) + 'frontier = ["64x2"]\n')
+    grid = grids.read_grid("small", path)
+    assert grid.half_width == 90
+    assert grid.half_widths == {run_key(cell): 40 for cell in grid.cells if cell.width == 64}
+    assert len(grid.half_widths) == 3
+
+
 def test_nets_of_a_width_may_have_settings_of_their_own(tmp_path):
     path = tmp_path / "experiment.toml"
     path.write_text(SMALL.replace("openings = 4\n", "openings = 4\nby_width = { 64 = { learning_rate = 1e-4 } }\n"))
@@ -103,6 +113,7 @@ def test_the_tighter_of_both_caps_binds(small):
         ("groups = 1", "group = 1", "unknown training setting 'group'"),
         ("openings = 4\n", "", "'openings' is missing"),
         ("openings = 4\n", "openings = 4\nhalf_width = 0\n", "half_width = 0 of scale 'small': give a number of Elo above 0"),
+        ("openings = 4\n", "openings = 4\nfrontier_half_width = 9\n", "frontier_half_width = 9 of scale 'small', which rates by a ladder"),
         ("flops = 1e9", "flops = 1e9\nfrontier = ['4x1']", "frontier net '4x1' of a board of scale 'small' is not one of its nets: 2x1"),
         ("flops = 1e9", "flops = 1e9\npresets = { best = 1_000 }", "unknown preset 'best': choose default or paper"),
         ("[small]", "[small", "is not TOML"),

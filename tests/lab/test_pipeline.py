@@ -174,23 +174,30 @@ def test_a_scale_may_grow_and_keeps_what_it_has(tmp_path, experiment):
 
 @pytest.mark.slow
 def test_a_scale_may_state_how_well_its_snapshots_are_to_be_known(tmp_path, experiment, monkeypatch):
-    experiment.write_text(EXPERIMENT.replace("openings = 10\n", "openings = 10\nhalf_width = 70\n"))
-    list(pipeline.reproduce("minute", tmp_path / "job", workers=2, experiment=experiment))
-    ratings = read_table(tmp_path / "job" / "tables" / "ratings.csv", Rating)
-    assert max((row.high - row.low) / 2 for row in ratings if "/" in row.agent) <= 70
-    assert "until it is known to 70 Elo on either side" in (tmp_path / "job" / "report.html").read_text(encoding="utf-8")
+    def known_to(half_width):
+        stated = f"openings = 10\nhalf_width = {half_width}\nfrontier_half_width = 70\n"
+        experiment.write_text(EXPERIMENT.replace("openings = 10\n", stated) + 'frontier = ["8x1"]\n')
+        list(pipeline.reproduce("minute", tmp_path / "job", workers=2, experiment=experiment))
+        return read_tables(tmp_path / "job")
 
-    before, asked = read_tables(tmp_path / "job"), []
-    play = arena.play_to_interval
+    before = known_to(120)
+    tables = tmp_path / "job" / "tables"
+    wide = {row.run for row in read_table(tables / "runs.csv", Run) if row.width == 8}
+    compared = {row.agent for row in read_table(tables / "agents.csv", Agent) if row.run in wide and row.test_simulations == 4}
+    known = {row.agent: (row.high - row.low) / 2 for row in read_table(tables / "ratings.csv", Rating) if "/" in row.agent}
+    assert max(known.values()) <= 120
+    assert max(known[agent] for agent in compared) <= 70
+    assert max(half_width for agent, half_width in known.items() if agent not in compared) > 70
+    report = (tmp_path / "job" / "report.html").read_text(encoding="utf-8")
+    assert "until it is known to 120 Elo on either side" in report
+    assert "Nets of the frontier are known to 70 Elo on either side at 4 simulations" in report
+
+    asked, play = [], arena.play_to_interval
     monkeypatch.setattr(arena, "play_to_interval", lambda *pool, **options: asked.append(options["half_width"]) or play(*pool, **options))
-    experiment.write_text(EXPERIMENT.replace("openings = 10\n", "openings = 10\nhalf_width = 90\n"))
-    list(pipeline.reproduce("minute", tmp_path / "job", workers=2, experiment=experiment))
-    assert read_tables(tmp_path / "job") == before
+    assert known_to(130) == before
     assert asked == [], "they are known better than that"
-    experiment.write_text(EXPERIMENT.replace("openings = 10\n", "openings = 10\nhalf_width = 60\n"))
-    list(pipeline.reproduce("minute", tmp_path / "job", workers=2, experiment=experiment))
+    assert len(known_to(60)["pairings.csv.gz"]) > len(before["pairings.csv.gz"])
     assert asked == [60]
-    assert len(read_tables(tmp_path / "job")["pairings.csv.gz"]) > len(before["pairings.csv.gz"])
 
 
 def start_workers(processes, count):
