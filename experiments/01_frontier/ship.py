@@ -127,6 +127,8 @@ def describe_pool(tables: scaling.Tables, manifest: dict, size: int) -> dict:
         met = f"those who tell most about it, until it was known to about {half_width:g} Elo on either side"
         for closer in sorted(set(manifest["grid"].get("half_widths", {}).values())):
             met += f", the nets of the frontier to {closer:g} at {max(manifest['grid']['test_simulations'])} simulations"
+        if (least := manifest["grid"].get("least_opponents", 1)) > 1:
+            met += f", and had met {least} others"
     anchor = tables.anchors[size]
     return {
         "agents": len(tables.ratings),

@@ -38,16 +38,22 @@ _DIGITS = 6  # of log gains; what rounding makes equal goes by name, so that las
 
 
 def choose_opponents(
-    belief: Belief, unsettled: np.ndarray, wanted: np.ndarray, played: np.ndarray, left: np.ndarray
+    belief: Belief,
+    unsettled: np.ndarray,
+    wanted: np.ndarray,
+    played: np.ndarray,
+    left: np.ndarray,
+    strangers: np.ndarray | None = None,
 ) -> list[tuple[int, int]]:
     """Return for each agent that is not known well enough the opponents that tell most about it.
 
     Args:
         belief: what the games so far say of N agents.
         unsettled: int64[U], places in `belief.agents` of the agents that want opponents.
-        wanted: int64[U], how many each of them wants.
+        wanted: int64[U], how many each of them wants, of those who tell enough to be worth the games.
         played: [N, N], games that each pair has played.
         left: [N, N], games that each pair may play in its next match; 0 for pairs that have no new game left.
+        strangers: int64[U], with how many whom it has not met each of them is to play, those who tell most, however little; None for 0.
 
     Returns:
         Places of the two of each pair, the lower first, no pair twice; the pairs of an agent that wants opponents stand together. An
@@ -60,7 +66,8 @@ def choose_opponents(
     covariance, strengths = belief.covariance, belief.strengths
     variances = np.diag(covariance)
     chosen: dict[tuple[int, int], None] = {}
-    for agent, count in zip(unsettled, wanted, strict=True):
+    strangers = np.zeros_like(wanted) if strangers is None else strangers
+    for agent, count, more in zip(unsettled, wanted, strangers, strict=True):
         spread = np.maximum(variances[agent] + variances - 2 * covariance[agent], 0)
         gaps = strengths[agent] - strengths
         evenness, misfits = _expect_evenness(gaps, _DOUBT**2 * spread), effect_variances(belief.misfit, gaps)
@@ -69,8 +76,10 @@ def choose_opponents(
         falls = (variances[agent] - covariance[agent]) ** 2 * gained / (1 + gained * spread)
         falls[agent] = 0
         with np.errstate(divide="ignore"):
-            best = (-np.log(falls).round(_DIGITS)).argsort(kind="stable")[:count]
-        for opponent in best[(falls > _LEAST * left[agent] * variances[agent])[best]]:
+            ranked = (-np.log(falls).round(_DIGITS)).argsort(kind="stable")
+        telling = ranked[:count][(falls > _LEAST * left[agent] * variances[agent])[ranked[:count]]]
+        unmet = ranked[((played[agent] == 0) & (left[agent] > 0))[ranked] & (ranked != agent)][:more]
+        for opponent in (*telling, *unmet):
             chosen[min(agent, opponent), max(agent, opponent)] = None
     return [(int(first), int(second)) for first, second in chosen]
 

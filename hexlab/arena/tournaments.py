@@ -221,6 +221,7 @@ def play_to_interval(
     *,
     half_width: float,
     half_widths: Mapping[str, float] | None = None,
+    least_opponents: int = 1,
     openings_per_match: int = 16,
     seed: int = 0,
     threads: int = 1,
@@ -245,6 +246,8 @@ def play_to_interval(
         half_width: half the width of the interval that `rate` gives an agent, Elo: of its distance from perfect play, or from the
             mean of a pool without it.
         half_widths: the same for agents that are to be known better or worse than the others, by name.
+        least_opponents: others whom everyone meets at least, where there are so many. An agent may soon be known well by its games
+            with perfect play alone. But those tell only how well it does against that, and its Elo cannot exceed 0.
         openings_per_match: openings of a match; a pair that meets again plays its next ones.
         seed: any integer.
         threads: threads that play, each its own matches; with an executor, the number of its workers.
@@ -266,7 +269,7 @@ def play_to_interval(
     for name, width in (("half_width", half_width), *((f"half_widths[{agent!r}]", width) for agent, width in half_widths.items())):
         if not 0 < width < math.inf:
             raise ConfigError(f"{name}={width!r}: give a number of Elo above 0, such as 25")
-    for name, value in (("openings_per_match", openings_per_match), ("threads", threads)):
+    for name, value in (("least_opponents", least_opponents), ("openings_per_match", openings_per_match), ("threads", threads)):
         _check_whole(name, value, 1)
     pairs = [(player.name, anchors[0].name) for player in (*agents, *anchors[1:])]
     with _Tournament([*agents, *anchors], size, store, seed, threads, executor) as tournament:
@@ -278,13 +281,15 @@ def play_to_interval(
             played, left = tournament.count_games(belief.agents, openings_per_match)
             met = np.count_nonzero(played, axis=1)
             aims = np.array([half_widths.get(agent, half_width) for agent in belief.agents])
-            asked = (belief.half_widths > aims) & ~(belief.unbounded & (met >= _HOPELESS))
-            wide = ladder[asked[ladder]]
-            expected = _expect_matches(belief.half_widths[wide] / aims[wide], tournament.done / len(belief.agents))
-            wanted = np.minimum(expected / 2, np.minimum(met[wide], _MOST_OPPONENTS)).clip(1).astype(int)
-            chosen = choose_opponents(belief, wide, wanted, played, left)
+            wide = (belief.half_widths > aims) & ~(belief.unbounded & (met >= _HOPELESS))
+            missing = (min(least_opponents, len(belief.agents) - 1) - met).clip(0)
+            asked = ladder[(wide | (missing > 0))[ladder]]
+            expected = _expect_matches(belief.half_widths[asked] / aims[asked], tournament.done / len(belief.agents))
+            wanted = np.minimum(expected / 2, np.minimum(met[asked], _MOST_OPPONENTS)).clip(1).astype(int) * wide[asked]
+            strangers = np.minimum(missing[asked], np.minimum(met[asked], _MOST_OPPONENTS))
+            chosen = choose_opponents(belief, asked, wanted, played, left, strangers)
             pairs = [(belief.agents[first], belief.agents[second]) for first, second in chosen]
-            unsettled, later = len(wide), max(0, math.floor(expected.sum()) - len(pairs))
+            unsettled, later = len(asked), max(0, math.floor(np.maximum(expected, missing[asked]).sum()) - len(pairs))
         yield tournament.report(_count_unsettled(unsettled), tournament.done)
 
 

@@ -14,7 +14,7 @@ from hexlab.training import Config, preset, run_key
 __all__ = ["Grid", "list_scales", "read_grid"]
 
 _KEYS = {"about", "seeds", "test_simulations", "openings", "bootstrap", "settings", "boards"}
-_OPTIONAL_KEYS = {"half_width", "by_width", "frontier_half_width", "frontier_seeds", "frontier_simulations"}
+_OPTIONAL_KEYS = {"half_width", "by_width", "frontier_half_width", "frontier_seeds", "frontier_simulations", "least_opponents"}
 _BOARD_KEYS = {"size", "nets", "simulations", "flops", "settings"}
 _OPTIONAL_BOARD_KEYS = {"presets", "frontier"}
 
@@ -35,6 +35,7 @@ class Grid:
         half_width: half the width of the 95 % interval to which every snapshot is rated, Elo, each match having so many openings;
             None for a ladder of two rounds.
         half_widths: the same for the snapshots of some runs at the largest of `test_simulations`, by the keys of the runs.
+        least_opponents: others whom every snapshot meets at least, where intervals are asked for.
     """
 
     scale: str
@@ -47,6 +48,7 @@ class Grid:
     half_width: float | None = None
     more_simulations: dict[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
     half_widths: dict[str, float] = dataclasses.field(default_factory=dict)
+    least_opponents: int = 1
 
     @property
     def simulations(self) -> int:
@@ -94,8 +96,12 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
         if width is not None and not (isinstance(width, int | float) and 0 < width < math.inf):
             raise ConfigError(f"{name} = {width!r} of scale {scale!r}: give a number of Elo above 0, such as 25")
     half_width, closer = table.get("half_width"), table.get("frontier_half_width")
-    if half_width is None and closer is not None:
-        raise ConfigError(f"frontier_half_width = {closer!r} of scale {scale!r}, which rates by a ladder: give it a half_width too")
+    for name in ("frontier_half_width", "least_opponents"):
+        if half_width is None and name in table:
+            raise ConfigError(f"{name} = {table[name]!r} of scale {scale!r}, which rates by a ladder: give it a half_width too")
+    least_opponents = table.get("least_opponents", 1)
+    if isinstance(least_opponents, bool) or not isinstance(least_opponents, int) or least_opponents < 1:
+        raise ConfigError(f"least_opponents = {least_opponents!r} of scale {scale!r}: give a whole number from 1 up")
     cells = []
     presets = {}
     more_simulations = {}
@@ -124,9 +130,19 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
         for name, limit in board.get("presets", {}).items():
             cells.append(_make_preset_cell(board, name, limit, table["seeds"][0], settings))
             presets[run_key(cells[-1])] = name
-    test_simulations = tuple(table["test_simulations"])
-    sizes = table["openings"], table["bootstrap"]
-    return Grid(scale, table["about"], tuple(cells), presets, test_simulations, *sizes, half_width, more_simulations, half_widths)
+    return Grid(
+        scale,
+        table["about"],
+        tuple(cells),
+        presets,
+        tuple(table["test_simulations"]),
+        table["openings"],
+        table["bootstrap"],
+        half_width,
+        more_simulations,
+        half_widths,
+        least_opponents,
+    )
 
 
 def _make_cell(board: dict[str, Any], net: str, seed: int, settings: dict[str, Any], by_width: dict[str, dict[str, Any]]) -> Config:

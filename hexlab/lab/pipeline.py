@@ -250,8 +250,8 @@ def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
 
 
 def _may_grow(held: dict | None, wanted: dict) -> bool:
-    """Tell whether a grid is the one that a folder holds with further cells, further budgets for some of them, or other half widths."""
-    growing = ("cells", "presets", "more_simulations", "half_width", "half_widths")
+    """Tell whether a grid is the one that a folder holds with further cells, further budgets for some of them, or known otherwise."""
+    growing = ("cells", "presets", "more_simulations", "half_width", "half_widths", "least_opponents")
     if held is None or any(held.get(name) != wanted[name] for name in wanted.keys() - {*growing, "about"}):
         return False
     if (held.get("half_width") is None) != (wanted["half_width"] is None):
@@ -320,7 +320,7 @@ def _rate(
         options |= {"openings_per_pair": grid.openings, "rounds": _ROUNDS, "neighbors": _NEIGHBORS}
     else:
         play = arena.play_to_interval
-        options |= {"openings_per_match": grid.openings, "half_width": grid.half_width}
+        options |= {"openings_per_match": grid.openings, "half_width": grid.half_width, "least_opponents": grid.least_opponents}
     over = manifest.setdefault("tournaments", {})
     for size in sorted(players, reverse=True):
         closer = _find_closer(grid, players[size])
@@ -353,7 +353,7 @@ def _find_closer(grid: Grid, players: Iterable[SnapshotPlayer]) -> dict[str, flo
 
 def _hash_pool(grid: Grid, players: Sequence[SnapshotPlayer], closer: Mapping[str, float]) -> str:
     """Return the key of a tournament: who takes part, by which protocol, and who is to be known better."""
-    facts = [grid.openings, grid.half_width is None, sorted(player.name for player in players), closer]
+    facts = [grid.openings, grid.half_width is None, sorted(player.name for player in players), closer, grid.least_opponents]
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
 
 
@@ -453,7 +453,8 @@ def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
             (
                 "Every agent meets perfect play and random play, then, twice, the next one below it on the ladder that it has not met."
                 if grid.half_width is None
-                else f"Every agent meets whoever narrows its interval most, until it is known to {grid.half_width:g} Elo on either side."
+                else f"Every agent meets whoever narrows its interval most, until it is known to {grid.half_width:g} Elo on either side"
+                f" and has met {grid.least_opponents} others."
             ),
             *(
                 f"Nets of the frontier are known to {closer:g} Elo on either side at {max(grid.test_simulations)} simulations."

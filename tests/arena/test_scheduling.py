@@ -90,6 +90,30 @@ def test_some_agents_may_be_known_better_than_others(store):
     assert np.median(others) > 60
 
 
+def test_who_is_known_by_perfect_play_alone_meets_others_too(store):
+    """Two of them are as good as perfect play, which 64 games tell to a few Elo."""
+
+    class Theory(Lots):
+        """The first player wins every opening between agents that do not err."""
+
+        def play(self, match):
+            if {match.first.name, match.second.name} <= {"perfect-5", "agent-00", "agent-01"}:
+                return [Opening(5, match.first.name, match.second.name, opening, 1, 0, 30) for opening in match.openings]
+            return super().play(match)
+
+    elo = {"perfect-5": 0.0} | {f"agent-{i:02d}": -40.0 * i for i in range(20)}
+    players = [Name(name) for name in elo]
+    for least in (1, 6):
+        *_, last = finish(
+            players[1:], 5, store, half_width=150, least_opponents=least, openings_per_match=32, executor=Theory(elo), anchors=players[:1]
+        )
+        assert last.stage == "0 agents to be known better"
+        pairs = {(row.first, row.second) for row in store.read(Opening)}
+        met = collections.Counter(itertools.chain.from_iterable(pairs))
+        assert (met["agent-00"] == 1) == (least == 1)
+        assert min(met.values()) >= least
+
+
 @pytest.mark.slow
 def test_distances_come_out_a_little_long(tmp_path):
     elo = {"perfect-5": 0.0, "random-5": -470.0} | {f"agent-{i:03d}": -4.0 * i for i in range(1, 115)}
@@ -246,9 +270,9 @@ def test_who_wants_several_opponents_gets_the_best_of_them_and_none_that_says_no
 def test_an_agent_takes_no_more_opponents_at_once_than_it_has_met(store, monkeypatch):
     asked = []
 
-    def choose(belief, unsettled, wanted, played, left):
+    def choose(belief, unsettled, wanted, played, left, strangers):
         asked.append((wanted, np.count_nonzero(played[unsettled], axis=1)))
-        return choose_opponents(belief, unsettled, wanted, played, left)
+        return choose_opponents(belief, unsettled, wanted, played, left, strangers)
 
     monkeypatch.setattr(tournaments, "choose_opponents", choose)
     elo = {"perfect-5": 0.0} | {f"agent-{i:02d}": -25.0 * i for i in range(40)}
@@ -284,6 +308,17 @@ def test_nobody_is_chosen_where_no_game_is_left(belief):
     assert choose(belief, "even", np.full((5, 5), 20)) == []
 
 
+def test_who_is_to_meet_strangers_takes_those_who_tell_most_however_little(belief):
+    played = np.zeros((5, 5))
+    played[0, 2] = played[2, 0] = 19
+    known = dataclasses.replace(belief, covariance=np.diag([0.0, 1.0, 1e-9, 1.0, 1.0]))
+    one, left = np.array([POOL.index("far")]), np.full((5, 5), 20)
+    assert choose_opponents(known, one, np.array([0]), played, left) == []
+    met = choose_opponents(known, one, np.array([0]), played, left, np.array([2]))
+    assert len(met) == 2
+    assert not {(0, 2), (2, 2)} & set(met)
+
+
 def test_two_who_choose_each_other_meet_once():
     belief = Belief(("a", "b"), np.zeros(2), np.diag([1.0, 1.0]), 0.0, np.full(2, 100.0), np.zeros(2, bool))
     assert choose_opponents(belief, np.array([0, 1]), np.array([1, 1]), np.zeros((2, 2)), np.full((2, 2), 20)) == [(0, 1)]
@@ -295,6 +330,7 @@ def test_two_who_choose_each_other_meet_once():
         ({"half_width": 0}, "half_width=0: give a number of Elo above 0"),
         ({"half_width": float("nan")}, "half_width=nan"),
         ({"half_width": 50, "half_widths": {"a": -1}}, r"half_widths\['a'\]=-1: give a number of Elo above 0"),
+        ({"half_width": 50, "least_opponents": 0}, "least_opponents=0: give a whole number from 1 up"),
         ({"half_width": 50, "openings_per_match": 0}, "openings_per_match=0: give a whole number from 1 up"),
         ({"half_width": 50, "anchors": []}, "give at least one player whom everyone meets"),
     ],

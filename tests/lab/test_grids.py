@@ -113,6 +113,8 @@ def test_the_tighter_of_both_caps_binds(small):
         ("groups = 1", "group = 1", "unknown training setting 'group'"),
         ("openings = 4\n", "", "'openings' is missing"),
         ("openings = 4\n", "openings = 4\nhalf_width = 0\n", "half_width = 0 of scale 'small': give a number of Elo above 0"),
+        ("openings = 4\n", "openings = 4\nleast_opponents = 3\n", "least_opponents = 3 of scale 'small', which rates by a ladder"),
+        ("openings = 4\n", "openings = 4\nhalf_width = 9\nleast_opponents = 0.5\n", "least_opponents = 0.5 of scale 'small': give a whole"),
         ("openings = 4\n", "openings = 4\nfrontier_half_width = 9\n", "frontier_half_width = 9 of scale 'small', which rates by a ladder"),
         ("flops = 1e9", "flops = 1e9\nfrontier = ['4x1']", "frontier net '4x1' of a board of scale 'small' is not one of its nets: 2x1"),
         ("flops = 1e9", "flops = 1e9\npresets = { best = 1_000 }", "unknown preset 'best': choose default or paper"),

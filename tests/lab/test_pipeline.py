@@ -175,7 +175,7 @@ def test_a_scale_may_grow_and_keeps_what_it_has(tmp_path, experiment):
 @pytest.mark.slow
 def test_a_scale_may_state_how_well_its_snapshots_are_to_be_known(tmp_path, experiment, monkeypatch):
     def known_to(half_width):
-        stated = f"openings = 10\nhalf_width = {half_width}\nfrontier_half_width = 70\n"
+        stated = f"openings = 10\nhalf_width = {half_width}\nfrontier_half_width = 70\nleast_opponents = 3\n"
         experiment.write_text(EXPERIMENT.replace("openings = 10\n", stated) + 'frontier = ["8x1"]\n')
         list(pipeline.reproduce("minute", tmp_path / "job", workers=2, experiment=experiment))
         return read_tables(tmp_path / "job")
@@ -189,7 +189,7 @@ def test_a_scale_may_state_how_well_its_snapshots_are_to_be_known(tmp_path, expe
     assert max(known[agent] for agent in compared) <= 70
     assert max(half_width for agent, half_width in known.items() if agent not in compared) > 70
     report = (tmp_path / "job" / "report.html").read_text(encoding="utf-8")
-    assert "until it is known to 120 Elo on either side" in report
+    assert "until it is known to 120 Elo on either side and has met 3 others." in report
     assert "Nets of the frontier are known to 70 Elo on either side at 4 simulations" in report
 
     asked, play = [], arena.play_to_interval
