@@ -44,8 +44,8 @@ def make_page(cards: Iterable[Card]) -> str:
     parts = [
         "# Agents of the frontier",
         "These agents are in the package. On each board no cheaper agent of the grid has a higher Elo at 64 simulations, so they are a\n"
-        "ladder of opponents, up to the strongest that was trained. `hexlab agents` lists them, `hexlab agents NAME` prints a card. An\n"
-        f"agent plays as `pretrained:NAME`, for example `hexlab play --agent pretrained:{ladder[0].name}`, and loads as\n"
+        "ladder of opponents. Next to perfect play read their score against it too. `hexlab agents` lists them, `hexlab agents NAME`\n"
+        f"prints a card. An agent plays as `pretrained:NAME`, for example `hexlab play --agent pretrained:{ladder[0].name}`, and loads as\n"
         "`hexlab.pretrained(NAME)`.",
         "Elo has its 95 % interval, with perfect play at 0 where the solver plays whole games. A positive Elo means that an agent\n"
         "punishes weaker ones harder than perfect play does, which picks among winning moves at random. Blunders are won positions given\n"

@@ -46,8 +46,8 @@ class Reproduce:
     dials: ClassVar[str] = "use fewer workers (--workers) or a smaller scale (--scale)"
 
     scale: str = "laptop"
-    """What to run: 'tiny' (3x3, about a minute on 2 cores), 'laptop' (3x3 to 5x5, at most 15 minutes on 4 cores), 'workstation' (hours)
-    or 'paper' (all of the original, about 500 hours of a GPU)."""
+    """What to run: 'tiny' (3x3, about a minute on 2 cores), 'laptop' (3x3 to 5x5, half an hour on 4 cores), 'workstation' (3x3 to 6x6,
+    a day) or 'paper' (all of the original, about 500 hours of a GPU)."""
     out: Path = Path("runs/reproduce")
     """Folder for the networks, tables, figures and the report."""
     workers: int | None = None

@@ -28,7 +28,7 @@ class DirectFrontier:
     """Frontiers of boards whose agents met one opponent.
 
     Attributes:
-        frontier: as `compute_frontier` makes it, but in Elo from direct games; agents are picked by one half of the openings, too.
+        frontier: as `compute_frontier` makes it, but in Elo from direct games; agents are picked by one half of the openings.
         opponents: agent key by board size.
         zeros: Elo of the opponent by board size, 0 of perfect play, with half the width of its 95 % interval.
         counts: by board size int64[2, A, 3], openings of the half that picks and of the half that rates of which an agent of the

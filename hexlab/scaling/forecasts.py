@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from hexlab.errors import StoreError
-from hexlab.scaling.crossings import ELO, bound_interval, crossing, extend_crossings, find_reaches, fit_growth, format_estimate
+from hexlab.scaling.crossings import ELO, bound_interval, extend_crossings, find_reaches, fit_growth, format_estimate, format_number
 from hexlab.scaling.frontiers import Frontier, compute_frontier
 from hexlab.scaling.laws import MODELS, Law, fit_law, foretell
 from hexlab.scaling.tables import NotEnoughDataError, Tables
@@ -41,10 +41,6 @@ class Estimate:
     def __str__(self) -> str:
         """Return the number with its interval in words."""
         return format_estimate(self.value, self.low, self.high)
-
-    def holds(self, measured: float) -> bool:
-        """Tell whether the interval holds a number."""
-        return self.low <= measured <= self.high
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,26 +114,32 @@ class Score:
     Attributes:
         quantity: what it is, with its unit.
         foretold: the estimate.
-        measured: the number; of a crossing that is not seen the bound that is known.
-        bound: "below" or "above" where `measured` is a bound alone.
+        measured: the number with its interval; of a crossing that is not seen the bound that is known. The two ends are the number itself
+            where no interval was measured.
+        bound: "below" or "above" where the number measured is a bound alone.
     """
 
     quantity: str
     foretold: Estimate
-    measured: float
+    measured: Estimate
     bound: str = ""
 
     def __str__(self) -> str:
         """Return the score in words."""
-        return f"{self.quantity}: foretold {self.foretold}, measured {self.bound} {self.measured:.4g}: {self.verdict}".replace("  ", " ")
+        return f"{self.quantity}: foretold {self.foretold}, measured {self.found}: {self.verdict}"
+
+    @property
+    def found(self) -> str:
+        """What was measured, in words."""
+        value, low, high = dataclasses.astuple(self.measured)
+        return format_number(float(f"{value:.4g}")) if low == high else format_estimate(value, low, high, self.bound)
 
     @property
     def verdict(self) -> str:
-        """Say "right" if the interval holds the number, else "wrong"; "undecided" if it reaches beyond a bound, where that is all."""
-        if not self.bound:
-            return "right" if self.foretold.holds(self.measured) else "wrong"
-        beyond = self.foretold.high > self.measured if self.bound == "above" else self.foretold.low < self.measured
-        return "undecided" if beyond else "wrong"
+        """Say "right" if the foretold interval holds the measured one, "wrong" if they are apart, else "undecided"."""
+        if self.foretold.low <= self.measured.low and self.measured.high <= self.foretold.high:
+            return "right"
+        return "undecided" if self.foretold.low <= self.measured.high and self.measured.low <= self.foretold.high else "wrong"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,16 +226,17 @@ def score_forecast(forecast: Forecast, tables: Tables) -> tuple[Score | BandScor
     """
     if forecast.size not in tables.sizes:
         raise NotEnoughDataError(f"not enough data: no run on {forecast.size}x{forecast.size} to score its forecast with")
-    board = compute_frontier(tables, forecast.size, x=forecast.x, test_simulations=forecast.test_simulations).boards[0]
-    found = crossing(board.log10_flops, board.elo, ELO)
-    bound = "" if found.seen else "below" if math.isinf(found.low) else "above"
-    measured = found.high if bound == "below" else found.low
+    frontier = compute_frontier(tables, forecast.size, x=forecast.x, test_simulations=forecast.test_simulations)
+    board = frontier.boards[0]
+    reach = next(reach for reach in find_reaches(frontier, bootstrap=forecast.bootstrap, seed=forecast.seed) if reach.scale == "elo")
+    measured = Estimate(reach.value, reach.low, reach.high)
     scores: list[Score | BandScore] = [
-        Score(f"log10 FLOPs of {ELO:g} Elo, by {way}", estimate, measured, bound) for way, estimate in forecast.cost.items()
+        Score(f"log10 FLOPs of {ELO:g} Elo, by {way}", estimate, measured, reach.bound) for way, estimate in forecast.cost.items()
     ]
-    if forecast.network is not None and not bound:
-        run = tables.run_by_key[board.run[int(np.searchsorted(board.log10_flops, measured))]]
-        scores.append(Score("log10 width**2 * depth of the best network there", forecast.network, math.log10(run.width**2 * run.depth)))
+    if forecast.network is not None and not reach.bound:
+        run = tables.run_by_key[board.run[int(np.searchsorted(board.log10_flops, reach.value))]]
+        best = math.log10(run.width**2 * run.depth)
+        scores.append(Score("log10 width**2 * depth of the best network there", forecast.network, Estimate(best, best, best)))
     known = np.isfinite(board.elo) & (board.log10_flops >= forecast.log10_flops[0]) & (board.log10_flops <= forecast.log10_flops[-1])
     if known.any():
         elo, cost = board.elo[known], board.log10_flops[known]

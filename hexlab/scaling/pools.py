@@ -1,6 +1,7 @@
 """Elo of every agent of a pool, and of bootstrap copies of the pool: the one door from scaling to the arena's ratings."""
 
 import functools
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -73,7 +74,7 @@ def gather_halves(tables: Tables) -> tuple[PoolGames, PoolGames]:
     What two agents are worth to each other beyond their ratings shows in all their games, whatever the opening (see
     `hexlab.arena.ratings`). So that an agent picked for such luck is not rated by it too, all games of two agents go to one half: the
     one where these two have met fewer others so far. Only the games against whoever met most, perfect play where it plays, are
-    dealt by their openings; they hold both halves together.
+    dealt by their openings; they hold both halves together. So are those of agents that have not met it.
 
     Raises:
         NotEnoughDataError: games on the openings of one half only.
@@ -96,7 +97,8 @@ def _deal(games: PoolGames, perfect: frozenset[str]) -> tuple[PoolGames, PoolGam
     for pair in dict.fromkeys((row.first, row.second) for row in games.pairings):
         if held.issuperset(pair):
             one, other = (met[agent] for agent in pair)
-            dealt[pair] = half = int(one[0] + other[0] > one[1] + other[1])
+            ahead = one[0] + other[0] - one[1] - other[1]
+            dealt[pair] = half = int(ahead > 0) if ahead else hashlib.blake2b(" ".join(pair).encode(), digest_size=1).digest()[0] & 1
             one[half] += 1
             other[half] += 1
     halves: tuple[list[records.Pairing], ...] = [], []

@@ -257,8 +257,7 @@ def _tabulate_forecasts(tables: Tables, forecasts: Sequence[Forecast]) -> str:
             continue
         for score in score_forecast(forecast, tables):
             if isinstance(score, Score):
-                measured = f"{score.bound} {format_number(float(f'{score.measured:.4g}'))}".strip()
-                rows.append([board, score.quantity, str(score.foretold), measured, score.verdict])
+                rows.append([board, score.quantity, str(score.foretold), score.found, score.verdict])
             else:
                 what = board, f"frontier, {score.model} law", "its 95 % band"
                 rows.append([*what, f"off by {score.rmse:.0f} Elo", f"{score.inside:.0%} inside"])

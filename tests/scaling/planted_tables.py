@@ -80,8 +80,8 @@ def plant(
     return Tables(tuple(runs), tuple(snaps), tuple(agents), tuple(pairings), tuple(rated)), truth
 
 
-def play(agents, truth, openings, rng, *, misfit=0.0):
-    """Return pairings: everyone meets perfect play and random play, and the eight agents nearest in strength.
+def play(agents, truth, openings, rng, *, misfit=0.0, below=8):
+    """Return pairings: everyone meets perfect play and random play, and so many agents next below it in strength.
 
     A pair strays from the truth by a draw of `misfit` Elo, in all its games.
     """
@@ -89,7 +89,7 @@ def play(agents, truth, openings, rng, *, misfit=0.0):
     for size in sorted({agent.size for agent in agents}):
         pool = sorted((agent.agent for agent in agents if agent.size == size), key=truth.__getitem__)
         anchors = [f"perfect-{size}", f"random-{size}"]
-        meets = {tuple(sorted(pair)) for at, one in enumerate(pool) for pair in ((one, other) for other in pool[at + 1 : at + 9])}
+        meets = {tuple(sorted(pair)) for at, one in enumerate(pool) for pair in ((one, other) for other in pool[at + 1 : at + 1 + below])}
         meets |= {tuple(sorted((one, anchor))) for one in pool for anchor in anchors if one != anchor}
         for first, second in sorted(meets):
             stray = misfit * rng.standard_normal() if misfit else 0.0

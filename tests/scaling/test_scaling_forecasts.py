@@ -73,7 +73,8 @@ def test_a_right_forecast_scores_well_and_a_wrong_one_badly(tables):
     assert bands["change_point"].rmse < 80
     costs = [score for score in scores if "FLOPs" in getattr(score, "quantity", "")]
     assert len(costs) == 3
-    assert all(score.measured == pytest.approx(planted_cost(5), abs=0.3) for score in costs)
+    assert all(score.measured.value == pytest.approx(planted_cost(5), abs=0.3) for score in costs)
+    assert all(score.measured.low < score.measured.value < score.measured.high for score in costs)
     moved = dataclasses.replace(forecast, cost={"line": Estimate(20.0, 19.0, 21.0)}, log10_flops=tuple(x + 3 for x in forecast.log10_flops))
     wrong = scaling.score_forecast(moved, tables)
     assert wrong[0].verdict == "wrong"
@@ -81,19 +82,20 @@ def test_a_right_forecast_scores_well_and_a_wrong_one_badly(tables):
 
 
 @pytest.mark.parametrize(
-    ("foretold", "measured", "bound", "verdict"),
+    ("foretold", "measured", "verdict"),
     [
-        (Estimate(11, 10, 12), 11.5, "", "right"),
-        (Estimate(11, 10, 12), 12.5, "", "wrong"),
-        (Estimate(11, 10, 12), 11.5, "above", "undecided"),
-        (Estimate(11, 10, 12), 12.5, "above", "wrong"),
-        (Estimate(11, 10, math.inf), 12.5, "above", "undecided"),
-        (Estimate(11, 10, 12), 9.5, "below", "wrong"),
-        (Estimate(11, -math.inf, 12), 9.5, "below", "undecided"),
+        ((10, 12), (11.2, 11.8), "right"),
+        ((10, 12), (11.5, 11.5), "right"),
+        ((10, 12), (11.5, 12.5), "undecided"),
+        ((10, 12), (11.5, math.inf), "undecided"),
+        ((10, math.inf), (11.5, math.inf), "right"),
+        ((10, 12), (12.1, math.inf), "wrong"),
+        ((10, 12), (9.0, 9.5), "wrong"),
+        ((10, 12), (-math.inf, 9.5), "wrong"),
     ],
 )
-def test_a_bound_that_the_interval_reaches_beyond_decides_nothing(foretold, measured, bound, verdict):
-    assert Score("cost", foretold, measured, bound).verdict == verdict
+def test_a_forecast_is_right_where_its_interval_holds_all_that_was_measured(foretold, measured, verdict):
+    assert Score("cost", Estimate(11, *foretold), Estimate(11.5, *measured)).verdict == verdict
 
 
 def test_the_command_writes_a_forecast_once_and_scores_it(tables, tmp_path, capsys):

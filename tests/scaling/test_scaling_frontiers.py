@@ -142,9 +142,12 @@ def test_picks_do_not_know_the_half_that_rates():
     assert not np.allclose(after.elo, before.elo)
 
 
-@pytest.mark.parametrize(("misfit", "flattery"), [(0.0, 15), (120.0, 50)])
-def test_picking_flatters_and_rating_on_the_other_half_does_not(misfit, flattery):
-    # Forty equal agents at one price: the best of them by half 0 is luck of its games or its opponents, and half 1 says so.
+@pytest.mark.parametrize(("misfit", "below", "flattery"), [(0.0, 8, 15), (120.0, 8, 50), (120.0, 4, 60)])
+def test_picking_flatters_and_rating_on_the_other_half_does_not(misfit, below, flattery):
+    """Forty equal agents at one price: the best of them by half 0 is luck of its games or its opponents, and half 1 says so.
+
+    Two agents have games with perfect play in both halves: the fewer others they have met, the more of that luck is left.
+    """
     runs, snapshots, agents, truth = [], [], [], {}
     for kind, elo in (("perfect", 0.0), ("random", -400.0)):
         agents.append(records.Agent(f"{kind}-3", 3, kind, "", -1, 0, 0.0))
@@ -157,7 +160,7 @@ def test_picking_flatters_and_rating_on_the_other_half_does_not(misfit, flattery
             truth[f"r{number}/{step}@8"] = -200.0
     found = []
     for seed in range(10):
-        pairings = play(agents, truth, 40, np.random.default_rng(seed), misfit=misfit)
+        pairings = play(agents, truth, 40, np.random.default_rng(seed), misfit=misfit, below=below)
         tables = Tables(tuple(runs), tuple(snapshots), tuple(agents), tuple(pairings), tuple(rate(pairings)))
         board = compute_frontier(tables, points=5).board(3)
         average = np.mean([row.elo for row in tables.ratings if tables.agent_by_key[row.agent].kind == "snapshot"])
