@@ -96,7 +96,7 @@ def _draw(numbers: Numbers) -> "Figure":
                 annotate(axes, _write_count(board[key]), (board[key], 0.5), (4, 0), INK, fontsize=8.5)
             about = f"{board['width']}×{board['depth']}, Elo {board['elo']:.0f}, 10$^{{{math.log10(board['train_flops']):.1f}}}$ FLOPs"
             if board["train_seconds"] is not None:
-                about += f", {board['train_seconds']:.2g} s"
+                about += f", {board['train_seconds']:,.{0 if board['train_seconds'] >= 10 else 1}f} s"
             axes.set_title(f"{board_name(board['size'])}\n", color=board_color(board["size"]))
             axes.annotate(about.replace("-", "−"), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=9)
             log_axis(axes, "x")
@@ -107,7 +107,7 @@ def _draw(numbers: Numbers) -> "Figure":
         handles = [Patch(color=color, alpha=0.85, lw=0, label=name) for _, name, color in _PARTS]
         for line, player in (("-", "this search"), ("--", "the raw policy")):
             handles.append(legend_line(INK, lw=1.2, ls=line, label=f"games of {player} that cost as much as training"))
-        figure.legend(handles=handles, loc="outside upper left", ncols=min(len(boards), 3))
+        figure.legend(handles=handles, loc="outside upper left", ncols=min(len(boards), 2))
     return figure
 
 
