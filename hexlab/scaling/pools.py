@@ -1,7 +1,9 @@
 """Elo of every agent of a pool, and of bootstrap copies of the pool: the one door from scaling to the arena's ratings."""
 
+import collections
 import functools
 import hashlib
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -73,8 +75,9 @@ def gather_halves(tables: Tables) -> tuple[PoolGames, PoolGames]:
 
     What two agents are worth to each other beyond their ratings shows in all their games, whatever the opening (see
     `hexlab.arena.ratings`). So that an agent picked for such luck is not rated by it too, all games of two agents go to one half: the
-    one where these two have met fewer others so far. Only the games against whoever met most, perfect play where it plays, are
-    dealt by their openings; they hold both halves together. So are those of agents that have not met it.
+    one where these two have met fewer others so far. Dealt by their openings, some to either half, are the games with perfect play and
+    those of as many other pairs as it takes to hold all agents of a half together, first the pairs that have met few others: random
+    play, whom everyone meets and beats, holds nobody together. No result has a say in it.
 
     Raises:
         NotEnoughDataError: games on the openings of one half only.
@@ -85,27 +88,42 @@ def gather_halves(tables: Tables) -> tuple[PoolGames, PoolGames]:
 @functools.lru_cache(maxsize=16)
 def _deal(games: PoolGames, perfect: frozenset[str]) -> tuple[PoolGames, PoolGames]:
     openings = split_openings(games.pairings)
-    opponents: dict[str, set[str]] = {}
-    for row in games.pairings:
-        opponents.setdefault(row.first, set()).add(row.second)
-        opponents.setdefault(row.second, set()).add(row.first)
-    hub = max(opponents, key=lambda agent: (len(opponents[agent]), agent in perfect, agent))
-    held = opponents[hub]
-
-    dealt: dict[tuple[str, str], int] = {}
+    pairs = sorted({(row.first, row.second) for row in games.pairings})
+    opponents = collections.Counter(itertools.chain.from_iterable(pairs))
+    with_perfect = [pair for pair in pairs if perfect.intersection(pair)]
+    others = sorted((pair for pair in pairs if not perfect.intersection(pair)), key=lambda pair: sum(opponents[agent] for agent in pair))
+    split = {*with_perfect, *_span([*with_perfect, *others])}
     met = {agent: [0, 0] for agent in opponents}
-    for pair in dict.fromkeys((row.first, row.second) for row in games.pairings):
-        if held.issuperset(pair):
-            one, other = (met[agent] for agent in pair)
-            ahead = one[0] + other[0] - one[1] - other[1]
-            dealt[pair] = half = int(ahead > 0) if ahead else hashlib.blake2b(" ".join(pair).encode(), digest_size=1).digest()[0] & 1
-            one[half] += 1
-            other[half] += 1
+    dealt = {}
+    for pair in (pair for pair in pairs if pair not in split):
+        one, other = (met[agent] for agent in pair)
+        ahead = one[0] + other[0] - one[1] - other[1]
+        dealt[pair] = half = int(ahead > 0) if ahead else hashlib.blake2b(" ".join(pair).encode(), digest_size=1).digest()[0] & 1
+        one[half] += 1
+        other[half] += 1
     halves: tuple[list[records.Pairing], ...] = [], []
     for number, rows in enumerate(openings):
         for row in rows:
             halves[dealt.get((row.first, row.second), number)].append(row)
     return PoolGames(tuple(halves[0]), games.anchor), PoolGames(tuple(halves[1]), games.anchor)
+
+
+def _span(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the pairs that join agents whom no pairs before them join (Kruskal 1956)."""
+    groups: dict[str, str] = {}
+
+    def find(agent: str) -> str:
+        while groups.setdefault(agent, agent) != agent:
+            groups[agent] = agent = groups[groups[agent]]
+        return agent
+
+    spanning = []
+    for first, second in pairs:
+        one, other = find(first), find(second)
+        if one != other:
+            groups[one] = other
+            spanning.append((first, second))
+    return spanning
 
 
 def bootstrap_halves(
