@@ -30,6 +30,7 @@ import hexlab
 from hexlab import network, scaling
 from hexlab.app.catalog import make_page
 from hexlab.cards import list_cards
+from hexlab.lab.grids import describe_opponents
 from hexlab.lab.health import SOLVED_SIZES
 from hexlab.lab.verification import verify
 from hexlab.records import Agent
@@ -120,22 +121,13 @@ def measure_blunders(path: pathlib.Path, size: int) -> dict:
 def describe_pool(tables: scaling.Tables, manifest: dict, size: int) -> dict:
     """Return who took part in a board's tournament, how it was played, and what anchors it."""
     openings = sum(row.won_both + row.won_black_only + row.won_white_only + row.lost_both for row in tables.pairings)
-    matches, half_width = manifest["grid"]["openings"], manifest["tournaments"][str(size)]["half_width"]
-    if half_width is None:
-        met = "those nearest in strength"
-    else:
-        met = f"those who tell most about it, until it was known to about {half_width:g} Elo on either side"
-        for closer in sorted(set(manifest["grid"].get("half_widths", {}).values())):
-            met += f", the nets of the frontier to {closer:g} at {max(manifest['grid']['test_simulations'])} simulations"
-        if (least := manifest["grid"].get("least_opponents", 1)) > 1:
-            met += f", and had met {least} others"
     anchor = tables.anchors[size]
     return {
         "agents": len(tables.ratings),
         "games": 2 * openings,
         "protocol": (
-            f"matches of up to {matches} openings of two moves, each with both colors, without noise, the best move of the search;"
-            f" every agent met {met}"
+            f"matches of up to {manifest['grid']['openings']} openings of two moves, each with both colors, without noise, the best move of"
+            f" the search; every agent meets {describe_opponents(manifest['grid'])}"
         ),
         "anchor": {
             "agent": anchor.agent,

@@ -155,7 +155,7 @@ def _rate(cell: Cell, folder: pathlib.Path, pause: pathlib.Path | None) -> Itera
     drawn = arena.openings(size, min(total, first_count + fresh_count), seed=_OPENINGS_SEED)
     first = arena.Openings(size, drawn[:first_count])
     fresh = arena.Openings(size, drawn[-fresh_count:])
-    seconds = [row["seconds"] for row in training.read_timings(folder, cell.config.iterations)]
+    timings = training.read_timings(folder, cell.config.iterations)
     snapshots = training.read_snapshots(folder)
     wanted = [snap for snap in snapshots if snap.train_flops >= snapshots[-1].train_flops / 10**cell.rated]
 
@@ -166,7 +166,8 @@ def _rate(cell: Cell, folder: pathlib.Path, pause: pathlib.Path | None) -> Itera
         won = _meet_perfect_play(player, openings, seed)
         score, low, high = arena.score_interval(won.count(2), won.count(1), won.count(0))
         costs = {name: getattr(snapshot, name) for name in ("samples", "simulations", "paper_flops", "train_flops", "learner_flops")}
-        spent = sum(seconds[: snapshot.samples // cell.config.samples_an_iteration])
+        last = snapshot.samples // cell.config.samples_an_iteration
+        spent = sum(row["seconds"] for row in timings if row["iteration"] <= last)
         return Row(
             cell.arm, size, cell.config.seed, snapshot.run, snapshot.snapshot, **costs,
             stage=stage, score=score, low=low, high=high, games=2 * len(won), seconds=round(spent, 2),

@@ -17,6 +17,8 @@ whose pairs stray far, an agent is as well known as its pool can tell, and is le
 averaged over what they may be, in MacKay's approximation (1992): the slope of the logistic function, flattened by
 kappa = 1 / sqrt(1 + pi v / 8).
 
+An agent that is known well enough may have to meet some whom it has not met all the same: it takes those who tell most of them.
+
 Choosing by results leaves a trace: who looks weaker than he is, by chance, meets weak opponents from then on, and is corrected less
 than who looks stronger. So strengths are held for twice as uncertain as they are where evenness is judged, which costs a twentieth
 more games. Distances still come out a few percent too long, and intervals hold 94 % of simulated strengths.
@@ -45,11 +47,11 @@ def choose_opponents(
     left: np.ndarray,
     strangers: np.ndarray | None = None,
 ) -> list[tuple[int, int]]:
-    """Return for each agent that is not known well enough the opponents that tell most about it.
+    """Return for each agent that is to play on the opponents that tell most about it.
 
     Args:
         belief: what the games so far say of N agents.
-        unsettled: int64[U], places in `belief.agents` of the agents that want opponents.
+        unsettled: int64[U], places in `belief.agents` of the agents that are to play on.
         wanted: int64[U], how many each of them wants, of those who tell enough to be worth the games.
         played: [N, N], games that each pair has played.
         left: [N, N], games that each pair may play in its next match; 0 for pairs that have no new game left.

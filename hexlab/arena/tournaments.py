@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import dataclasses
+import difflib
 import hashlib
 import itertools
 import math
@@ -234,7 +235,8 @@ def play_to_interval(
     wide meets the opponents whose games narrow it most (see `hexlab.arena.scheduling`), until there is none. It takes one at first and
     several in later rounds, no more than it has met before, for the games of an agent cost less together. An agent stays as it is when
     no match would narrow its interval by a four-hundredth for 64 games: in a small pool whose pairs stray far from one number an agent,
-    or when it has played every opening against everyone. So does one that won, or lost, all its games against sixteen others.
+    or when it has played every opening against everyone. So does one that won, or lost, all its games
+    against sixteen others, and against `least_opponents`.
 
     As with `play_ladder`, a match that the store holds is not played again, and the schedule follows from the arguments and the
     results alone.
@@ -267,8 +269,13 @@ def play_to_interval(
         raise ConfigError("intervals are distances from an anchor: give at least one player whom everyone meets")
     half_widths = dict(half_widths or {})
     for name, width in (("half_width", half_width), *((f"half_widths[{agent!r}]", width) for agent, width in half_widths.items())):
-        if not 0 < width < math.inf:
+        if type(width) not in (int, float) or not 0 < width < math.inf:
             raise ConfigError(f"{name}={width!r}: give a number of Elo above 0, such as 25")
+    known = {player.name for player in (*agents, *anchors)}
+    if strange := sorted(half_widths.keys() - known):
+        near = difflib.get_close_matches(strange[0], known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "leave it out"
+        raise ConfigError(f"half_widths names {strange[0]!r}, which does not play: {hint}")
     for name, value in (("least_opponents", least_opponents), ("openings_per_match", openings_per_match), ("threads", threads)):
         _check_whole(name, value, 1)
     pairs = [(player.name, anchors[0].name) for player in (*agents, *anchors[1:])]
@@ -294,7 +301,7 @@ def play_to_interval(
 
 
 def _count_unsettled(agents: int) -> str:
-    return f"{agents} agents to be known better"
+    return f"{agents} agents to play on"
 
 
 def _find_anchors(size: int) -> list[Player]:

@@ -6,12 +6,13 @@ import itertools
 import math
 import pathlib
 import tomllib
+from collections.abc import Mapping
 from typing import Any
 
 from hexlab.errors import ConfigError
 from hexlab.training import Config, preset, run_key
 
-__all__ = ["Grid", "list_scales", "read_grid"]
+__all__ = ["Grid", "describe_opponents", "list_scales", "read_grid"]
 
 _KEYS = {"about", "seeds", "test_simulations", "openings", "bootstrap", "settings", "boards"}
 _OPTIONAL_KEYS = {"half_width", "by_width", "frontier_half_width", "frontier_seeds", "frontier_simulations", "least_opponents"}
@@ -60,6 +61,17 @@ class Grid:
         return self.test_simulations + self.more_simulations.get(run, ())
 
 
+def describe_opponents(grid: Mapping[str, Any]) -> str:
+    """Tell in words whom every agent meets, from a grid as manifests hold it."""
+    if grid["half_width"] is None:
+        return "perfect play and random play, then, twice, the next one below it on the ladder that it has not met"
+    told = f"whoever narrows its interval most, until it is known to {grid['half_width']:g} Elo on either side"
+    for closer in sorted(set(grid.get("half_widths", {}).values())):
+        told += f", nets of the frontier to {closer:g} at {max(grid['test_simulations'])} simulations"
+    least = grid.get("least_opponents", 1)
+    return f"{told}, and at least {least} others" if least > 1 else told
+
+
 def list_scales(path: pathlib.Path | None = None) -> list[str]:
     """Return the names of the scales that an experiment file declares.
 
@@ -93,7 +105,7 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
     _check_keys(f"scale {scale!r}", table, _KEYS | (_OPTIONAL_KEYS & set(table)))
     for name in ("half_width", "frontier_half_width"):
         width = table.get(name)
-        if width is not None and not (isinstance(width, int | float) and 0 < width < math.inf):
+        if width is not None and not (type(width) in (int, float) and 0 < width < math.inf):
             raise ConfigError(f"{name} = {width!r} of scale {scale!r}: give a number of Elo above 0, such as 25")
     half_width, closer = table.get("half_width"), table.get("frontier_half_width")
     for name in ("frontier_half_width", "least_opponents"):

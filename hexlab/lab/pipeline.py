@@ -22,7 +22,7 @@ import numpy as np
 from hexlab import arena, network, scaling, training
 from hexlab.errors import ConfigError, RunError
 from hexlab.lab.cluster import ClusterExecutor, check_address
-from hexlab.lab.grids import Grid, read_grid
+from hexlab.lab.grids import Grid, describe_opponents, read_grid
 from hexlab.lab.heartbeats import Heartbeat
 from hexlab.lab.machine import machine_facts
 from hexlab.lab.runner import Progress, check_workers_memory, is_finished, make_pool, train_cells
@@ -323,19 +323,21 @@ def _rate(
         options |= {"openings_per_match": grid.openings, "half_width": grid.half_width, "least_opponents": grid.least_opponents}
     over = manifest.setdefault("tournaments", {})
     for size in sorted(players, reverse=True):
-        closer = _find_closer(grid, players[size])
-        key, played = _hash_pool(grid, players[size], closer), over.get(str(size), {})
+        key, played = _hash_pool(grid, players[size]), over.get(str(size), {})
+        aims = _find_aims(grid, players[size])
         kept = played.get("pool") == key and played["openings"] == _count_openings(store, size)
-        if kept and (grid.half_width is None or played["half_width"] <= grid.half_width):
+        if kept and (grid.half_width is None or _are_reached(aims, played)):
             before += weights[size]
             continue
+        compared = [player.name for player in players[size] if player.simulations == max(grid.test_simulations)]
+        closer = {name: grid.half_widths[run] for name in compared if (run := name.partition("/")[0]) in grid.half_widths}
         for step in play(players[size], size, store, **options, **({"half_widths": closer} if closer else {})):
             done = (before + weights[size] * step.done / max(1, step.total)) / total
             first = done if first is None else first
             elapsed = time.monotonic() - started
             eta = (1 - done) * elapsed / (done - first) if done > first else None
             yield Progress("rate", done, f"{size}x{size}, {step.stage}: {step.done} of {step.total} matches", elapsed, eta)
-        over[str(size)] = {"pool": key, "openings": _count_openings(store, size), "half_width": grid.half_width}
+        over[str(size)] = {"pool": key, "openings": _count_openings(store, size), **aims}
         before += weights[size]
     yield Progress("rate", 1.0, "all matches played", time.monotonic() - started, 0.0)
 
@@ -344,16 +346,23 @@ def _count_openings(store: Store, size: int) -> int:
     return sum(row.won_both + row.won_black_only + row.won_white_only + row.lost_both for row in store.pairings(size))
 
 
-def _find_closer(grid: Grid, players: Iterable[SnapshotPlayer]) -> dict[str, float]:
-    """Return the half widths of the intervals of agents that are to be known better, by name."""
-    compared = [player for player in players if player.simulations == max(grid.test_simulations)]
-    runs = {player.name: player.name.partition("/")[0] for player in compared}
-    return {name: grid.half_widths[run] for name, run in sorted(runs.items()) if run in grid.half_widths}
+def _find_aims(grid: Grid, players: Iterable[SnapshotPlayer]) -> dict[str, Any]:
+    """Return how well the agents of a board are to be known, the half widths of runs of that board alone."""
+    runs = {player.name.partition("/")[0] for player in players}
+    closer = {run: width for run, width in grid.half_widths.items() if run in runs}
+    return {"half_width": grid.half_width, "half_widths": closer, "least_opponents": grid.least_opponents}
 
 
-def _hash_pool(grid: Grid, players: Sequence[SnapshotPlayer], closer: Mapping[str, float]) -> str:
-    """Return the key of a tournament: who takes part, by which protocol, and who is to be known better."""
-    facts = [grid.openings, grid.half_width is None, sorted(player.name for player in players), closer, grid.least_opponents]
+def _are_reached(aims: Mapping[str, Any], played: Mapping[str, Any]) -> bool:
+    """Tell whether a tournament that is over asked for as much; that of an earlier version knew nothing of runs and opponents."""
+    held = played.get("half_widths", {})
+    closer = all(held.get(run, played["half_width"]) <= width for run, width in aims["half_widths"].items())
+    return closer and played["half_width"] <= aims["half_width"] and played.get("least_opponents", 1) >= aims["least_opponents"]
+
+
+def _hash_pool(grid: Grid, players: Sequence[SnapshotPlayer]) -> str:
+    """Return the key of a tournament: who takes part and by which protocol."""
+    facts = [grid.openings, grid.half_width is None, sorted(player.name for player in players)]
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
 
 
@@ -450,16 +459,7 @@ def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
         },
         "Protocol": [
             f"A match: up to {grid.openings} uniform legal two-move openings without repetition, each played with both colors, no noise.",
-            (
-                "Every agent meets perfect play and random play, then, twice, the next one below it on the ladder that it has not met."
-                if grid.half_width is None
-                else f"Every agent meets whoever narrows its interval most, until it is known to {grid.half_width:g} Elo on either side"
-                f" and has met {grid.least_opponents} others."
-            ),
-            *(
-                f"Nets of the frontier are known to {closer:g} Elo on either side at {max(grid.test_simulations)} simulations."
-                for closer in sorted(set(grid.half_widths.values()))
-            ),
+            f"Every agent meets {describe_opponents(manifest['grid'])}.",
             "Elo: Bradley-Terry maximum likelihood with a weak prior, perfect play at 0; the two games of an opening count as one draw.",
             "Agents play puct with exact wins and losses backed up; 1 simulation is the raw policy.",
         ],

@@ -198,10 +198,16 @@ def read_snapshots(folder: str | os.PathLike) -> list[Snapshot]:
 def read_timings(folder: str | os.PathLike, iteration: int) -> list[dict[str, Any]]:
     """Return what a run tells of the time that its iterations took, up to one of them: rows of `Timing` with their "iteration".
 
-    A line that is cut off, damaged or missing costs nothing but its reading of the clock.
+    A line that is cut off, damaged or missing is left out, and its time with it.
+
+    Raises:
+        RunError: there are no timings.
     """
+    path = pathlib.Path(folder) / "timings.jsonl"
+    if not path.is_file():
+        raise RunError(f"{path} is missing: name the folder of a training run")
     rows = []
-    for line in (pathlib.Path(folder) / "timings.jsonl").read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(json.JSONDecodeError):
             rows.append(json.loads(line))
     return [row for row in rows if _is_timing(row) and row["iteration"] <= iteration]
@@ -517,7 +523,8 @@ def _elapsed(folder, iteration) -> float:
 def _is_timing(row: Any) -> bool:
     if not isinstance(row, dict) or not isinstance(row.get("iteration"), int):
         return False
-    return isinstance(row.get("elapsed"), float) and math.isfinite(row["elapsed"])
+    numbers = [row.get(field.name) for field in dataclasses.fields(Timing)]
+    return all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
 
 
 def _keep_timings(folder, iteration) -> None:

@@ -107,7 +107,7 @@ def test_who_is_known_by_perfect_play_alone_meets_others_too(store):
         *_, last = finish(
             players[1:], 5, store, half_width=150, least_opponents=least, openings_per_match=32, executor=Theory(elo), anchors=players[:1]
         )
-        assert last.stage == "0 agents to be known better"
+        assert last.stage == "0 agents to play on"
         pairs = {(row.first, row.second) for row in store.read(Opening)}
         met = collections.Counter(itertools.chain.from_iterable(pairs))
         assert (met["agent-00"] == 1) == (least == 1)
@@ -189,12 +189,12 @@ def test_pairs_that_meet_again_play_other_openings_until_few_are_left(store):
     played = collections.Counter((row.first, row.second) for row in openings)
     assert len(played) == 6
     assert set(played.values()) <= {60, 72}, "the last twelve do not always tell enough"
-    assert (last.stage, last.done, last.played) == ("3 agents to be known better", last.total, 2 * len(openings))
+    assert (last.stage, last.done, last.played) == ("3 agents to play on", last.total, 2 * len(openings))
 
 
 def test_who_is_known_well_enough_plays_no_more(store):
     first, *_, last = finish(AGENTS, 3, store, half_width=5000, openings_per_match=8)
-    assert (first.stage, last.stage) == ("6 agents to be known better", "0 agents to be known better"), "random play is one of them"
+    assert (first.stage, last.stage) == ("6 agents to play on", "0 agents to play on"), "random play is one of them"
     assert last.played == 2 * 8 * 6, "everyone has met the first anchor"
 
 
@@ -209,7 +209,7 @@ def test_a_pool_that_cannot_be_known_so_well_is_left_at_that(store):
     elo = {"perfect-5": 0.0} | {f"agent-{i}": -150.0 * i for i in range(8)}
     players = [Name(name) for name in elo]
     *_, last = finish(players[1:], 5, store, half_width=50, executor=Straying(elo), anchors=players[:1])
-    assert last.stage == "8 agents to be known better"
+    assert last.stage == "8 agents to play on"
     assert last.played < 0.5 * 2 * 600 * 36, "half of the games that there are"
     assert min(sorted(half_widths(rate(store.read(Opening))).values())[1:]) > 50
 
@@ -227,7 +227,7 @@ def test_who_loses_every_game_does_not_swallow_the_tournament(store):
     elo = {"perfect-5": 0.0, "random-5": -6000.0} | {f"agent-{i:02d}": -250.0 - 10 * i for i in range(24)}
     players = [Name(name) for name in elo]
     *_, last = finish(players[2:], 5, store, half_width=70, executor=Lots(elo), anchors=players[:2])
-    assert last.stage == "0 agents to be known better", "of random play nothing more can be known"
+    assert last.stage == "0 agents to play on", "of random play nothing more can be known"
     rows = store.read(Opening)
     assert sum("random-5" in (row.first, row.second) for row in rows) <= 20 * 16
     widths = half_widths(rate(rows))
@@ -330,6 +330,8 @@ def test_two_who_choose_each_other_meet_once():
         ({"half_width": 0}, "half_width=0: give a number of Elo above 0"),
         ({"half_width": float("nan")}, "half_width=nan"),
         ({"half_width": 50, "half_widths": {"a": -1}}, r"half_widths\['a'\]=-1: give a number of Elo above 0"),
+        ({"half_width": 50, "half_widths": {"a": True}}, r"half_widths\['a'\]=True: give a number of Elo above 0"),
+        ({"half_width": 50, "half_widths": {"dabbler-3": 9}}, "half_widths names 'dabbler-3', which does not play: did you mean"),
         ({"half_width": 50, "least_opponents": 0}, "least_opponents=0: give a whole number from 1 up"),
         ({"half_width": 50, "openings_per_match": 0}, "openings_per_match=0: give a whole number from 1 up"),
         ({"half_width": 50, "anchors": []}, "give at least one player whom everyone meets"),

@@ -1,5 +1,6 @@
 """How experiments/01_frontier/ship.py chooses agents and writes their cards, on boards that the solver does not cover too."""
 
+import dataclasses
 import json
 import math
 import pathlib
@@ -15,6 +16,7 @@ from hexlab.cards import Card
 from hexlab.scaling import Tables
 from hexlab.scaling.frontiers import Step
 from hexlab.training import Config
+from hexlab.training.loop import Timing
 
 FOLDER = pathlib.Path(__file__).parents[2] / "experiments" / "01_frontier"
 BUDGETS = (1, 64)
@@ -76,14 +78,15 @@ def plant_run(folder, size, width, anchor_error):
                 pairings += [records.Pairing(size, first, second, half, wins, 0, 0, 40 - wins) for half in (0, 1)]
     ratings = list(arena.rate(pairings, anchor=arena.Anchor(f"{run}/3@64", "strongest", -20.0, anchor_error)))
     config = Config(size=size, width=width, depth=1, groups=1, boards=64, slice_moves=1)
-    elapsed = "".join(f'{{"iteration": {iteration}, "elapsed": {3.5 * iteration}}}\n' for iteration in (1, 2, 3))
-    (cell.parent / "timings.jsonl").write_text(elapsed, encoding="utf-8")
+    names = [field.name for field in dataclasses.fields(Timing) if field.name != "elapsed"]
+    clock = [{"iteration": iteration, "elapsed": 3.5 * iteration} | dict.fromkeys(names, 1.0) for iteration in (1, 2, 3)]
+    (cell.parent / "timings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in clock), encoding="utf-8")
     runs = [records.Run(run, size, width, 1, 0, architecture.parameters, 32, config.to_json())]
     Tables(runs, snapshots, agents, pairings, ratings, timings).to_csv(folder / "tables")
     machine = {"commit": "0" * 40, "libraries": {"jax": "0.10"}, "processor": "one"}
     manifest = {
         "command": "hexlab reproduce --scale planted", "machine": machine, "later_machines": [{"commit": "1" * 40}],
-        "grid": {"scale": "planted", "openings": 32}, "tournaments": {str(size): {"half_width": 100}},
+        "grid": {"scale": "planted", "openings": 32, "half_width": 100}, "tournaments": {str(size): {"half_width": 100}},
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 

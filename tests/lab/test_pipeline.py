@@ -174,8 +174,8 @@ def test_a_scale_may_grow_and_keeps_what_it_has(tmp_path, experiment):
 
 @pytest.mark.slow
 def test_a_scale_may_state_how_well_its_snapshots_are_to_be_known(tmp_path, experiment, monkeypatch):
-    def known_to(half_width):
-        stated = f"openings = 10\nhalf_width = {half_width}\nfrontier_half_width = 70\nleast_opponents = 3\n"
+    def known_to(half_width, closer=70, least=3):
+        stated = f"openings = 10\nhalf_width = {half_width}\nfrontier_half_width = {closer}\nleast_opponents = {least}\n"
         experiment.write_text(EXPERIMENT.replace("openings = 10\n", stated) + 'frontier = ["8x1"]\n')
         list(pipeline.reproduce("minute", tmp_path / "job", workers=2, experiment=experiment))
         return read_tables(tmp_path / "job")
@@ -189,12 +189,11 @@ def test_a_scale_may_state_how_well_its_snapshots_are_to_be_known(tmp_path, expe
     assert max(known[agent] for agent in compared) <= 70
     assert max(half_width for agent, half_width in known.items() if agent not in compared) > 70
     report = (tmp_path / "job" / "report.html").read_text(encoding="utf-8")
-    assert "until it is known to 120 Elo on either side and has met 3 others." in report
-    assert "Nets of the frontier are known to 70 Elo on either side at 4 simulations" in report
+    assert "until it is known to 120 Elo on either side, nets of the frontier to 70 at 4 simulations, and at least 3 others." in report
 
     asked, play = [], arena.play_to_interval
     monkeypatch.setattr(arena, "play_to_interval", lambda *pool, **options: asked.append(options["half_width"]) or play(*pool, **options))
-    assert known_to(130) == before
+    assert known_to(130, 80, 2) == before
     assert asked == [], "they are known better than that"
     assert len(known_to(60)["pairings.csv.gz"]) > len(before["pairings.csv.gz"])
     assert asked == [60]
