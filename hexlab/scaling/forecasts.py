@@ -104,7 +104,8 @@ class Forecast:
                 }
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise StoreError(f"not a forecast ({type(error).__name__}: {error}): write it anew with `hexlab predict`") from None
+            reason = f"{type(error).__name__}: {error}"
+            raise StoreError(f"not a forecast ({reason}): restore the file, or write it anew with `hexlab predict`") from None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +116,7 @@ class Score:
         quantity: what it is, with its unit.
         foretold: the estimate.
         measured: the number with its interval; of a crossing that is not seen the bound that is known. The two ends are the number itself
-            where no interval was measured.
+            where no interval was measured. Of the best network it is the range over the interval of the crossing.
         bound: "below" or "above" where the number measured is a bound alone.
     """
 
@@ -136,7 +137,12 @@ class Score:
 
     @property
     def verdict(self) -> str:
-        """Say "right" if the foretold interval holds the measured one, "wrong" if they are apart, else "undecided"."""
+        """Say "right" if the foretold interval holds the measured one, "wrong" if they are apart, else "undecided".
+
+        A forecast without an interval, or with one that is open at both ends, is undecided.
+        """
+        if not (math.isfinite(self.foretold.low) or math.isfinite(self.foretold.high)):
+            return "undecided"
         if self.foretold.low <= self.measured.low and self.measured.high <= self.foretold.high:
             return "right"
         return "undecided" if self.foretold.low <= self.measured.high and self.measured.low <= self.foretold.high else "wrong"
@@ -229,14 +235,17 @@ def score_forecast(forecast: Forecast, tables: Tables) -> tuple[Score | BandScor
     frontier = compute_frontier(tables, forecast.size, x=forecast.x, test_simulations=forecast.test_simulations)
     board = frontier.boards[0]
     reach = next(reach for reach in find_reaches(frontier, bootstrap=forecast.bootstrap, seed=forecast.seed) if reach.scale == "elo")
-    measured = Estimate(reach.value, reach.low, reach.high)
+    low, high = (reach.value if math.isnan(end) else end for end in (reach.low, reach.high))
+    measured = Estimate(reach.value, low, high)
     scores: list[Score | BandScore] = [
         Score(f"log10 FLOPs of {ELO:g} Elo, by {way}", estimate, measured, reach.bound) for way, estimate in forecast.cost.items()
     ]
     if forecast.network is not None and not reach.bound:
-        run = tables.run_by_key[board.run[int(np.searchsorted(board.log10_flops, reach.value))]]
-        best = math.log10(run.width**2 * run.depth)
-        scores.append(Score("log10 width**2 * depth of the best network there", forecast.network, Estimate(best, best, best)))
+        sizes = np.array([math.log10(width**2 * depth) for width, depth in board.cell])
+        best = float(sizes[np.searchsorted(board.log10_flops, reach.value)])
+        near = sizes[(board.log10_flops >= low) & (board.log10_flops <= high)]
+        ends = float(near.min(initial=best)), float(near.max(initial=best))
+        scores.append(Score("log10 width**2 * depth of the best network there", forecast.network, Estimate(best, *ends)))
     known = np.isfinite(board.elo) & (board.log10_flops >= forecast.log10_flops[0]) & (board.log10_flops <= forecast.log10_flops[-1])
     if known.any():
         elo, cost = board.elo[known], board.log10_flops[known]

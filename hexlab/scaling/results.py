@@ -31,7 +31,7 @@ from hexlab.scaling.claims import Analysis, analyze, make_claims
 from hexlab.scaling.crossings import ELO, find_reaches, format_number
 from hexlab.scaling.forecasts import Forecast, Score, score_forecast
 from hexlab.scaling.frontiers import paper_frontier
-from hexlab.scaling.tables import Tables, read
+from hexlab.scaling.tables import NotEnoughDataError, Tables, read
 from hexlab.scaling.trust import make_trust_tables
 from hexlab.system import write_whole
 
@@ -201,8 +201,15 @@ def _compute(home: Path, bootstrap: int, seed: int) -> dict[str, str]:
             manifest = json.loads(path.read_text(encoding="utf-8"))
             break
     kept = sorted(home.parent.joinpath("predictions").glob("*.json"))
-    forecasts = [Forecast.from_json(path.read_text(encoding="utf-8")) for path in kept]
+    forecasts = [_read_forecast(path) for path in kept]
     return compute_results(analyze(tables, bootstrap=bootstrap, seed=seed), openings, manifest.get("seconds"), forecasts)
+
+
+def _read_forecast(path: Path) -> Forecast:
+    try:
+        return Forecast.from_json(path.read_text(encoding="utf-8"))
+    except StoreError as error:
+        raise StoreError(f"{path} is {error}") from None
 
 
 def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
@@ -255,7 +262,12 @@ def _tabulate_forecasts(tables: Tables, forecasts: Sequence[Forecast]) -> str:
         if forecast.size not in tables.sizes:
             rows += [[board, f"log10 FLOPs of {ELO:g} Elo, by {way}", str(each), "not yet", "–"] for way, each in forecast.cost.items()]
             continue
-        for score in score_forecast(forecast, tables):
+        try:
+            scores = score_forecast(forecast, tables)
+        except NotEnoughDataError as error:
+            rows.append([board, "all that was foretold", "–", str(error), "undecided"])
+            continue
+        for score in scores:
             if isinstance(score, Score):
                 rows.append([board, score.quantity, str(score.foretold), score.found, score.verdict])
             else:

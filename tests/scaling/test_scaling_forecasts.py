@@ -76,6 +76,7 @@ def test_a_right_forecast_scores_well_and_a_wrong_one_badly(tables):
     assert all(score.measured.value == pytest.approx(planted_cost(5), abs=0.3) for score in costs)
     assert all(score.measured.low < score.measured.value < score.measured.high for score in costs)
     moved = dataclasses.replace(forecast, cost={"line": Estimate(20.0, 19.0, 21.0)}, log10_flops=tuple(x + 3 for x in forecast.log10_flops))
+    assert scores[3].measured.low <= scores[3].measured.value <= scores[3].measured.high
     wrong = scaling.score_forecast(moved, tables)
     assert wrong[0].verdict == "wrong"
     assert all(score.rmse > 200 for score in wrong if isinstance(score, scaling.BandScore))
@@ -92,6 +93,8 @@ def test_a_right_forecast_scores_well_and_a_wrong_one_badly(tables):
         ((10, 12), (12.1, math.inf), "wrong"),
         ((10, 12), (9.0, 9.5), "wrong"),
         ((10, 12), (-math.inf, 9.5), "wrong"),
+        ((math.nan, math.nan), (11.5, 11.5), "undecided"),
+        ((-math.inf, math.inf), (11.5, 11.5), "undecided"),
     ],
 )
 def test_a_forecast_is_right_where_its_interval_holds_all_that_was_measured(foretold, measured, verdict):

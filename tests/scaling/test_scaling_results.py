@@ -1,5 +1,6 @@
 """Pages quote results by name: marks are filled from tables, and what has drifted is named."""
 
+import dataclasses
 import json
 
 import pytest
@@ -61,6 +62,20 @@ def test_forecasts_stand_beside_what_was_measured(experiment):
     assert [(row[0], row[4]) for row in costs] == [("5x5", "undecided"), ("6x6", "–")], "the intervals overlap"
     assert float(costs[0][3].split()[0]) == pytest.approx(crossing_of(tables, 5), abs=0.01)
     assert ["5x5", "frontier, smooth law", "its 95 % band"] in [row[:3] for row in rows]
+
+
+def test_a_forecast_that_is_damaged_or_asks_for_what_was_not_measured_is_told(experiment):
+    tables, _ = small()
+    (experiment / "predictions").mkdir()
+    kept = experiment / "predictions" / "5.json"
+    forecast = forecast_board(tables, 5, bootstrap=5)
+    kept.write_text(dataclasses.replace(forecast, test_simulations=32).to_json(), encoding="utf-8")
+    write_results(experiment / "tables", bootstrap=5)
+    results = json.loads((experiment / "tables" / "results.json").read_text(encoding="utf-8"))["results"]
+    assert "| 5x5 | all that was foretold | – | not enough data: needs a run on 5x5" in results["forecasts"]
+    kept.write_text('{"size": 5}', encoding="utf-8")
+    with pytest.raises(StoreError, match=r"5\.json is not a forecast \(KeyError: .*: restore the file"):
+        write_results(experiment / "tables", bootstrap=5)
 
 
 def crossing_of(tables, size):
