@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse
+from scipy.sparse.csgraph import minimum_spanning_tree
 
 from hexlab import records
 from hexlab.arena.ratings import Anchor, Fit, fit_games
@@ -95,7 +97,7 @@ def _deal(games: PoolGames, perfect: frozenset[str]) -> tuple[PoolGames, PoolGam
     split = {*with_perfect, *_span([*with_perfect, *others])}
     met = {agent: [0, 0] for agent in opponents}
     dealt = {}
-    for pair in (pair for pair in pairs if pair not in split):
+    for pair in sorted(set(pairs) - split):
         one, other = (met[agent] for agent in pair)
         ahead = one[0] + other[0] - one[1] - other[1]
         dealt[pair] = half = int(ahead > 0) if ahead else hashlib.blake2b(" ".join(pair).encode(), digest_size=1).digest()[0] & 1
@@ -109,21 +111,11 @@ def _deal(games: PoolGames, perfect: frozenset[str]) -> tuple[PoolGames, PoolGam
 
 
 def _span(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the pairs that join agents whom no pairs before them join (Kruskal 1956)."""
-    groups: dict[str, str] = {}
-
-    def find(agent: str) -> str:
-        while groups.setdefault(agent, agent) != agent:
-            groups[agent] = agent = groups[groups[agent]]
-        return agent
-
-    spanning = []
-    for first, second in pairs:
-        one, other = find(first), find(second)
-        if one != other:
-            groups[one] = other
-            spanning.append((first, second))
-    return spanning
+    """Return the pairs that join agents whom no pairs before them join: the spanning tree that prefers the first."""
+    place = {agent: at for at, agent in enumerate(dict.fromkeys(itertools.chain.from_iterable(pairs)))}
+    first, second = ([place[agent] for agent in column] for column in zip(*pairs, strict=True))
+    ranks = scipy.sparse.csr_matrix((np.arange(1, len(pairs) + 1), (first, second)), shape=(len(place), len(place)))
+    return [pairs[int(rank) - 1] for rank in minimum_spanning_tree(ranks).data]
 
 
 def bootstrap_halves(
