@@ -24,7 +24,7 @@ from hexlab.scaling.figures import (
     plot_training_time,
     write_figures,
 )
-from hexlab.scaling.forecasts import BandScore, Estimate, Forecast, Score, forecast_board, score_forecast
+from hexlab.scaling.forecasts import BandScore, Estimate, Forecast, Score, forecast_board, read_forecast, score_forecast
 from hexlab.scaling.frontiers import Frontier, compute_frontier, paper_frontier, resample_frontier
 from hexlab.scaling.laws import Law, Prediction, fit_law, predict_board
 from hexlab.scaling.paper_tables import PaperTable, make_paper_tables
@@ -118,6 +118,7 @@ __all__ = [
     "predict_board",
     "price_core_hours",
     "read",
+    "read_forecast",
     "resample_frontier",
     "score_forecast",
     "solve_tradeoff",

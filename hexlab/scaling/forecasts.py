@@ -8,7 +8,9 @@ bootstrap copies, so that a forecast is a function of tables, a number of copies
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from hexlab.scaling.laws import MODELS, Law, fit_law, foretell
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 from hexlab.scaling.tradeoffs import fit_network_size
 
-__all__ = ["BandScore", "Estimate", "Forecast", "Score", "forecast_board", "score_forecast"]
+__all__ = ["BandScore", "Estimate", "Forecast", "Score", "forecast_board", "read_forecast", "score_forecast"]
 
 _STEP = 0.05  # decades between points of a foretold frontier
 _BEYOND = 0.5  # decades beyond the dearest crossing foretold
@@ -222,6 +224,14 @@ def forecast_board(
         foretold[model] = tuple(Estimate(*row) for row in zip(*(part.tolist() for part in foretell(law, size, grid, seed)), strict=True))
     points = tuple(grid.tolist())
     return Forecast(size, tuple(smaller), x, test_simulations, bootstrap, seed, points, foretold, cost, network, tuple(caveats))
+
+
+def read_forecast(path: str | os.PathLike[str]) -> Forecast:
+    """Read a forecast that `hexlab predict` wrote; a file that holds none raises `StoreError`."""
+    try:
+        return Forecast.from_json(Path(path).read_text(encoding="utf-8"))
+    except StoreError as error:
+        raise StoreError(f"{path} is {error}") from None
 
 
 def score_forecast(forecast: Forecast, tables: Tables) -> tuple[Score | BandScore, ...]:

@@ -29,7 +29,7 @@ from hexlab.records import Opening
 from hexlab.scaling.answers import RULE, answer_claims, write_markdown
 from hexlab.scaling.claims import Analysis, analyze, make_claims
 from hexlab.scaling.crossings import ELO, find_reaches, format_number
-from hexlab.scaling.forecasts import Forecast, Score, score_forecast
+from hexlab.scaling.forecasts import Forecast, Score, read_forecast, score_forecast
 from hexlab.scaling.frontiers import paper_frontier
 from hexlab.scaling.tables import NotEnoughDataError, Tables, read
 from hexlab.scaling.trust import make_trust_tables
@@ -200,16 +200,8 @@ def _compute(home: Path, bootstrap: int, seed: int) -> dict[str, str]:
         if path.is_file():
             manifest = json.loads(path.read_text(encoding="utf-8"))
             break
-    kept = sorted(home.parent.joinpath("predictions").glob("*.json"))
-    forecasts = [_read_forecast(path) for path in kept]
+    forecasts = [read_forecast(path) for path in sorted(home.parent.joinpath("predictions").glob("*.json"))]
     return compute_results(analyze(tables, bootstrap=bootstrap, seed=seed), openings, manifest.get("seconds"), forecasts)
-
-
-def _read_forecast(path: Path) -> Forecast:
-    try:
-        return Forecast.from_json(path.read_text(encoding="utf-8"))
-    except StoreError as error:
-        raise StoreError(f"{path} is {error}") from None
 
 
 def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
@@ -251,8 +243,7 @@ def _tabulate_crossings(analysis: Analysis) -> str:
         [f"{size}x{size}", paper.get(size, "–"), *(found.get((size, scale), "no games") for scale in ("elo", "score"))]
         for size in sorted({reach.size for reach in analysis.reaches})
     ]
-    lines = [["board", "the paper, by Elo", "by Elo", "by direct score"], ["---"] * 4, *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return _write_table(["board", "the paper, by Elo", "by Elo", "by direct score"], rows)
 
 
 def _tabulate_forecasts(tables: Tables, forecasts: Sequence[Forecast]) -> str:
@@ -273,8 +264,11 @@ def _tabulate_forecasts(tables: Tables, forecasts: Sequence[Forecast]) -> str:
             else:
                 what = board, f"frontier, {score.model} law", "its 95 % band"
                 rows.append([*what, f"off by {score.rmse:.0f} Elo", f"{score.inside:.0%} inside"])
-    lines = [["board", "quantity", "foretold, 95 % interval", "measured", "verdict"], ["---"] * 5, *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return _write_table(["board", "quantity", "foretold, 95 % interval", "measured", "verdict"], rows)
+
+
+def _write_table(heads: list[str], rows: Iterable[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in (heads, ["---"] * len(heads), *rows))
 
 
 def _span(values: Sequence[float], *, signed: bool = False) -> str:
