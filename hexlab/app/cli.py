@@ -47,7 +47,7 @@ class Reproduce:
 
     scale: str = "laptop"
     """What to run: 'tiny' (3x3, about a minute on 2 cores), 'laptop' (3x3 to 5x5, half an hour on 4 cores), 'workstation' (3x3 to 6x6,
-    a day) or 'paper' (all of the original, about 500 hours of a GPU)."""
+    many hours) or 'paper' (all of the original, about 500 hours of a GPU)."""
     out: Path = Path("runs/reproduce")
     """Folder for the networks, tables, figures and the report."""
     workers: int | None = None
@@ -653,7 +653,7 @@ class Predict:
 
         tables = scaling.read(self.tables)
         if self.score is not None:
-            forecast = scaling.Forecast.from_json(self.score.read_text(encoding="utf-8"))
+            forecast = scaling.read_forecast(self.score)
             if forecast.size != self.size:
                 of = f"{forecast.size}x{forecast.size}"
                 raise ConfigError(f"{self.score} foretells {of}, not {self.size}x{self.size}: name the size that it is of")

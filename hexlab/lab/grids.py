@@ -129,16 +129,13 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
         if strange := [net for net in frontier if net not in board["nets"]]:
             nets = ", ".join(board["nets"])
             raise ConfigError(f"frontier net {strange[0]!r} of a board of scale {scale!r} is not one of its nets: {nets}")
-        for net, seed in itertools.product(board["nets"], table["seeds"]):
+        further = itertools.product(frontier, table.get("frontier_seeds", []))
+        for net, seed in itertools.chain(itertools.product(board["nets"], table["seeds"]), further):
             cells.append(_make_cell(board, net, seed, settings, by_width))
             if net in frontier and seed == table["seeds"][0] and "frontier_simulations" in table:
                 more_simulations[run_key(cells[-1])] = tuple(table["frontier_simulations"])
-        for net, seed in itertools.product(frontier, table.get("frontier_seeds", [])):
-            cells.append(_make_cell(board, net, seed, settings, by_width))
-        if closer is not None:
-            seeds = [*table["seeds"], *table.get("frontier_seeds", [])]
-            touching = (_make_cell(board, net, seed, settings, by_width) for net, seed in itertools.product(frontier, seeds))
-            half_widths |= {run_key(cell): closer for cell in touching}
+            if net in frontier and closer is not None:
+                half_widths[run_key(cells[-1])] = closer
         for name, limit in board.get("presets", {}).items():
             cells.append(_make_preset_cell(board, name, limit, table["seeds"][0], settings))
             presets[run_key(cells[-1])] = name

@@ -329,9 +329,11 @@ def _rate(
         if kept and (grid.half_width is None or _are_reached(aims, played)):
             before += weights[size]
             continue
-        compared = [player.name for player in players[size] if player.simulations == max(grid.test_simulations)]
-        closer = {name: grid.half_widths[run] for name in compared if (run := name.partition("/")[0]) in grid.half_widths}
-        for step in play(players[size], size, store, **options, **({"half_widths": closer} if closer else {})):
+        if grid.half_width is not None:
+            compared = [player.name for player in players[size] if player.simulations == max(grid.test_simulations)]
+            runs = {name: name.partition("/")[0] for name in compared}
+            options["half_widths"] = {name: grid.half_widths[run] for name, run in runs.items() if run in grid.half_widths}
+        for step in play(players[size], size, store, **options):
             done = (before + weights[size] * step.done / max(1, step.total)) / total
             first = done if first is None else first
             elapsed = time.monotonic() - started
