@@ -41,6 +41,7 @@ the curve of one pair, by about 2 % at a misfit of 50 Elo and 8 % at 100: plante
 together.
 """
 
+import concurrent.futures
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,6 +71,7 @@ from hexlab.arena.resampling import draw_wins, refit
 from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing, Rating
 from hexlab.rules.draws import derive_seeds
+from hexlab.system import count_cores
 
 __all__ = [
     "ELO_PER_NAT",
@@ -85,7 +87,8 @@ __all__ = [
     "score_interval",
 ]
 
-_CHUNK = 1_000_000  # pairs of bootstrap copies that are drawn at once
+_CHUNK = 4_000_000  # pairs of bootstrap copies whose effects are drawn at once
+_TASK = 50_000  # of these, that a thread draws and fits at once
 _NEVER_MET = (math.nan, math.nan, math.nan, 0)
 
 
@@ -442,24 +445,28 @@ def _bootstrap(fit: Fit, samples: int, seed: int) -> np.ndarray:
     pool, information, games = fit.pool, fit.information, fit.pool.games
     ends = information.place[pool.first], information.place[pool.second]
     factored = information.starts, information.rows, information.values, information.pivots
-    work, weights = np.empty((5, len(fit.theta))), np.empty(len(games))
-
     won, as_black, as_white, _ = pool.counts.T
+    won, one = won.copy(), as_black + as_white
     states = derive_seeds(seed, count=samples)
     generator = np.random.Generator(np.random.PCG64(seed & 0xFFFFFFFFFFFFFFFF))
     reach = np.sqrt(fit.pairs.effects)
-    fitted = np.empty((samples, len(fit.theta)))
-    chunk = max(1, _CHUNK // len(games))
-    for start in range(0, samples, chunk):
-        copies = slice(start, min(start + chunk, samples))
-        wins = np.empty((copies.stop - start, len(games)))
-        draw_wins(won.copy(), as_black + as_white, pool.openings, states[copies], wins)
-        if reach.any():
-            moves = reach * generator.standard_normal(wins.shape)
-            wins = np.clip(wins + moves * wins * (1 - wins / games), 0, games)
-        theta = fit.theta[information.order]
-        if not refit(*ends, games, fit.precision, *factored, theta, wins, STEPS, fitted[copies], work, weights):
-            raise ConfigError(f"the bootstrap did not settle in {STEPS} Newton steps: give a smaller prior")
+    theta, fitted = fit.theta[information.order], np.empty((samples, len(fit.theta)))
+
+    def draw_and_fit(copies: slice, moves: np.ndarray) -> bool:
+        wins = np.empty(moves.shape)
+        draw_wins(won, one, pool.openings, states[copies], wins)
+        wins = np.clip(wins + moves * wins * (1 - wins / games), 0, games)
+        work, weights = np.empty((5, len(theta))), np.empty(len(games))
+        return refit(*ends, games, fit.precision, *factored, theta, wins, STEPS, fitted[copies], work, weights)
+
+    chunk, task = (max(1, pairs // len(games)) for pairs in (_CHUNK, _TASK))
+    with concurrent.futures.ThreadPoolExecutor(count_cores(), thread_name_prefix="bootstrap") as crew:
+        for start in range(0, samples, chunk):
+            moves = reach * generator.standard_normal((min(chunk, samples - start), len(games)))
+            tasks = [slice(at, min(at + task, len(moves))) for at in range(0, len(moves), task)]
+            copies = [slice(start + each.start, start + each.stop) for each in tasks]
+            if not all(crew.map(draw_and_fit, copies, [moves[each] for each in tasks])):
+                raise ConfigError(f"the bootstrap did not settle in {STEPS} Newton steps: give a smaller prior")
     fitted = fitted[:, information.place]
     if fit.anchor == "mean":
         zeros = fitted.mean(axis=1)
