@@ -1,7 +1,7 @@
 """The agents that come with the package and their cards, read without loading a network.
 
 Agents of the presets are named by their board, ``5x5``; those of the frontier, a ladder for each board, by board, network, seed and
-snapshot, ``4x4-64x2-s0-08``. A card is what the file of parameters says in its metadata, the last four parts for the frontier alone:
+snapshot, ``4x4-64x1-s0-09``. A card is what the file of parameters says in its metadata, the last four parts for the frontier alone:
 
 - ``origin``: the command, seed, config, commit and libraries of the run that it comes from.
 - ``cost``: self-play samples, FLOPs and seconds of training.

@@ -7,7 +7,7 @@ holds it. Keys (`run`, `agent`) are short stable strings.
 
 import dataclasses
 
-__all__ = ["Agent", "Conversion", "Opening", "Pairing", "Rating", "Run", "Snapshot", "Timing"]
+__all__ = ["Agent", "Conversion", "Opening", "PairOpenings", "Pairing", "Rating", "Run", "Snapshot", "Timing"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +72,19 @@ class Opening:
     first_won_as_black: int  # 1 or 0
     first_won_as_white: int  # 1 or 0
     moves: int  # stones on both final boards together
+
+
+@dataclasses.dataclass(frozen=True)
+class PairOpenings:
+    """All openings of one pair of agents, as `Opening` has each of them: lists of equal length, in order of the openings."""
+
+    size: int
+    first: str  # agent key
+    second: str  # agent key
+    openings: str  # "a1 b2;c3 b2"
+    first_won_as_black: str  # "10"
+    first_won_as_white: str  # "11"
+    moves: str  # "13;15"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,24 +14,35 @@ import contextlib
 import csv
 import dataclasses
 import functools
-import gzip
 import hashlib
 import io
 import itertools
+import lzma
 import math
 import os
 import pathlib
 import sqlite3
 import sys
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from hexlab.errors import StoreError
-from hexlab.records import Agent, Opening, Pairing, Run, Snapshot
+from hexlab.records import Agent, Opening, Pairing, PairOpenings, Run, Snapshot
 from hexlab.system import Lock, find_holder, write_whole
 
-__all__ = ["Store", "columns", "count_pairings", "find_half", "mirror", "read_table", "table_file", "to_frame", "write_table"]
+__all__ = [
+    "Store",
+    "columns",
+    "count_pairings",
+    "find_half",
+    "join_openings",
+    "mirror",
+    "read_table",
+    "split_openings",
+    "table_file",
+    "to_frame",
+    "write_table",
+]
 
 APPLICATION_ID = 0x6865786C  # "hexl", in the header of every store
 SCHEMA_VERSION = 2
@@ -177,12 +188,15 @@ class Store:
     def export(self, folder: str | os.PathLike) -> list[pathlib.Path]:
         """Write every table and the pairings as CSV files; equal contents give equal bytes.
 
+        Openings are written a pair a row (see `join_openings`), in half the space of an opening a row.
+
         Returns:
-            The files: ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``openings.csv.gz``, ``pairings.csv.gz``.
+            The files: ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``openings.csv.xz``, ``pairings.csv.xz``.
         """
         folder = pathlib.Path(folder)
-        tables: list[tuple[str, type, list]] = [(name, kind, self.read(kind)) for kind, name in _TABLES.items()]
-        tables.append(("pairings", Pairing, self.pairings()))
+        openings = self.read(Opening)
+        tables: list[tuple[str, type, list]] = [(name, kind, self.read(kind)) for kind, name in _TABLES.items() if kind is not Opening]
+        tables += [("openings", PairOpenings, join_openings(openings)), ("pairings", Pairing, count_pairings(openings))]
         return [write_table(folder / table_file(name), rows, kind) for name, kind, rows in tables]
 
     @property
@@ -348,12 +362,46 @@ def count_pairings(openings: Iterable[Opening]) -> list[Pairing]:
     return [Pairing(*key, *counts[key]) for key in sorted(counts)]
 
 
+def join_openings(openings: Iterable[Opening]) -> list[PairOpenings]:
+    """Gather openings by pair of agents, sorted; `split_openings` undoes it.
+
+    >>> join_openings([Opening(3, "a", "b", "c3 b2", 0, 1, 15), Opening(3, "a", "b", "a1 b2", 1, 1, 13)])[0].openings
+    'a1 b2;c3 b2'
+    """
+    joined = []
+    rows = sorted(openings, key=lambda row: (row.size, row.first, row.second, row.opening))
+    for pair, some in itertools.groupby(rows, key=lambda row: (row.size, row.first, row.second)):
+        names, black, white, moves = zip(
+            *((row.opening, str(row.first_won_as_black), str(row.first_won_as_white), str(row.moves)) for row in some), strict=True
+        )
+        joined.append(PairOpenings(*pair, ";".join(names), "".join(black), "".join(white), ";".join(moves)))
+    return joined
+
+
+def split_openings(pairs: Iterable[PairOpenings]) -> list[Opening]:
+    """Return the openings of pairs one by one.
+
+    Raises:
+        StoreError: the lists of a pair are not equally long, or hold something else than they should.
+    """
+    rows: list[Opening] = []
+    for pair in pairs:
+        names, moves = map(sys.intern, pair.openings.split(";")), map(int, pair.moves.split(";"))
+        results = zip(names, map(int, pair.first_won_as_black), map(int, pair.first_won_as_white), moves, strict=True)
+        try:
+            rows += [Opening(pair.size, pair.first, pair.second, *result) for result in results]
+        except ValueError as error:
+            of = f"the openings of {pair.first!r} and {pair.second!r} on {pair.size}x{pair.size} are damaged ({error})"
+            raise StoreError(f"{of}: expected lists of one length, such as 'a1 b2;c3 b2', '10', '11', '13;15'") from None
+    return rows
+
+
 def write_table(path: str | os.PathLike, rows: Iterable, kind: type | None = None) -> pathlib.Path:
     """Write rows of one kind as a CSV file, atomically.
 
     Rows are sorted by their fields in order, lines end in a line feed, and floats are written by `repr`, so that nothing
-    is lost: equal rows give equal bytes on every machine. A file whose name ends in ``.gz`` holds them
-    packed, without name or time.
+    is lost: equal rows give equal bytes on every machine. A file whose name ends in ``.xz`` holds them
+    packed.
 
     Args:
         path: the file; its folder is created.
@@ -376,11 +424,8 @@ def write_table(path: str | os.PathLike, rows: Iterable, kind: type | None = Non
     writer.writerow(_field_names(kind))
     writer.writerows([repr(value) if isinstance(value, float) else value for value in line] for line in lines)
     data = text.getvalue().encode()
-    if path.suffix == ".gz":
-        packed = io.BytesIO()
-        with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as file:
-            file.write(data)
-        data = packed.getvalue()
+    if path.suffix == ".xz":
+        data = lzma.compress(data)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, data)
@@ -398,20 +443,20 @@ def table_file(name: str) -> str:
     """Return the name of a table's file. The games of an experiment are megabytes of text, and a tenth of that packed.
 
     >>> table_file("runs"), table_file("pairings")
-    ('runs.csv', 'pairings.csv.gz')
+    ('runs.csv', 'pairings.csv.xz')
     """
-    return f"{name}.csv.gz" if name in _PACKED else f"{name}.csv"
+    return f"{name}.csv.xz" if name in _PACKED else f"{name}.csv"
 
 
 def read_table(path: str | os.PathLike, kind: type[Row]) -> list[Row]:
-    """Read a CSV file that `write_table` wrote; one whose name ends in ``.gz`` is unpacked.
+    """Read a CSV file that `write_table` wrote; one whose name ends in ``.xz`` is unpacked.
 
     Raises:
         StoreError: the file is missing, its columns are not those of `kind`, or a value cannot be read.
     """
     path = pathlib.Path(path)
     names = list(_field_names(kind))
-    opened = gzip.open if path.suffix == ".gz" else open
+    opened = lzma.open if path.suffix == ".xz" else open
     rows: list[Row] = []
     try:
         with opened(path, "rt", encoding="utf-8", newline="") as file:
@@ -422,7 +467,7 @@ def read_table(path: str | os.PathLike, kind: type[Row]) -> list[Row]:
                 raise StoreError(f"{path} starts with {found!r}: expected the columns {','.join(names)!r} of {kind.__name__}")
             while some := list(itertools.islice(lines, _ROWS_AT_ONCE)):
                 rows += _read_rows(some, kind, path, len(rows) + 2)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError, csv.Error) as error:
         raise StoreError(f"{path} cannot be read as a table of {kind.__name__} rows: {error}") from error
     return rows
 

@@ -1,7 +1,7 @@
 """The result store: what is appended comes back, once, whole, whatever happens to the process."""
 
 import dataclasses
-import gzip
+import lzma
 import os
 import signal
 import sqlite3
@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hexlab.errors import StoreError
-from hexlab.records import Agent, Opening, Pairing, Rating, Run, Snapshot
-from hexlab.store import Store, columns, count_pairings, find_half, mirror, read_table, to_frame, write_table
+from hexlab.records import Agent, Opening, Pairing, PairOpenings, Rating, Run, Snapshot
+from hexlab.store import Store, columns, count_pairings, find_half, join_openings, mirror, read_table, split_openings, to_frame, write_table
 
 NAMES = ("perfect", "random", "3f9a/0@1", "3f9a/1@8")
 OPENINGS = ("a1 b2", "b2 a1", "c3 a1", "a2 b3", "c1 c2")
@@ -274,14 +274,28 @@ def test_tables_have_stable_bytes_and_come_back(tmp_path):
 
 def test_packed_tables_have_stable_bytes_and_come_back(tmp_path):
     rows = [games("a", "b", opening) for opening in OPENINGS]
-    packed = write_table(tmp_path / "openings.csv.gz", rows)
-    assert gzip.decompress(packed.read_bytes()) == write_table(tmp_path / "openings.csv", rows).read_bytes()
-    assert packed.read_bytes()[4:8] == bytes(4), "the time is not kept"
-    assert write_table(tmp_path / "other.csv.gz", rows).read_bytes() == packed.read_bytes(), "nor is the name"
+    packed = write_table(tmp_path / "openings.csv.xz", rows)
+    assert lzma.decompress(packed.read_bytes()) == write_table(tmp_path / "openings.csv", rows).read_bytes()
+    assert write_table(tmp_path / "other.csv.xz", rows).read_bytes() == packed.read_bytes(), "neither name nor time is kept"
     assert read_table(packed, Opening) == sorted(rows, key=dataclasses.astuple)
     packed.write_bytes(packed.read_bytes()[:-9])
     with pytest.raises(StoreError, match="cannot be read as a table of Opening rows"):
         read_table(packed, Opening)
+
+
+def test_openings_go_a_pair_a_row_and_come_back(tmp_path, path):
+    rows = [games(*pair, opening) for pair in (("a", "b"), ("a", "c")) for opening in OPENINGS]
+    pairs = join_openings(rows[::-1])
+    assert [(pair.first, pair.second) for pair in pairs] == [("a", "b"), ("a", "c")]
+    assert split_openings(pairs) == sorted(rows, key=dataclasses.astuple)
+    with Store(path) as store:
+        store.append(rows)
+        store.export(tmp_path)
+    assert read_table(tmp_path / "openings.csv.xz", PairOpenings) == pairs
+    assert split_openings([]) == join_openings([]) == []
+    for field, damaged in (("moves", "13"), ("moves", "13;many"), ("first_won_as_black", "1"), ("openings", "")):
+        with pytest.raises(StoreError, match="openings of 'a' and 'b' on 3x3 are damaged"):
+            split_openings([dataclasses.replace(pairs[0], **{field: damaged})])
 
 
 def test_an_empty_table_keeps_its_columns(tmp_path):

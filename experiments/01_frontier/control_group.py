@@ -15,9 +15,9 @@ from hexlab import arena, store
 from hexlab.records import Agent, Pairing, Snapshot
 
 folder = pathlib.Path(__file__).parent / "control_group"
-untrained = {(row.run, row.snapshot) for row in store.read_table(folder / "snapshots.csv.gz", Snapshot) if row.learner_flops == 0}
-agents = store.read_table(folder / "agents.csv.gz", Agent)
-pairings = store.read_table(folder / "pairings.csv.gz", Pairing)
+untrained = {(row.run, row.snapshot) for row in store.read_table(folder / "snapshots.csv.xz", Snapshot) if row.learner_flops == 0}
+agents = store.read_table(folder / "agents.csv.xz", Agent)
+pairings = store.read_table(folder / "pairings.csv.xz", Pairing)
 for size in sorted({row.size for row in pairings}):
     groups: dict[tuple, list[str]] = {}
     for row in agents:

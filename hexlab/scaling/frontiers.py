@@ -354,12 +354,19 @@ def draw_runs(cells: Sequence[tuple[int, int]], samples: int, rng: np.random.Gen
     """Draw cells and their seeds with replacement; returns bool[samples, K]: whether each run was drawn at least once."""
     names = sorted(set(cells))
     members = [np.flatnonzero([cell == name for cell in cells]) for name in names]
+    counts = np.array([len(runs) for runs in members])
+    most = counts.max()
+    table = np.array([np.resize(runs, most) for runs in members])  # a row of fewer than the most runs names some of them again
+    chosen, places = np.arange(len(names))[None], np.arange(most)
+    if "cells" in sources:
+        chosen = rng.integers(len(names), size=(samples, len(names)))
+    if "seeds" in sources:
+        each = counts[chosen][:, :, None]
+        places = rng.integers(each, size=(samples, len(names), most))
+        places = np.where(np.arange(most) < each, places, places[:, :, :1])  # as many draws as a cell has runs
+    runs = np.broadcast_to(table[chosen[:, :, None], places], (samples, len(names), most))
     drawn = np.zeros((samples, len(cells)), bool)
-    for sample in range(samples):
-        chosen = rng.integers(len(names), size=len(names)) if "cells" in sources else range(len(names))
-        for cell in chosen:
-            runs = members[cell]
-            drawn[sample, rng.choice(runs, len(runs)) if "seeds" in sources else runs] = True
+    np.put_along_axis(drawn, runs.reshape(samples, -1), True, axis=1)
     return drawn
 
 
@@ -417,14 +424,14 @@ def list_lines(tables: Tables, size: int, x: str, budget: int, known: Collection
         NotEnoughDataError: no run with two such agents.
     """
     lines: list[Line] = []
+    agents: dict[str, list[records.Agent]] = {}
+    for agent in tables.grid_agents:
+        if agent.test_simulations == budget and agent.agent in known:
+            agents.setdefault(agent.run, []).append(agent)
     for run in sorted(tables.runs, key=lambda row: (row.parameters, row.width, row.depth, row.seed, row.run)):
-        line = {}
-        for agent in tables.grid_agents:
-            if agent.run == run.run and agent.test_simulations == budget:
-                flops = tables.cost(agent.run, agent.snapshot, x)
-                # An untrained net costs nothing and has no place on a logarithmic axis.
-                if flops > 0 and agent.agent in known:
-                    line[float(np.log10(flops))] = agent.agent
+        costs = {agent.agent: tables.cost(run.run, agent.snapshot, x) for agent in agents.get(run.run, [])}
+        # An untrained net costs nothing and has no place on a logarithmic axis.
+        line = {float(np.log10(flops)): agent for agent, flops in costs.items() if flops > 0}
         if len(line) >= 2:
             lines.append((run.run, (run.width, run.depth), sorted(line.items())))
     if not lines:

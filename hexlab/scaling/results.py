@@ -25,7 +25,7 @@ import numpy as np
 
 from hexlab import store
 from hexlab.errors import ConfigError, StoreError
-from hexlab.records import Opening
+from hexlab.records import Opening, PairOpenings
 from hexlab.scaling.answers import RULE, answer_claims, write_markdown
 from hexlab.scaling.claims import Analysis, analyze, make_claims
 from hexlab.scaling.crossings import ELO, find_reaches, format_number
@@ -133,7 +133,7 @@ def write_results(
     """Compute an experiment's results, keep them in ``results.json`` beside its tables, and fill pages with them.
 
     Args:
-        tables_folder: holds the tables; ``openings.csv.gz`` there, ``manifest.json`` there or above, and the forecasts in
+        tables_folder: holds the tables; ``openings.csv.xz`` there, ``manifest.json`` there or above, and the forecasts in
             ``predictions`` above are read too.
         pages: Markdown files with marks.
         bootstrap: number of copies behind each interval.
@@ -194,7 +194,7 @@ def check_results(
 def _compute(home: Path, bootstrap: int, seed: int) -> dict[str, str]:
     tables = read(home)
     packed = home / store.table_file("openings")
-    openings = store.read_table(packed, Opening) if packed.is_file() else []
+    openings = store.split_openings(store.read_table(packed, PairOpenings)) if packed.is_file() else []
     manifest: dict[str, Any] = {}
     for path in (home / "manifest.json", home.parent / "manifest.json"):
         if path.is_file():

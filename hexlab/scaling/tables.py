@@ -1,6 +1,6 @@
 """The lab's tables as CSV files: read, checked, joined, written. All that scaling knows of an experiment.
 
-A folder of tables holds ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``pairings.csv.gz`` and ``ratings.csv``, each with exactly
+A folder of tables holds ``runs.csv``, ``snapshots.csv``, ``agents.csv``, ``pairings.csv.xz`` and ``ratings.csv``, each with exactly
 the fields of the row of that name in `hexlab.records`, floats as `repr` writes them so that nothing is lost. ``timings.csv`` may lie
 beside them: what no table that two machines should agree on may hold. ``games.sgf`` may hold games of the experiment's agents.
 """

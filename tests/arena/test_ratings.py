@@ -3,8 +3,8 @@
 import csv
 import dataclasses
 import functools
-import gzip
 import itertools
+import lzma
 import math
 import pathlib
 import zlib
@@ -233,7 +233,7 @@ def read():
 
     @functools.cache
     def read_table(name):
-        with gzip.open(tables / f"{name}.gz", "rt", encoding="utf-8", newline="") as file:
+        with lzma.open(tables / f"{name}.xz", "rt", encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
     return read_table

@@ -53,7 +53,7 @@ if __name__ == "__main__":
     for step in pipeline.reproduce("minute", sys.argv[2], experiment=pathlib.Path(sys.argv[1]), **where):
         print(step.stage, step.message, flush=True)
 """
-TABLES = ("runs.csv", "snapshots.csv", "agents.csv", "openings.csv.gz", "pairings.csv.gz", "ratings.csv", "games.sgf")
+TABLES = ("runs.csv", "snapshots.csv", "agents.csv", "openings.csv.xz", "pairings.csv.xz", "ratings.csv", "games.sgf")
 
 
 def read_tables(out):
@@ -195,7 +195,7 @@ def test_a_scale_may_state_how_well_its_snapshots_are_to_be_known(tmp_path, expe
     monkeypatch.setattr(arena, "play_to_interval", lambda *pool, **options: asked.append(options["half_width"]) or play(*pool, **options))
     assert known_to(130, 80, 2) == before
     assert asked == [], "they are known better than that"
-    assert len(known_to(60)["pairings.csv.gz"]) > len(before["pairings.csv.gz"])
+    assert len(known_to(60)["pairings.csv.xz"]) > len(before["pairings.csv.xz"])
     assert asked == [60]
 
 

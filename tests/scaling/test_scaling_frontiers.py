@@ -215,6 +215,18 @@ def test_drawing_cells_and_seeds_keeps_their_bounds():
     assert 0.15 < (~by_cell[:, 0]).mean() < 0.35  # a cell of two is left out in a quarter of the draws
 
 
+def test_a_cell_is_drawn_as_often_as_it_has_runs():
+    cells = ((1, 1), (4, 1), (4, 1), (16, 1), (16, 1), (16, 1))
+    left_out = (~draw_runs(cells, 4000, np.random.default_rng(0), ("seeds",))).mean(axis=0)
+    np.testing.assert_allclose(left_out, [0, *[(1 / 2) ** 2] * 2, *[(2 / 3) ** 3] * 3], atol=0.03)
+    left_out = (~draw_runs(cells, 4000, np.random.default_rng(0), ("cells",))).mean(axis=0)
+    np.testing.assert_allclose(left_out, (2 / 3) ** 3, atol=0.03)
+    drawn_once, drawn_twice = 3 * (1 / 3) * (2 / 3) ** 2, 3 * (1 / 3) ** 2 * (2 / 3)
+    kept = drawn_once * (1 - 1 / 4) + drawn_twice * (1 - 1 / 4**2) + (1 / 3) ** 3 * (1 - 1 / 4**3)
+    both = draw_runs(cells, 4000, np.random.default_rng(0), ("cells", "seeds")).mean(axis=0)
+    np.testing.assert_allclose(both[1:3], kept, atol=0.03)
+
+
 def test_what_cannot_be_asked_is_refused():
     tables, _ = tiny()
     with pytest.raises(ConfigError, match="unknown cost 'joules'"):

@@ -15,7 +15,7 @@ from hexlab.scaling import NotEnoughDataError, Tables, compute_frontier, paper_c
 def test_csv_gives_back_every_row_to_the_last_digit(tmp_path):
     tables, _ = small()
     paths = tables.to_csv(tmp_path / "tables")
-    assert sorted(path.name for path in paths) == ["agents.csv", "pairings.csv.gz", "ratings.csv", "runs.csv", "snapshots.csv"]
+    assert sorted(path.name for path in paths) == ["agents.csv", "pairings.csv.xz", "ratings.csv", "runs.csv", "snapshots.csv"]
     again = read(tmp_path)  # found in its subfolder "tables"
     for name in ("runs", "snapshots", "agents", "pairings", "ratings"):
         assert sorted(map(repr, getattr(again, name))) == sorted(map(repr, getattr(tables, name)))
