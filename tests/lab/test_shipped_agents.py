@@ -52,8 +52,9 @@ def test_a_card_of_the_frontier_is_complete(card):
     assert {"jax", "numpy"} < origin["libraries"].keys()
     assert cost["selfplay_flops"] + cost["learner_flops"] == cost["train_flops"] > cost["paper_flops"] > 0
     assert min(cost[name] for name in ("samples", "simulations", "seconds", "core_seconds")) > 0
-    weight = len(card.file.read_bytes())
-    assert weight < 200_000 if card.facts["parameters"] == "float32" else weight > 100_000
+    bytes_a_parameter = {"float32": 4, "float16": 2}[card.facts["parameters"]]
+    whole = 4 * len(card.file.read_bytes()) / bytes_a_parameter  # had its parameters been kept in full
+    assert bytes_a_parameter == (4 if whole < 200_000 else 2)
     budgets = [row["simulations"] for row in card.facts["elo"]]
     assert budgets == sorted(set(budgets))
     assert {1, 64, card.facts["frontier"]["simulations"]} <= set(budgets)
