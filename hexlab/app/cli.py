@@ -50,6 +50,8 @@ class Reproduce:
     many hours) or 'paper' (all of the original, about 500 hours of a GPU)."""
     out: Path = Path("runs/reproduce")
     """Folder for the networks, tables, figures and the report."""
+    sizes: tuple[int, ...] | None = None
+    """Boards of the scale to run, such as 6 7. Default: all. `hexlab join` makes one experiment of folders with different boards."""
     workers: int | None = None
     """Processes to use, as many as cores. Default: the cores that are available. Results do not depend on it."""
     cluster: str | None = None
@@ -61,8 +63,30 @@ class Reproduce:
         from hexlab.app.progress import show_progress
         from hexlab.lab import pipeline
 
-        show_progress(pipeline.reproduce(self.scale, self.out, workers=self.workers, cluster=self.cluster))
+        show_progress(pipeline.reproduce(self.scale, self.out, sizes=self.sizes, workers=self.workers, cluster=self.cluster))
         print(f"report: {self.out / 'report.html'}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Join:
+    """Make one experiment of folders of `hexlab reproduce` that ran different boards of one scale, on different machines say.
+
+    Its tables are those that one folder with all boards would have had: boards without perfect play take their zero from the smaller ones.
+    """
+
+    dials: ClassVar[str] = "free some, for the tables of all folders are held at once"
+
+    folders: Positional[tuple[Path, ...]]
+    """Finished folders, two at least; of each its tables and its manifest.json are read."""
+    out: Path
+    """Folder to create; `hexlab figures`, `hexlab results` and `hexlab predict` read its tables."""
+
+    def run(self) -> None:
+        """Read, check and write."""
+        from hexlab.lab.joining import join_runs
+
+        for path in join_runs(self.folders, self.out):
+            print(path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -671,6 +695,7 @@ class Predict:
 
 COMMANDS: dict[str, type] = {
     "reproduce": Reproduce,
+    "join": Join,
     "status": Status,
     "train": Train,
     "resume": Resume,

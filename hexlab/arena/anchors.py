@@ -13,7 +13,8 @@ is the strongest agent at the largest budget of search, and its own distance fro
    and, by Student's t, what d differs by from board to board: a prediction interval for one board more. It is wide where there are few
    boards to learn from, as it should be.
 
-On boards without solved positions nothing is known but that the anchor is at 0 itself: its uncertainty is not a number.
+On boards without solved positions, or with perfect play on fewer than two boards to learn from, nothing is known but that the anchor is at
+0 itself: its uncertainty is not a number.
 """
 
 import math
@@ -95,9 +96,8 @@ def calibrate_anchor(
 def find_anchors(pairings: Iterable[Pairing], agents: Iterable[Agent], conversions: Iterable[Conversion] = ()) -> dict[int, Anchor]:
     """Return what has a known distance from perfect play in the pool of each board.
 
-    Perfect play itself where the pool holds it; else the strongest agent, calibrated if conversions of its pool were measured, with
-    references from the boards where perfect play is in the pool and conversions were measured too; else the strongest at 0, with an error
-    that is not a number.
+    Perfect play itself where the pool holds it; else the strongest agent, calibrated if conversions of its pool were measured and those
+    of two pools with perfect play, the references; else the strongest at 0, with an error that is not a number.
 
     Args:
         pairings: of all boards.
@@ -105,7 +105,7 @@ def find_anchors(pairings: Iterable[Pairing], agents: Iterable[Agent], conversio
         conversions: of the agents that `find_strongest` names on each board.
 
     Raises:
-        ConfigError: a conversion by an agent that is not in the pool of its board, or too few to calibrate by.
+        ConfigError: a conversion by an agent that is not in the pool of its board.
     """
     pools: dict[int, list[Pairing]] = {}
     for row in pairings:
@@ -132,6 +132,8 @@ def find_anchors(pairings: Iterable[Pairing], agents: Iterable[Agent], conversio
                 references += known
             else:
                 to_calibrate[size] = known
+    if len({each.size for each, _ in references}) < 2:
+        return anchors
     return anchors | {size: calibrate_anchor(anchors[size].agent, known, references) for size, known in to_calibrate.items()}
 
 

@@ -6,7 +6,7 @@ import itertools
 import math
 import pathlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hexlab.errors import ConfigError
@@ -81,8 +81,8 @@ def list_scales(path: pathlib.Path | None = None) -> list[str]:
     return list(_read(path))
 
 
-def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
-    """Read a scale of an experiment file, by default of the frontier experiment that ships with the package.
+def read_grid(scale: str, path: pathlib.Path | None = None, sizes: Sequence[int] | None = None) -> Grid:
+    """Read a scale of an experiment file, by default of the frontier experiment that ships with the package, or some of its boards.
 
     A net is written as width x depth, "16x2", or "hex 32x2" for hexagonal convolutions.
 
@@ -92,8 +92,15 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
     arithmetic. A board's presets are trained once each, with the scale's first seed and number of snapshots, and end after as many
     self-play simulations as the file allows them. The nets that a board names under `frontier`, those that its frontier passes through,
     are trained with `frontier_seeds` too, the snapshots of their first seed are rated at `frontier_simulations` too, and those of all
-    their seeds are known to `frontier_half_width` at the largest of `test_simulations`, at which frontiers are compared. Unknown keys,
-    missing keys and values out of range raise `ConfigError`.
+    their seeds are known to `frontier_half_width` at the largest of `test_simulations`, at which frontiers are compared.
+
+    Args:
+        scale: its name in the file.
+        path: the experiment file; None for the one of the package.
+        sizes: boards of the scale to keep; None for all.
+
+    Raises:
+        ConfigError: unknown scales, sizes and keys, missing keys, values out of range.
 
     >>> read_grid("tiny").cells[0].size
     3
@@ -118,8 +125,7 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
     presets = {}
     more_simulations = {}
     half_widths: dict[str, float] = {}
-    for board in table["boards"]:
-        _check_keys(f"a board of scale {scale!r}", board, _BOARD_KEYS | (board.keys() & _OPTIONAL_BOARD_KEYS))
+    for board in _select_boards(scale, table["boards"], sizes):
         settings = {**table["settings"], **board["settings"]}
         by_width = table.get("by_width", {})
         shapes = [net.rpartition(" ")[2] for net in board["nets"]]
@@ -152,6 +158,18 @@ def read_grid(scale: str, path: pathlib.Path | None = None) -> Grid:
         half_widths,
         least_opponents,
     )
+
+
+def _select_boards(scale: str, boards: list[dict[str, Any]], sizes: Sequence[int] | None) -> list[dict[str, Any]]:
+    for board in boards:
+        _check_keys(f"a board of scale {scale!r}", board, _BOARD_KEYS | (board.keys() & _OPTIONAL_BOARD_KEYS))
+    declared = sorted({board["size"] for board in boards})
+    wanted = set(declared if sizes is None else sizes)
+    if strange := sorted(wanted - set(declared)):
+        raise ConfigError(f"sizes: scale {scale!r} declares no {strange[0]}x{strange[0]}, give some of {', '.join(map(str, declared))}")
+    if not wanted:
+        raise ConfigError(f"sizes: none given, give some of {', '.join(map(str, declared))}, or leave them out for all")
+    return [board for board in boards if board["size"] in wanted]
 
 
 def _make_cell(board: dict[str, Any], net: str, seed: int, settings: dict[str, Any], by_width: dict[str, dict[str, Any]]) -> Config:

@@ -32,7 +32,7 @@ from hexlab.rules.batch import Boards
 from hexlab.store import Store, read_table, write_table
 from hexlab.system import Lock, count_cores, joules_between, lock_folder, read_energy, remove_drafts, write_whole
 
-__all__ = ["SnapshotPlayer", "reproduce"]
+__all__ = ["SnapshotPlayer", "read_manifest", "reproduce"]
 
 _SEED = 0
 _ROUNDS, _NEIGHBORS = 2, 1
@@ -74,6 +74,7 @@ def reproduce(
     scale: str = "laptop",
     out: str | os.PathLike = "runs/reproduce",
     *,
+    sizes: Sequence[int] | None = None,
     workers: int | None = None,
     cluster: str | None = None,
     experiment: pathlib.Path | None = None,
@@ -87,17 +88,21 @@ def reproduce(
     Args:
         scale: "tiny", "laptop" or another one that the experiment file declares.
         out: folder; one that holds an interrupted job of the same scale goes on.
+        sizes: boards to run, by default all of the scale. Folders of different boards, from different machines say, are joined by
+            `hexlab.lab.joining.join_runs`.
         workers: processes on this computer, as many as cores to use; by default as many as there are cores. It does not change results.
         cluster: address of a dask scheduler, such as ``tcp://127.0.0.1:8786``, whose workers do the work instead. They must see the
             folder at the same path; this process alone opens the store.
         experiment: another experiment file than the one that ships with the package.
 
     Raises:
-        ConfigError: an unknown scale, a malformed experiment file or address, or more workers than the memory holds.
+        ConfigError: an unknown scale, boards that it does not declare, a malformed experiment file or address, or more workers than the
+            memory holds.
         ClusterError: while it runs, a scheduler that does not answer, or workers that do not agree with this process.
         RunError: the folder holds something else, another process is at work on it, or, at the end, networks failed to train.
     """
-    grid = read_grid(scale, experiment)
+    grid = read_grid(scale, experiment, sizes)
+    command = f"hexlab reproduce --scale {scale}" + ("" if sizes is None else f" --sizes {' '.join(map(str, sorted(set(sizes))))}")
     if cluster is not None:
         if workers is not None:
             raise ConfigError(f"workers={workers} and cluster={cluster!r}: give one of them, for a cluster has the workers that it has")
@@ -113,7 +118,7 @@ def reproduce(
     lock = lock_folder(folder)
     try:
         remove_drafts(folder, folder / "tables")
-        manifest = _open_manifest(folder, grid)
+        manifest = _open_manifest(folder, grid, command)
     except BaseException:
         lock.release()
         raise
@@ -213,23 +218,34 @@ def _check_folder(folder: pathlib.Path) -> None:
         raise RunError(f"{folder} is not empty and holds no reproduction: choose another folder")
 
 
-def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
-    """Return the manifest of an interrupted job, or start a new one."""
+def read_manifest(folder: pathlib.Path) -> dict:
+    """Return the manifest of a folder of `reproduce` or `hexlab.lab.joining.join_runs`.
+
+    Raises:
+        RunError: it is not there, or damaged.
+    """
     path = folder / "manifest.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise RunError(f"{folder} holds no manifest.json ({error}): give a folder of `hexlab reproduce`") from None
+    except (ValueError, TypeError) as error:
+        raise RunError(f"{path} is damaged ({error}): restore it, or choose another folder") from None
+
+
+def _open_manifest(folder: pathlib.Path, grid: Grid, command: str) -> dict:
+    """Return the manifest of an interrupted job, or start a new one."""
     machine = machine_facts()
     described = json.loads(json.dumps(dataclasses.asdict(grid)))
-    if path.exists():
-        try:
-            manifest = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise RunError(f"{path} is damaged ({error}): restore it, or choose another folder") from None
+    if (folder / "manifest.json").exists():
+        manifest = read_manifest(folder)
         held = manifest.get("grid")
-        if held != described:
-            if not _may_grow(held, described):
-                name = (held or {}).get("scale")
-                other = f"scale {name!r} with other settings than this version's {grid.scale!r}"
-                raise RunError(f"{folder} holds {other}: choose another folder")
-            manifest |= {"grid": described, "finished": False}
+        if held != described and not _may_grow(held, described):
+            name = (held or {}).get("scale")
+            other = f"scale {name!r} with other settings than this version's {grid.scale!r}, or boards that are not asked for"
+            raise RunError(f"{folder} holds {other}: choose another folder")
+        if (held, manifest.get("command")) != (described, command):
+            manifest |= {"grid": described, "finished": False, "command": command}
             _write_manifest(folder, manifest)
         later = manifest.setdefault("later_machines", [])
         if machine not in [manifest["machine"], *later]:  # another computer, or another version of the code
@@ -237,7 +253,7 @@ def _open_manifest(folder: pathlib.Path, grid: Grid) -> dict:
             _write_manifest(folder, manifest)
         return manifest
     manifest = {
-        "command": f"hexlab reproduce --scale {grid.scale}",
+        "command": command,
         "seed": _SEED,
         "grid": described,
         "machine": machine,
@@ -384,9 +400,7 @@ def _write_tables(folder: pathlib.Path, players: dict[int, list[SnapshotPlayer]]
 def _convert(
     path: pathlib.Path, players: dict[int, list[SnapshotPlayer]], pools: dict[int, list[Pairing]], agents: list[Agent]
 ) -> list[Conversion]:
-    """Let the strongest of every pool convert solved positions, where a pool without perfect play needs that for its zero."""
-    if all(f"perfect-{size}" in {row.first for row in rows} | {row.second for row in rows} for size, rows in pools.items()):
-        return []
+    """Let the strongest of every pool convert solved positions: a pool without perfect play, here or in another folder, needs that."""
     done = {row.agent: row for row in read_table(path, Conversion)} if path.exists() else {}
     wanted = []
     for size, pairings in pools.items():

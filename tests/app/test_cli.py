@@ -44,7 +44,7 @@ def test_every_flag_says_what_it_does(name, capsys):
     page = capsys.readouterr().out
     for field in dataclasses.fields(cli.COMMANDS[name]):
         flag = f"--{field.name.strip('_').replace('_', '-')}"
-        assert flag in page or field.name in {"out", "agent", "file", "run_"}, f"{flag} is missing"
+        assert flag in page or field.name in {"out", "agent", "file", "run_", "folders"}, f"{flag} is missing"
 
 
 def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
@@ -95,6 +95,8 @@ def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
         (["bench", "--repeats", "0"], "repeats=0"),
         (["reproduce", "--scale", "galactic"], "galactic"),
         (["reproduce", "--workers", "0"], "--workers 0"),
+        (["reproduce", "--scale", "tiny", "--sizes", "3", "12"], "scale 'tiny' declares no 12x12, give some of 3"),
+        (["join", "nowhere", "elsewhere", "--out", "joined"], "nowhere holds no manifest.json"),
         (["check-player"], "no player: give a Python file, or --template"),
         (["check-player", "nowhere.py"], "no file 'nowhere.py'"),
         (["tournament"], "--players"),
@@ -123,7 +125,7 @@ def test_when_memory_runs_out_flags_are_named_that_the_command_has(name):
     command = cli.COMMANDS[name]
     fields = [*dataclasses.fields(command), *(dataclasses.fields(Config) if name == "train" else ())]
     named = re.findall(r"--([a-z-]+)", command.dials)
-    assert named or name == "status", "which has no dial"
+    assert named or name in ("status", "join"), "which have no dial"
     assert ("boards" in named) == ("boards" in {field.name for field in fields})
     assert set(named) <= {field.name.replace("_", "-") for field in fields}
 

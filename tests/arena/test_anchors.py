@@ -149,8 +149,14 @@ def test_conversions_that_fit_no_pool_are_refused():
     rows, agents = boards_with_perfect_play()
     with pytest.raises(ConfigError, match="'other' converted positions on 5x5 and is not in the pool"):
         arena.find_anchors(rows, agents, [Conversion(5, "other", 1, 2)])
-    with pytest.raises(ConfigError, match=r"references on boards \[5\]"):
-        arena.find_anchors([*rows, *POOL], [*agents, *AGENTS], [Conversion(5, "best-5", 9, 10), Conversion(7, "wide@64", 9, 10)])
+
+
+def test_with_perfect_play_on_one_board_to_learn_from_a_zero_stays_unknown():
+    rows, agents = boards_with_perfect_play()
+    converted = [Conversion(5, "best-5", 9, 10), Conversion(7, "wide@64", 9, 10)]
+    anchor = arena.find_anchors([*rows, *POOL], [*agents, *AGENTS], converted)[7]
+    assert (anchor.agent, anchor.elo) == ("wide@64", 0.0)
+    assert math.isnan(anchor.error)
 
 
 def test_students_t_is_that_of_the_boards():

@@ -1,0 +1,148 @@
+"""One experiment of folders that ran different boards of one scale, on different machines or at different times."""
+
+import json
+import math
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hexlab import arena
+from hexlab.errors import RunError
+from hexlab.lab.pipeline import read_manifest
+from hexlab.records import Agent, Conversion, Pairing, PairOpenings, Rating, Run, Snapshot, Timing
+from hexlab.store import read_table, table_file, write_table
+from hexlab.system import write_whole
+
+__all__ = ["join_runs"]
+
+_TABLES: dict[str, type] = {
+    "runs": Run,
+    "snapshots": Snapshot,
+    "agents": Agent,
+    "openings": PairOpenings,
+    "pairings": Pairing,
+    "ratings": Rating,
+    "conversions": Conversion,
+    "timings": Timing,
+}
+_JOINED = {"cells", "presets", "more_simulations", "half_widths", "about"}  # all else in a grid is the protocol
+_SAME_ELO = 0.01
+
+
+def join_runs(folders: Sequence[str | os.PathLike], out: str | os.PathLike) -> list[pathlib.Path]:
+    """Join the tables and manifests of finished folders of `hexlab.lab.pipeline.reproduce`.
+
+    The tables are those that one folder with all boards would have had. A board without perfect play takes its zero from boards that
+    have it (`hexlab.arena.find_anchors`), so that it is rated anew where the other folders change what is known of that.
+
+    Args:
+        folders: two at least, each with ``manifest.json`` and ``tables/``, of one scale and with no board in common.
+        out: folder to create; it appears whole or not at all.
+
+    Returns:
+        The files, in ``out``.
+
+    Raises:
+        RunError: a folder that is not there, not finished, of another scale or protocol, or with a board that another one has too;
+            or `out` is there and not empty.
+        StoreError: a table that cannot be read.
+    """
+    homes, out = [pathlib.Path(folder) for folder in folders], pathlib.Path(out)
+    if len(homes) < 2:
+        raise RunError(f"folders to join: {', '.join(map(str, homes)) or 'none'}: give two or more")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunError(f"{out} is there already: name a folder to create")
+    manifests = [read_manifest(home) for home in homes]
+    _check_protocols(homes, manifests)
+    order = sorted(range(len(homes)), key=lambda index: _list_sizes(manifests[index]))
+    homes, manifests = [homes[index] for index in order], [manifests[index] for index in order]
+    tables = {name: _read(homes, name, kind) for name, kind in _TABLES.items()}
+    tables["ratings"] = _rate(tables)
+    games = "".join(path.read_text(encoding="utf-8") for home in homes if (path := home / "tables" / "games.sgf").exists())
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-", ignore_cleanup_errors=True) as draft:
+        whole = pathlib.Path(draft) / "whole"
+        for name, rows in tables.items():
+            write_table(whole / "tables" / table_file(name), rows, _TABLES[name])
+        if games:
+            write_whole(whole / "tables" / "games.sgf", games)
+        write_whole(whole / "manifest.json", json.dumps(_join_manifests(manifests), indent=1, sort_keys=True) + "\n")
+        if out.exists():
+            out.rmdir()
+        whole.rename(out)
+    return sorted(path for path in out.rglob("*") if path.is_file())
+
+
+def _list_sizes(manifest: dict) -> list[int]:
+    return sorted({cell["size"] for cell in manifest["grid"]["cells"]})
+
+
+def _check_protocols(homes: Sequence[pathlib.Path], manifests: Sequence[dict]) -> None:
+    held: dict[int, pathlib.Path] = {}
+    for home, manifest in zip(homes, manifests, strict=True):
+        if not manifest["finished"]:
+            raise RunError(f"{home} is not finished: `{manifest['command']} --out {home}` goes on with it")
+        mine, first = ({**each["grid"], "seed": each["seed"]} for each in (manifest, manifests[0]))
+        for name in sorted((mine.keys() | first.keys()) - _JOINED):
+            if mine.get(name) != first.get(name):
+                raise RunError(
+                    f"{home} has {name} {mine.get(name)!r} and {homes[0]} has {first.get(name)!r}: join folders of one scale and protocol"
+                )
+        for size in _list_sizes(manifest):
+            if size in held:
+                raise RunError(f"{held[size]} and {home} both hold {size}x{size}: join folders with different boards")
+            held[size] = home
+
+
+def _read(homes: Iterable[pathlib.Path], name: str, kind: type) -> list[Any]:
+    rows: list[Any] = []
+    for home in homes:
+        rows += read_table(home / "tables" / table_file(name), kind)
+    return rows
+
+
+def _rate(tables: dict[str, list[Any]]) -> list[Rating]:
+    """Return the ratings of all boards, those of a board anew where its zero is another than they were made with."""
+    pools: dict[int, list[Pairing]] = {}
+    for pairing in tables["pairings"]:
+        pools.setdefault(pairing.size, []).append(pairing)
+    ratings: list[Rating] = []
+    for size, anchor in arena.find_anchors(tables["pairings"], tables["agents"], tables["conversions"]).items():
+        rated = {row.agent: row for row in tables["ratings"] if row.size == size}
+        mine = rated.get(anchor.agent)
+        kept = mine and mine.anchor == anchor.agent and _are_close(mine.elo, anchor.elo) and _are_close(mine.anchor_error, anchor.error)
+        ratings += rated.values() if kept else arena.rate(pools[size], anchor=anchor)
+    return ratings
+
+
+def _are_close(one: float, other: float) -> bool:
+    return abs(one - other) < _SAME_ELO or (math.isnan(one) and math.isnan(other))
+
+
+def _join_manifests(manifests: Sequence[dict]) -> dict:
+    """Return the manifest of all; the first one's machine is the first that had a part."""
+    first = manifests[0]
+    grid = dict(first["grid"])
+    for name in ("presets", "more_simulations", "half_widths"):
+        grid[name] = {key: value for manifest in manifests for key, value in manifest["grid"].get(name, {}).items()}
+    grid["cells"] = sorted((cell for manifest in manifests for cell in manifest["grid"]["cells"]), key=lambda cell: cell["size"])
+    machines: list[dict] = []
+    for machine in (machine for manifest in manifests for machine in (manifest["machine"], *manifest["later_machines"])):
+        if machine not in machines:
+            machines.append(machine)
+    joined = {
+        **first,
+        "command": "; ".join(dict.fromkeys(manifest["command"] for manifest in manifests)),
+        "grid": grid,
+        "machine": machines[0],
+        "later_machines": machines[1:],
+        "tournaments": {size: over for manifest in manifests for size, over in manifest["tournaments"].items()},
+    }
+    for name in ("seconds", "joules"):
+        if any(name in manifest for manifest in manifests):
+            stages = sorted({stage for manifest in manifests for stage in manifest.get(name, {})})
+            joined[name] = {stage: sum(manifest.get(name, {}).get(stage, 0.0) for manifest in manifests) for stage in stages}
+    return joined
