@@ -40,9 +40,10 @@ from hexlab.arena.players import (
 from hexlab.arena.ratings import Anchor, Belief, Ratings, believe, bootstrap_ratings, rate, score_interval
 from hexlab.arena.submissions import Finding, SubmissionPlayer, check_submission, find_submissions, read_template
 from hexlab.arena.suites import SUITE_SIZES, Solved, convert_positions, read_solved
-from hexlab.arena.tournaments import Progress, Table, draw_openings, play_ladder, play_to_interval, round_robin
+from hexlab.arena.tournaments import SOLVED_SIZE, Progress, Table, draw_openings, play_ladder, play_to_interval, round_robin
 
 __all__ = [
+    "SOLVED_SIZE",
     "SUITE_SIZES",
     "Agreement",
     "Anchor",

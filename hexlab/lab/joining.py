@@ -15,7 +15,7 @@ from hexlab.records import Agent, Conversion, Pairing, PairOpenings, Rating, Run
 from hexlab.store import read_table, table_file, write_table
 from hexlab.system import write_whole
 
-__all__ = ["join_runs"]
+__all__ = ["join_runs", "rate_boards"]
 
 _TABLES: dict[str, type] = {
     "runs": Run,
@@ -59,7 +59,7 @@ def join_runs(folders: Sequence[str | os.PathLike], out: str | os.PathLike) -> l
     order = sorted(range(len(homes)), key=lambda index: _list_sizes(manifests[index]))
     homes, manifests = [homes[index] for index in order], [manifests[index] for index in order]
     tables = {name: _read(homes, name, kind) for name, kind in _TABLES.items()}
-    tables["ratings"] = _rate(tables)
+    tables["ratings"] = rate_boards(**{name: tables[name] for name in ("pairings", "agents", "conversions", "ratings")})
     games = "".join(path.read_text(encoding="utf-8") for home in homes if (path := home / "tables" / "games.sgf").exists())
 
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -104,18 +104,20 @@ def _read(homes: Iterable[pathlib.Path], name: str, kind: type) -> list[Any]:
     return rows
 
 
-def _rate(tables: dict[str, list[Any]]) -> list[Rating]:
-    """Return the ratings of all boards, those of a board anew where its zero is another than they were made with."""
+def rate_boards(
+    pairings: Sequence[Pairing], agents: Sequence[Agent], conversions: Sequence[Conversion], ratings: Sequence[Rating]
+) -> list[Rating]:
+    """Return the ratings of all boards: a board's old ones, or new ones where its zero is another than they were made with."""
     pools: dict[int, list[Pairing]] = {}
-    for pairing in tables["pairings"]:
+    for pairing in pairings:
         pools.setdefault(pairing.size, []).append(pairing)
-    ratings: list[Rating] = []
-    for size, anchor in arena.find_anchors(tables["pairings"], tables["agents"], tables["conversions"]).items():
-        rated = {row.agent: row for row in tables["ratings"] if row.size == size}
+    found: list[Rating] = []
+    for size, anchor in arena.find_anchors(pairings, agents, conversions).items():
+        rated = {row.agent: row for row in ratings if row.size == size}
         mine = rated.get(anchor.agent)
         kept = mine and mine.anchor == anchor.agent and _are_close(mine.elo, anchor.elo) and _are_close(mine.anchor_error, anchor.error)
-        ratings += rated.values() if kept else arena.rate(pools[size], anchor=anchor)
-    return ratings
+        found += rated.values() if kept else arena.rate(pools[size], anchor=anchor)
+    return found
 
 
 def _are_close(one: float, other: float) -> bool:

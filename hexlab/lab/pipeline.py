@@ -3,6 +3,7 @@
 Every stage keeps what it has done: started again after an interruption at any moment, the job goes on where it was.
 """
 
+import collections
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -29,6 +30,7 @@ from hexlab.lab.runner import Progress, check_workers_memory, is_finished, make_
 from hexlab.records import Agent, Conversion, Pairing, Rating, Run, Timing
 from hexlab.rules import sgf
 from hexlab.rules.batch import Boards
+from hexlab.rules.solver import MAX_SIZE
 from hexlab.store import Store, read_table, write_table
 from hexlab.system import Lock, count_cores, joules_between, lock_folder, read_energy, remove_drafts, write_whole
 
@@ -38,6 +40,7 @@ _SEED = 0
 _ROUNDS, _NEIGHBORS = 2, 1
 _CHEAP = 1e4  # FLOPs of a forward pass up to which 256 rows take hardly longer than 64
 _LEAST_AT_WORK = 16  # workers of a cluster for whom matches are held ready: more may come
+_WITNESSES, _OF_A_RUN = 64, 8  # agents that meet perfect play where it meets few, and those of one run among them
 
 
 class SnapshotPlayer:
@@ -323,8 +326,9 @@ def _rate(
 ) -> Iterator[Progress]:
     """Play the tournament of every board, the largest first, so that what is left at the end is short.
 
-    The manifest tells which tournaments are over: when a board joins the grid nobody on the others plays again, nor when the
-    ratings need not be known as well as they were.
+    Where perfect play has no part in the tournament, though the solver knows the board, it meets the strongest afterwards: on 6x6 its
+    first moves take seconds. The manifest tells which tournaments are over: when a board joins the grid nobody on the others plays
+    again, nor when the ratings need not be known as well as they were.
     """
     started = time.monotonic()
     weights = {size: len(players[size]) * size**4 for size in players}
@@ -340,9 +344,9 @@ def _rate(
     over = manifest.setdefault("tournaments", {})
     for size in sorted(players, reverse=True):
         key, played = _hash_pool(grid, players[size]), over.get(str(size), {})
-        aims = _find_aims(grid, players[size])
+        aims = _find_aims(grid, size, players[size])
         kept = played.get("pool") == key and played["openings"] == _count_openings(store, size)
-        if kept and (grid.half_width is None or _are_reached(aims, played)):
+        if kept and _are_reached(aims, played):
             before += weights[size]
             continue
         if grid.half_width is not None:
@@ -355,6 +359,12 @@ def _rate(
             elapsed = time.monotonic() - started
             eta = (1 - done) * elapsed / (done - first) if done > first else None
             yield Progress("rate", done, f"{size}x{size}, {step.stage}: {step.done} of {step.total} matches", elapsed, eta)
+        if aims["witnesses"]:
+            some = _choose_witnesses(store.pairings(size), players[size], aims["witnesses"])
+            match: dict[str, Any] = {"openings_per_pair": grid.openings, "rounds": 0, "anchors": [arena.SolverPlayer(size)]}
+            for step in arena.play_ladder(some, size, store, **match, seed=_SEED, threads=workers, executor=pool):
+                message = f"{size}x{size}, perfect play against the strongest: {step.done} of {step.total} matches"
+                yield Progress("rate", (before + weights[size]) / total, message, time.monotonic() - started, None)
         over[str(size)] = {"pool": key, "openings": _count_openings(store, size), **aims}
         before += weights[size]
     yield Progress("rate", 1.0, "all matches played", time.monotonic() - started, 0.0)
@@ -364,15 +374,43 @@ def _count_openings(store: Store, size: int) -> int:
     return sum(row.won_both + row.won_black_only + row.won_white_only + row.lost_both for row in store.pairings(size))
 
 
-def _find_aims(grid: Grid, players: Iterable[SnapshotPlayer]) -> dict[str, Any]:
+def _find_aims(grid: Grid, size: int, players: Iterable[SnapshotPlayer]) -> dict[str, Any]:
     """Return how well the agents of a board are to be known, the half widths of runs of that board alone."""
     runs = {player.name.partition("/")[0] for player in players}
     closer = {run: width for run, width in grid.half_widths.items() if run in runs}
-    return {"half_width": grid.half_width, "half_widths": closer, "least_opponents": grid.least_opponents}
+    witnesses = _WITNESSES if arena.SOLVED_SIZE < size <= MAX_SIZE else 0
+    return {"half_width": grid.half_width, "half_widths": closer, "least_opponents": grid.least_opponents, "witnesses": witnesses}
+
+
+def describe_witnesses(tournaments: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Tell in words on which boards perfect play met few, from the tournaments of a manifest."""
+    return [
+        f"On {size}x{size} perfect play meets, afterwards, the {over['witnesses']} strongest, at most {_OF_A_RUN} of a run"
+        for size, over in sorted(tournaments.items())
+        if over.get("witnesses")
+    ]
+
+
+def _choose_witnesses(pairings: Iterable[Pairing], players: Sequence[SnapshotPlayer], count: int) -> list[SnapshotPlayer]:
+    """Return the strongest of a pool by the games among themselves, few of each run: pairs stray less alike between runs than within."""
+    named = {player.name: player for player in players}
+    met = [row for row in pairings if row.first in named and row.second in named]
+    chosen: list[SnapshotPlayer] = []
+    taken: collections.Counter[str] = collections.Counter()
+    for row in arena.rate(met, anchor="best"):
+        run = row.agent.partition("/")[0]
+        if taken[run] < _OF_A_RUN and len(chosen) < count:
+            taken[run] += 1
+            chosen.append(named[row.agent])
+    return chosen
 
 
 def _are_reached(aims: Mapping[str, Any], played: Mapping[str, Any]) -> bool:
-    """Tell whether a tournament that is over asked for as much; that of an earlier version knew nothing of runs and opponents."""
+    """Tell whether a tournament that is over asked for as much; those of earlier versions knew nothing of some aims."""
+    if played.get("witnesses", 0) < aims["witnesses"]:
+        return False
+    if aims["half_width"] is None:
+        return True
     held = played.get("half_widths", {})
     closer = all(held.get(run, played["half_width"]) <= width for run, width in aims["half_widths"].items())
     return closer and played["half_width"] <= aims["half_width"] and played.get("least_opponents", 1) >= aims["least_opponents"]
@@ -476,6 +514,7 @@ def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
         "Protocol": [
             f"A match: up to {grid.openings} uniform legal two-move openings without repetition, each played with both colors, no noise.",
             f"Every agent meets {describe_opponents(manifest['grid'])}.",
+            *(f"{told}." for told in describe_witnesses(manifest["tournaments"])),
             "Elo: Bradley-Terry maximum likelihood with a weak prior, perfect play at 0; the two games of an opening count as one draw.",
             "Agents play puct with exact wins and losses backed up; 1 simulation is the raw policy.",
         ],

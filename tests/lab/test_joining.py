@@ -35,11 +35,11 @@ settings = {{}}
 @pytest.mark.slow
 def test_boards_run_apart_and_joined_are_those_of_one_run(tmp_path):
     path = tmp_path / "experiment.toml"
-    path.write_text(EXPERIMENT + "".join(BOARD.format(size=size) for size in (3, 4, 6)))
-    for name, sizes in (("whole", None), ("small", (4, 3)), ("large", (6,))):
+    path.write_text(EXPERIMENT + "".join(BOARD.format(size=size) for size in (3, 4, 7)))
+    for name, sizes in (("whole", None), ("small", (4, 3)), ("large", (7,))):
         list(pipeline.reproduce("apart", tmp_path / name, sizes=sizes, workers=2, experiment=path))
     alone = read_table(tmp_path / "large" / "tables" / "ratings.csv", Rating)
-    assert all(math.isnan(row.anchor_error) for row in alone), "alone 6x6 does not know how far its strongest is from perfect play"
+    assert all(math.isnan(row.anchor_error) for row in alone), "alone 7x7 does not know how far its strongest is from perfect play"
 
     written = join_runs([tmp_path / "large", tmp_path / "small"], tmp_path / "joined")
     assert {file.name for file in written} == {file.name for file in (tmp_path / "whole" / "tables").iterdir()} | {"manifest.json"}
@@ -49,7 +49,7 @@ def test_boards_run_apart_and_joined_are_those_of_one_run(tmp_path):
     joined, whole = (json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("joined", "whole"))
     assert joined.keys() == whole.keys()
     assert (joined["grid"], joined["tournaments"]) == (whole["grid"], whole["tournaments"])
-    assert joined["command"] == "hexlab reproduce --scale apart --sizes 3 4; hexlab reproduce --scale apart --sizes 6"
+    assert joined["command"] == "hexlab reproduce --scale apart --sizes 3 4; hexlab reproduce --scale apart --sizes 7"
 
 
 AGENTS = {5: 0.9, 6: 0.9, 7: 0.8}

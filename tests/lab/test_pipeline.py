@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 from cluster_processes import Processes
@@ -15,7 +16,7 @@ from hexlab.lab import pipeline, runner
 from hexlab.lab.cluster import ClusterExecutor
 from hexlab.lab.heartbeats import read_sign
 from hexlab.records import Agent, Conversion, Opening, Rating, Run, Timing
-from hexlab.store import Store, read_table
+from hexlab.store import Store, count_pairings, read_table
 from hexlab.system import lock_folder
 from hexlab.training import Config, run_key, train
 
@@ -122,24 +123,58 @@ def test_a_stage_keeps_its_energy_over_all_sittings_where_the_computer_tells(tmp
     assert "joules" not in silent
 
 
+def declare_boards(experiment, *sizes):
+    board = EXPERIMENT[EXPERIMENT.index("[[minute.boards]]") :].replace("60_000", "20_000")
+    experiment.write_text(EXPERIMENT.partition("[[")[0] + "".join(board.replace("size = 3", f"size = {size}") for size in sizes))
+
+
 @pytest.mark.slow
 def test_a_pool_without_perfect_play_gets_its_zero_from_solved_positions(tmp_path, experiment):
-    board = EXPERIMENT[EXPERIMENT.index("[[minute.boards]]") :].replace("60_000", "20_000")
-    experiment.write_text(EXPERIMENT + "".join(board.replace("size = 3", f"size = {size}") for size in (4, 6)))
+    declare_boards(experiment, 3, 4, 7)
     out = tmp_path / "job"
     list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
     conversions = read_table(out / "tables" / "conversions.csv", Conversion)
-    assert {row.size for row in conversions} == {3, 4, 6}
+    assert {row.size for row in conversions} == {3, 4, 7}
     assert all(0 <= row.converted <= row.positions for row in conversions)
     ratings = read_table(out / "tables" / "ratings.csv", Rating)
-    assert {(row.size, row.anchor.startswith("perfect")) for row in ratings} == {(3, True), (4, True), (6, False)}
-    errors = {row.anchor_error for row in ratings if row.size == 6}
+    assert {(row.size, row.anchor.startswith("perfect")) for row in ratings} == {(3, True), (4, True), (7, False)}
+    errors = {row.anchor_error for row in ratings if row.size == 7}
     assert len(errors) == 1
     assert errors.pop() > 0
     before = {name: (out / "tables" / name).read_bytes() for name in ("conversions.csv", "ratings.csv")}
     (out / "tables" / "ratings.csv").unlink()
     list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
     assert {name: (out / "tables" / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.slow
+def test_on_6x6_perfect_play_meets_the_strongest_of_every_run(tmp_path, experiment, monkeypatch):
+    monkeypatch.setattr(pipeline, "_WITNESSES", 3)
+    monkeypatch.setattr(pipeline, "_OF_A_RUN", 2)
+    declare_boards(experiment, 6)
+    experiment.write_text(experiment.read_text().replace("openings = 10", "openings = 3"))
+    out = tmp_path / "job"
+    list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
+    with Store(out / "results.sqlite", read_only=True) as store:
+        rows = store.read(Opening, size=6)
+    met = [row for row in rows if "perfect-6" in (row.first, row.second)]
+    witnesses = {row.first for row in met}
+    assert len(met) == 3 * 3
+    assert sorted(Counter(name.partition("/")[0] for name in witnesses).values()) == [1, 2]
+    alone = arena.rate(count_pairings(row for row in rows if row not in met), anchor="best")
+    assert next(row.agent for row in alone if "/" in row.agent) in witnesses
+    ratings = read_table(out / "tables" / "ratings.csv", Rating)
+    assert {(row.anchor, row.anchor_error) for row in ratings} == {("perfect-6", 0.0)}
+    told = "On 6x6 perfect play meets, afterwards, the 3 strongest, at most 2 of a run."
+    assert told in (out / "report.html").read_text(encoding="utf-8")
+
+    before = (out / "tables" / "ratings.csv").read_bytes()
+    manifest = json.loads((out / "manifest.json").read_text())
+    del manifest["tournaments"]["6"]["witnesses"]  # as a version left it in which perfect play met nobody on 6x6
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
+    assert (out / "tables" / "ratings.csv").read_bytes() == before
+    assert json.loads((out / "manifest.json").read_text())["tournaments"]["6"]["witnesses"] == 3
 
 
 @pytest.mark.slow
