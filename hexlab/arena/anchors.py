@@ -126,8 +126,9 @@ def find_anchors(pairings: Iterable[Pairing], agents: Iterable[Agent], conversio
         if strange := [each.agent for each in measured.get(size, ()) if each.agent not in names]:
             raise ConfigError(f"{strange[0]!r} converted positions on {size}x{size} and is not in the pool there")
         if size in measured:
-            rated = rate(rows, anchor=anchor.agent)
-            known = [(each, rated[each.agent].elo) for each in measured[size]]
+            converted = {each.agent: each for each in measured[size]}
+            # The strongest first, in whatever order they come: sums of floats differ by order in their last bits.
+            known = [(converted[row.agent], row.elo) for row in rate(rows, anchor=anchor.agent) if row.agent in converted]
             if perfect:
                 references += known
             else:

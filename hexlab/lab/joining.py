@@ -1,32 +1,23 @@
 """One experiment of folders that ran different boards of one scale, on different machines or at different times."""
 
+import dataclasses
 import json
 import math
 import os
 import pathlib
 import tempfile
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from hexlab import arena
-from hexlab.errors import RunError
+from hexlab import arena, scaling
+from hexlab.errors import HexlabError, RunError, StoreError
 from hexlab.lab.pipeline import read_manifest
-from hexlab.records import Agent, Conversion, Pairing, PairOpenings, Rating, Run, Snapshot, Timing
+from hexlab.records import Conversion, Pairing, PairOpenings, Rating
 from hexlab.store import read_table, table_file, write_table
 from hexlab.system import write_whole
 
 __all__ = ["join_runs", "rate_boards"]
 
-_TABLES: dict[str, type] = {
-    "runs": Run,
-    "snapshots": Snapshot,
-    "agents": Agent,
-    "openings": PairOpenings,
-    "pairings": Pairing,
-    "ratings": Rating,
-    "conversions": Conversion,
-    "timings": Timing,
-}
+_MANIFEST = {"command", "finished", "grid", "later_machines", "machine", "seed", "tournaments"}
 _JOINED = {"cells", "presets", "more_simulations", "half_widths", "about"}  # all else in a grid is the protocol
 _SAME_ELO = 0.01
 
@@ -45,35 +36,68 @@ def join_runs(folders: Sequence[str | os.PathLike], out: str | os.PathLike) -> l
         The files, in ``out``.
 
     Raises:
-        RunError: a folder that is not there, not finished, of another scale or protocol, or with a board that another one has too;
-            or `out` is there and not empty.
-        StoreError: a table that cannot be read.
+        RunError: a folder that is not there, not finished, of another scale or protocol, with a board that another one has too, or
+            whose tables and manifest tell of different boards; or `out` is there and not empty, or cannot be made.
+        StoreError: a table that cannot be read, or whose rows point nowhere.
     """
     homes, out = [pathlib.Path(folder) for folder in folders], pathlib.Path(out)
     if len(homes) < 2:
         raise RunError(f"folders to join: {', '.join(map(str, homes)) or 'none'}: give two or more")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"{out} is there already: name a folder to create")
-    manifests = [read_manifest(home) for home in homes]
+    manifests = [_read_manifest(home) for home in homes]
     _check_protocols(homes, manifests)
     order = sorted(range(len(homes)), key=lambda index: _list_sizes(manifests[index]))
     homes, manifests = [homes[index] for index in order], [manifests[index] for index in order]
-    tables = {name: _read(homes, name, kind) for name, kind in _TABLES.items()}
-    tables["ratings"] = rate_boards(**{name: tables[name] for name in ("pairings", "agents", "conversions", "ratings")})
-    games = "".join(path.read_text(encoding="utf-8") for home in homes if (path := home / "tables" / "games.sgf").exists())
+    parts = [_read_tables(home, _list_sizes(manifest)) for home, manifest in zip(homes, manifests, strict=True)]
+    openings = [row for home in homes for row in read_table(home / "tables" / table_file("openings"), PairOpenings)]
+    conversions = [row for home in homes for row in read_table(home / "tables" / table_file("conversions"), Conversion)]
+    names = [field.name for field in dataclasses.fields(scaling.Tables)]
+    tables = scaling.Tables(*(tuple(row for part in parts for row in getattr(part, name)) for name in names))
+    games = tuple(sorted(tables.games, key=lambda game: game.size))
+    tables = dataclasses.replace(tables, ratings=tuple(rate_boards(tables, conversions)), games=games)
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-", ignore_cleanup_errors=True) as draft:
-        whole = pathlib.Path(draft) / "whole"
-        for name, rows in tables.items():
-            write_table(whole / "tables" / table_file(name), rows, _TABLES[name])
-        if games:
-            write_whole(whole / "tables" / "games.sgf", games)
-        write_whole(whole / "manifest.json", json.dumps(_join_manifests(manifests), indent=1, sort_keys=True) + "\n")
-        if out.exists():
-            out.rmdir()
-        whole.rename(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-", ignore_cleanup_errors=True) as draft:
+            whole = pathlib.Path(draft) / "whole"
+            tables.to_csv(whole / "tables")
+            write_table(whole / "tables" / table_file("openings"), openings, PairOpenings)
+            write_table(whole / "tables" / table_file("conversions"), conversions, Conversion)
+            write_whole(whole / "manifest.json", json.dumps(_join_manifests(manifests), indent=1, sort_keys=True) + "\n")
+            if out.exists():
+                out.rmdir()
+            whole.rename(out)
+    except OSError as error:
+        raise RunError(f"{out} cannot be made ({error}): name a folder to create, where you may write") from error
     return sorted(path for path in out.rglob("*") if path.is_file())
+
+
+def _read_manifest(home: pathlib.Path) -> dict:
+    manifest = read_manifest(home)
+    if missing := sorted(_MANIFEST - manifest.keys()):
+        again = "run its `hexlab reproduce` once more with this version, or restore the file"
+        raise RunError(f"{home / 'manifest.json'} has no {missing[0]!r}, it is damaged or of an earlier version: {again}")
+    try:
+        _list_sizes(manifest)
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{home / 'manifest.json'} is damaged (its grid names no boards: {error}): restore it") from None
+    return manifest
+
+
+def _read_tables(home: pathlib.Path, sizes: list[int]) -> scaling.Tables:
+    try:
+        tables = scaling.read(home / "tables")
+    except HexlabError as error:
+        raise StoreError(f"the tables of {home}: {error}") from None
+    for name in ("runs", "agents", "pairings"):
+        held = sorted({row.size for row in getattr(tables, name)})
+        if held != sizes:
+            raise RunError(f"{home / 'tables' / table_file(name)} holds boards {held}, and manifest.json names {sizes}: restore the folder")
+    unrated = {name for row in tables.pairings for name in (row.first, row.second)} - tables.rating_by_agent.keys()
+    if unrated:
+        raise RunError(f"{home / 'tables' / 'ratings.csv'} lacks {min(unrated)!r}, which pairings.csv.xz names: restore the folder")
+    return tables
 
 
 def _list_sizes(manifest: dict) -> list[int]:
@@ -86,7 +110,7 @@ def _check_protocols(homes: Sequence[pathlib.Path], manifests: Sequence[dict]) -
         if not manifest["finished"]:
             raise RunError(f"{home} is not finished: `{manifest['command']} --out {home}` goes on with it")
         mine, first = ({**each["grid"], "seed": each["seed"]} for each in (manifest, manifests[0]))
-        for name in sorted((mine.keys() | first.keys()) - _JOINED):
+        for name in sorted((mine.keys() | first.keys()) - _JOINED, key=lambda name: (name != "scale", name)):
             if mine.get(name) != first.get(name):
                 raise RunError(
                     f"{home} has {name} {mine.get(name)!r} and {homes[0]} has {first.get(name)!r}: join folders of one scale and protocol"
@@ -97,23 +121,14 @@ def _check_protocols(homes: Sequence[pathlib.Path], manifests: Sequence[dict]) -
             held[size] = home
 
 
-def _read(homes: Iterable[pathlib.Path], name: str, kind: type) -> list[Any]:
-    rows: list[Any] = []
-    for home in homes:
-        rows += read_table(home / "tables" / table_file(name), kind)
-    return rows
-
-
-def rate_boards(
-    pairings: Sequence[Pairing], agents: Sequence[Agent], conversions: Sequence[Conversion], ratings: Sequence[Rating]
-) -> list[Rating]:
+def rate_boards(tables: scaling.Tables, conversions: Iterable[Conversion]) -> list[Rating]:
     """Return the ratings of all boards: a board's old ones, or new ones where its zero is another than they were made with."""
     pools: dict[int, list[Pairing]] = {}
-    for pairing in pairings:
+    for pairing in tables.pairings:
         pools.setdefault(pairing.size, []).append(pairing)
     found: list[Rating] = []
-    for size, anchor in arena.find_anchors(pairings, agents, conversions).items():
-        rated = {row.agent: row for row in ratings if row.size == size}
+    for size, anchor in arena.find_anchors(tables.pairings, tables.agents, conversions).items():
+        rated = {row.agent: row for row in tables.ratings if row.size == size}
         mine = rated.get(anchor.agent)
         kept = mine and mine.anchor == anchor.agent and _are_close(mine.elo, anchor.elo) and _are_close(mine.anchor_error, anchor.error)
         found += rated.values() if kept else arena.rate(pools[size], anchor=anchor)

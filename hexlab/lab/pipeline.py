@@ -219,6 +219,8 @@ def _check_folder(folder: pathlib.Path) -> None:
     found = {path.name for path in folder.iterdir()} if folder.exists() else set()
     if found - {"lock", "manifest.json.partial"} and "manifest.json" not in found:
         raise RunError(f"{folder} is not empty and holds no reproduction: choose another folder")
+    if "tables" in found and not found & {"cells", "results.sqlite"}:
+        raise RunError(f"{folder} holds tables and no networks, as `hexlab join` makes them: go on in the folders that were joined")
 
 
 def read_manifest(folder: pathlib.Path) -> dict:

@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 from hexlab.errors import RunError
@@ -149,10 +150,14 @@ def read_status(folder: str | os.PathLike) -> Status:
         eta=facts.get("eta"),
         message=facts.get("message", ""),
         networks=len(cells),
-        trained=sum(count_iterations(path / "cells" / run_key(cell)) >= cell.iterations for cell in cells),
+        trained=len(cells) if manifest.get("finished") else _count_trained(path / "cells", cells),
         training=tuple(cell for config in cells if (cell := _read_cell(path / "cells" / run_key(config), config))),
         failed=tuple(facts.get("failed", ())),
     )
+
+
+def _count_trained(folder: pathlib.Path, cells: Iterable[Config]) -> int:
+    return sum(count_iterations(folder / run_key(cell)) >= cell.iterations for cell in cells)
 
 
 def _read_cell(run: pathlib.Path, config: Config) -> CellStatus | None:

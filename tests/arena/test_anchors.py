@@ -1,5 +1,6 @@
 """The zero of pools without perfect play: planted distances come back, and their uncertainty is in every interval."""
 
+import itertools
 import math
 
 import numpy as np
@@ -163,3 +164,11 @@ def test_students_t_is_that_of_the_boards():
     references = [(Conversion(size, "x", 900_000, 10**6), elo_of_share(0.9) + gap) for size, gap in ((5, -10.0), (6, 10.0))]
     anchor = calibrate(Conversion(7, "a", 900_000, 10**6), references)
     assert anchor.error == pytest.approx(student.ppf(0.975, 1) * math.sqrt(200) * math.sqrt(1.5), rel=0.01)
+
+
+def test_the_order_of_conversions_changes_no_bit():
+    rows, agents = boards_with_perfect_play()
+    learned = [Conversion(5, "best-5", 270, 300), Conversion(6, "best-6", 268, 300)]
+    own = [Conversion(7, name, won, 300) for name, won in (("wide@64", 241), ("narrow@64", 223), ("weak@64", 206))]
+    found = [arena.find_anchors([*rows, *POOL], [*agents, *AGENTS], [*learned, *order])[7] for order in itertools.permutations(own)]
+    assert len({(anchor.elo, anchor.error) for anchor in found}) == 1

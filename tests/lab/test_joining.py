@@ -3,14 +3,17 @@
 import itertools
 import json
 import math
+import shutil
 
 import pytest
 
 from hexlab import arena, scaling
-from hexlab.errors import RunError
+from hexlab.errors import RunError, StoreError
 from hexlab.lab import pipeline
 from hexlab.lab.joining import join_runs
+from hexlab.lab.status import read_status
 from hexlab.records import Agent, Conversion, Opening, Pairing, PairOpenings, Rating, Run, Snapshot, Timing
+from hexlab.rules import sgf
 from hexlab.store import count_pairings, join_openings, read_table, table_file, write_table
 
 EXPERIMENT = """
@@ -36,10 +39,10 @@ settings = {{}}
 def test_boards_run_apart_and_joined_are_those_of_one_run(tmp_path):
     path = tmp_path / "experiment.toml"
     path.write_text(EXPERIMENT + "".join(BOARD.format(size=size) for size in (3, 4, 7)))
-    for name, sizes in (("whole", None), ("small", (4, 3)), ("large", (7,))):
+    for name, sizes in (("whole", None), ("small", (4,)), ("large", (7, 3))):
         list(pipeline.reproduce("apart", tmp_path / name, sizes=sizes, workers=2, experiment=path))
-    alone = read_table(tmp_path / "large" / "tables" / "ratings.csv", Rating)
-    assert all(math.isnan(row.anchor_error) for row in alone), "alone 7x7 does not know how far its strongest is from perfect play"
+    alone = [row for row in read_table(tmp_path / "large" / "tables" / "ratings.csv", Rating) if row.size == 7]
+    assert all(math.isnan(row.anchor_error) for row in alone), "with 3x3 alone 7x7 does not know how far its strongest is from perfect play"
 
     written = join_runs([tmp_path / "large", tmp_path / "small"], tmp_path / "joined")
     assert {file.name for file in written} == {file.name for file in (tmp_path / "whole" / "tables").iterdir()} | {"manifest.json"}
@@ -49,7 +52,7 @@ def test_boards_run_apart_and_joined_are_those_of_one_run(tmp_path):
     joined, whole = (json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("joined", "whole"))
     assert joined.keys() == whole.keys()
     assert (joined["grid"], joined["tournaments"]) == (whole["grid"], whole["tournaments"])
-    assert joined["command"] == "hexlab reproduce --scale apart --sizes 3 4; hexlab reproduce --scale apart --sizes 7"
+    assert joined["command"] == "hexlab reproduce --scale apart --sizes 3 7; hexlab reproduce --scale apart --sizes 4"
 
 
 AGENTS = {5: 0.9, 6: 0.9, 7: 0.8}
@@ -154,3 +157,62 @@ def test_folders_that_are_not_of_one_experiment_are_refused(tmp_path):
     with pytest.raises(RunError, match="six is there already: name a folder to create"):
         join_runs([five, six], six)
     assert not (tmp_path / "out").exists()
+
+
+def test_games_are_those_of_one_folder_in_order_of_their_boards(tmp_path):
+    folders = write_folder(tmp_path / "odd", (5, 7)), write_folder(tmp_path / "even", (6,))
+    for folder, sizes in zip(folders, ((5, 7), (6,)), strict=True):
+        (folder / "tables" / "games.sgf").write_text("".join(sgf.write(sgf.Game(size, "b2 a1")) for size in sizes))
+    join_runs(folders, tmp_path / "joined")
+    assert [game.size for game in sgf.load(tmp_path / "joined" / "tables" / "games.sgf")] == [5, 6, 7]
+
+
+def test_damaged_folders_are_refused_and_nothing_is_written(tmp_path):
+    def spoil(what, name, change):
+        shutil.rmtree(tmp_path / "six", ignore_errors=True)
+        five, six = write_folder(tmp_path / "five", (5,)), write_folder(tmp_path / "six", (6,))
+        change(six / name)
+        with pytest.raises((RunError, StoreError), match=what):
+            join_runs([five, six], tmp_path / "out")
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["five", "six"]
+
+    def without(*keys):
+        def change(path):
+            manifest = json.loads(path.read_text())
+            place = manifest
+            for key in keys[:-1]:
+                place = place[key]
+            del place[keys[-1]]
+            path.write_text(json.dumps(manifest))
+
+        return change
+
+    for key in ("command", "finished", "grid", "later_machines", "machine", "seed", "tournaments"):
+        spoil(f"manifest.json has no '{key}', it is damaged or of an earlier version", "manifest.json", without(key))
+    spoil(r"manifest.json is damaged \(its grid names no boards: 'cells'\)", "manifest.json", without("grid", "cells"))
+    spoil("manifest.json is damaged", "manifest.json", lambda path: path.write_text("{"))
+    spoil("the tables of .*six: no runs.csv", "tables/runs.csv", lambda path: path.unlink())
+    spoil("the tables of .*six: agents.csv: snapshot .* is in no other table", "tables/snapshots.csv", cut)
+    spoil("the tables of .*six: pairings.csv.xz: agent .* is in no other table", "tables/agents.csv", cut)
+    spoil(r"ratings.csv lacks 'run6/0@4', which pairings.csv.xz names", "tables/ratings.csv", cut)
+    spoil("the tables of .*six: .* this is no SGF", "tables/games.sgf", lambda path: path.write_bytes(b"\xff"))
+    nothing = r"pairings.csv.xz holds boards \[\], and manifest.json names \[6\]"
+    spoil(nothing, "tables/pairings.csv.xz", lambda path: write_table(path, [], Pairing))
+
+
+def cut(path):
+    """Cut a table's last row off."""
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
+def test_a_folder_that_cannot_be_made_is_said_to(tmp_path):
+    folders = write_folder(tmp_path / "five", (5,)), write_folder(tmp_path / "six", (6,))
+    with pytest.raises(RunError, match=r"manifest\.json.inside cannot be made .*: name a folder to create"):
+        join_runs(folders, tmp_path / "five" / "manifest.json" / "inside")
+
+
+def test_a_joined_folder_is_finished_and_no_job(tmp_path):
+    join_runs([write_folder(tmp_path / "five", (5,)), write_folder(tmp_path / "six", (6,))], tmp_path / "joined")
+    assert str(read_status(tmp_path / "joined")) == f"{tmp_path / 'joined'}: finished\n2 of 2 networks trained, 0 being trained, 0 failed"
+    with pytest.raises(RunError, match="joined holds tables and no networks, as `hexlab join` makes them: go on in the folders"):
+        pipeline.reproduce("tiny", tmp_path / "joined")
