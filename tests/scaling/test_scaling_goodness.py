@@ -36,3 +36,17 @@ def test_without_games_there_is_no_figure():
     with pytest.raises(NotEnoughDataError, match="needs games"):
         _numbers(nothing)
     assert FIGURE.title == "Goodness of fit"
+
+
+def test_a_few_upsets_among_sure_wins_pull_a_mean_out_of_its_bar():
+    numbers = _numbers(small()[0])
+    board = numbers["boards"][0]
+    last = len(board["stray"]) - 1
+    board["stray_low"][last] = board["stray"][last] + 0.01
+    board["stray_high"][last] = board["stray"][last] + 0.02
+    axes = FIGURE.draw(numbers).axes[0]
+    (bars,) = axes.containers
+    low, high = bars.lines[2][0].get_segments()[last][:, 1]
+    assert (low, high) == pytest.approx((100 * board["stray"][last] + 1, 100 * board["stray"][last] + 2))
+    (points,) = (line for line in axes.lines if line.get_label() == "observed, mean")
+    assert points.get_ydata()[last] == pytest.approx(100 * board["stray"][last])
