@@ -46,8 +46,8 @@ class Reproduce:
     dials: ClassVar[str] = "use fewer workers (--workers) or a smaller scale (--scale)"
 
     scale: str = "laptop"
-    """What to run: 'tiny' (3x3, about a minute on 2 cores), 'laptop' (3x3 to 5x5, half an hour on 4 cores), 'workstation' (3x3 to 7x7,
-    many hours) or 'paper' (all of the original, about 500 hours of a GPU)."""
+    """What to run: 'tiny' (3x3, about a minute on 2 cores), 'laptop' (3x3 to 5x5, half an hour on 4 cores), 'workstation' (3x3 to 7x7
+    and one network on 9x9, a day) or 'paper' (all of the original, about 500 hours of a GPU)."""
     out: Path = Path("runs/reproduce")
     """Folder for the networks, tables, figures and the report."""
     sizes: tuple[int, ...] | None = None
