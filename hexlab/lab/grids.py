@@ -17,7 +17,7 @@ __all__ = ["Grid", "describe_opponents", "list_scales", "read_grid"]
 _KEYS = {"about", "seeds", "test_simulations", "openings", "bootstrap", "settings", "boards"}
 _OPTIONAL_KEYS = {"half_width", "by_width", "frontier_half_width", "frontier_seeds", "frontier_simulations", "least_opponents"}
 _BOARD_KEYS = {"size", "nets", "simulations", "flops", "settings"}
-_OPTIONAL_BOARD_KEYS = {"presets", "frontier"}
+_OPTIONAL_BOARD_KEYS = {"presets", "frontier", "frontier_seeds"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +92,8 @@ def read_grid(scale: str, path: pathlib.Path | None = None, sizes: Sequence[int]
     arithmetic. A board's presets are trained once each, with the scale's first seed and number of snapshots, and end after as many
     self-play simulations as the file allows them. The nets that a board names under `frontier`, those that its frontier passes through,
     are trained with `frontier_seeds` too, the snapshots of their first seed are rated at `frontier_simulations` too, and those of all
-    their seeds are known to `frontier_half_width` at the largest of `test_simulations`, at which frontiers are compared.
+    their seeds are known to `frontier_half_width` at the largest of `test_simulations`, at which frontiers are compared. A board may have
+    `frontier_seeds` of its own.
 
     Args:
         scale: its name in the file.
@@ -135,7 +136,7 @@ def read_grid(scale: str, path: pathlib.Path | None = None, sizes: Sequence[int]
         if strange := [net for net in frontier if net not in board["nets"]]:
             nets = ", ".join(board["nets"])
             raise ConfigError(f"frontier net {strange[0]!r} of a board of scale {scale!r} is not one of its nets: {nets}")
-        further = itertools.product(frontier, table.get("frontier_seeds", []))
+        further = itertools.product(frontier, board.get("frontier_seeds", table.get("frontier_seeds", [])))
         for net, seed in itertools.chain(itertools.product(board["nets"], table["seeds"]), further):
             cells.append(_make_cell(board, net, seed, settings, by_width))
             if net in frontier and seed == table["seeds"][0] and "frontier_simulations" in table:

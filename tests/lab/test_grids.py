@@ -64,6 +64,10 @@ def test_frontier_nets_get_further_seeds_and_their_first_seed_further_budgets(tm
     grid = grids.read_grid("small", path)
     assert [(cell.width, cell.seed) for cell in grid.cells] == [(2, 0), (2, 7), (64, 0), (64, 7), (64, 8), (64, 9)]
     assert [grid.budgets(run_key(cell)) for cell in grid.cells] == [(1, 2)] * 2 + [(1, 2, 64, 128)] + [(1, 2)] * 3
+    path.write_text(path.read_text() + "frontier_seeds = []\n")
+    alone = grids.read_grid("small", path)
+    assert [(cell.width, cell.seed) for cell in alone.cells] == [(2, 0), (2, 7), (64, 0), (64, 7)]
+    assert alone.more_simulations == grid.more_simulations
 
 
 def test_agents_of_frontier_nets_may_be_known_better(tmp_path):
