@@ -170,7 +170,7 @@ class BandScore:
     def __str__(self) -> str:
         """Return the score in words."""
         off = f"off by {self.rmse:.0f} Elo (mean {self.bias:+.0f})"
-        return f"frontier by the {self.model} law: {off}, {self.inside:.0%} inside its interval"
+        return f"frontier by the {self.model} law: {off}, {100 * self.inside:.0f} % inside its interval"
 
 
 def forecast_board(

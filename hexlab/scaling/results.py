@@ -263,7 +263,7 @@ def _tabulate_forecasts(tables: Tables, forecasts: Sequence[Forecast]) -> str:
                 rows.append([board, score.quantity, str(score.foretold), score.found, score.verdict])
             else:
                 what = board, f"frontier, {score.model} law", "its 95 % band"
-                rows.append([*what, f"off by {score.rmse:.0f} Elo", f"{score.inside:.0%} inside"])
+                rows.append([*what, f"off by {score.rmse:.0f} Elo", f"{100 * score.inside:.0f} % inside"])
     return _write_table(["board", "quantity", "foretold, 95 % interval", "measured", "verdict"], rows)
 
 
