@@ -62,7 +62,8 @@ def describe_games(tables: scaling.Tables, rows: Sequence[Opening]) -> list[str]
         promised = 1 / (1 + 10 ** (-rated.elo / 400))
         lines.append(
             f"| {run.width}x{run.depth} | {agent.test_simulations} | {rated.elo:.0f} [{rated.low:.0f}, {rated.high:.0f}]"
-            f" | {100 * promised:.0f} % | {100 * score:.0f} [{100 * low:.0f}, {100 * high:.0f}] % | {400 * np.log10(score / (1 - score)):.0f} |"
+            f" | {100 * promised:.0f} % | {100 * score:.0f} [{100 * low:.0f}, {100 * high:.0f}] %"
+            f" | {400 * np.log10(score / (1 - score)):.0f} |"
         )
     return lines
 
