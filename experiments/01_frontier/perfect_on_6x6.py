@@ -12,7 +12,6 @@ The page also rates 3x3 to 5x5 as if perfect play had met their strongest agents
 
 import argparse
 import collections
-import json
 import pathlib
 from collections.abc import Sequence
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from hexlab import arena, scaling
 from hexlab.cards import list_cards
-from hexlab.lab.pipeline import SnapshotPlayer
+from hexlab.lab.pipeline import SnapshotPlayer, read_manifest
 from hexlab.lab.runner import make_pool
 from hexlab.records import Opening, Pairing, PairOpenings
 from hexlab.store import Store, join_openings, mirror, read_table, split_openings, write_table
@@ -109,7 +108,7 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/perfect_on_6x6"), help="folder of the store of the games")
     wanted = parser.parse_args()
     tables = scaling.read(FOLDER)
-    openings = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))["grid"]["openings"]
+    openings = read_manifest(FOLDER)["grid"]["openings"]
     with Store(wanted.out / "results.sqlite") as store, make_pool(wanted.workers) as pool:
         if GAMES.exists():
             store.append(split_openings(read_table(GAMES, PairOpenings)))

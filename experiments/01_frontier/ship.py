@@ -32,6 +32,7 @@ from hexlab.app.catalog import make_page
 from hexlab.cards import list_cards
 from hexlab.lab.grids import describe_opponents
 from hexlab.lab.health import SOLVED_SIZES
+from hexlab.lab.pipeline import read_manifest
 from hexlab.lab.verification import verify
 from hexlab.records import Agent
 from hexlab.scaling.frontiers import Step
@@ -180,7 +181,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=8, help="agents of a board")
     parser.add_argument("--megabytes", type=float, default=1.5, help="of a board's files together")
     wanted = parser.parse_args()
-    manifest = json.loads((wanted.folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = read_manifest(wanted.folder)
     everything = scaling.read(wanted.folder)
 
     sizes = wanted.sizes or everything.sizes

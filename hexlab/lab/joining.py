@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from hexlab import arena, scaling
 from hexlab.errors import HexlabError, RunError, StoreError
 from hexlab.lab.pipeline import read_manifest
-from hexlab.records import Conversion, Pairing, PairOpenings, Rating
+from hexlab.records import Conversion, PairOpenings, Rating
 from hexlab.store import read_table, table_file, write_table
 from hexlab.system import write_whole
 
-__all__ = ["join_runs", "rate_boards"]
+__all__ = ["join_runs"]
 
 _MANIFEST = {"command", "finished", "grid", "later_machines", "machine", "seed", "tournaments"}
 _JOINED = {"cells", "presets", "more_simulations", "half_widths", "about"}  # all else in a grid is the protocol
@@ -55,7 +55,7 @@ def join_runs(folders: Sequence[str | os.PathLike], out: str | os.PathLike) -> l
     names = [field.name for field in dataclasses.fields(scaling.Tables)]
     tables = scaling.Tables(*(tuple(row for part in parts for row in getattr(part, name)) for name in names))
     games = tuple(sorted(tables.games, key=lambda game: game.size))
-    tables = dataclasses.replace(tables, ratings=tuple(rate_boards(tables, conversions)), games=games)
+    tables = dataclasses.replace(tables, ratings=tuple(_rate_boards(tables, conversions)), games=games)
 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -121,17 +121,14 @@ def _check_protocols(homes: Sequence[pathlib.Path], manifests: Sequence[dict]) -
             held[size] = home
 
 
-def rate_boards(tables: scaling.Tables, conversions: Iterable[Conversion]) -> list[Rating]:
+def _rate_boards(tables: scaling.Tables, conversions: Iterable[Conversion]) -> list[Rating]:
     """Return the ratings of all boards: a board's old ones, or new ones where its zero is another than they were made with."""
-    pools: dict[int, list[Pairing]] = {}
-    for pairing in tables.pairings:
-        pools.setdefault(pairing.size, []).append(pairing)
     found: list[Rating] = []
     for size, anchor in arena.find_anchors(tables.pairings, tables.agents, conversions).items():
-        rated = {row.agent: row for row in tables.ratings if row.size == size}
-        mine = rated.get(anchor.agent)
+        board = tables.select(size)
+        mine = board.rating_by_agent.get(anchor.agent)
         kept = mine and mine.anchor == anchor.agent and _are_close(mine.elo, anchor.elo) and _are_close(mine.anchor_error, anchor.error)
-        found += rated.values() if kept else arena.rate(pools[size], anchor=anchor)
+        found += board.ratings if kept else arena.rate(board.pairings, anchor=anchor)
     return found
 
 

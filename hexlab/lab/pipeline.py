@@ -384,7 +384,7 @@ def _find_aims(grid: Grid, size: int, players: Iterable[SnapshotPlayer]) -> dict
     return {"half_width": grid.half_width, "half_widths": closer, "least_opponents": grid.least_opponents, "witnesses": witnesses}
 
 
-def describe_witnesses(tournaments: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _describe_witnesses(tournaments: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Tell in words on which boards perfect play met few, from the tournaments of a manifest."""
     return [
         f"On {size}x{size} perfect play meets, afterwards, the {over['witnesses']} strongest, at most {_OF_A_RUN} of a run"
@@ -516,7 +516,7 @@ def _facts(grid: Grid, manifest: dict, workers: int) -> dict:
         "Protocol": [
             f"A match: up to {grid.openings} uniform legal two-move openings without repetition, each played with both colors, no noise.",
             f"Every agent meets {describe_opponents(manifest['grid'])}.",
-            *(f"{told}." for told in describe_witnesses(manifest["tournaments"])),
+            *(f"{told}." for told in _describe_witnesses(manifest["tournaments"])),
             "Elo: Bradley-Terry maximum likelihood with a weak prior, perfect play at 0; the two games of an opening count as one draw.",
             "Agents play puct with exact wins and losses backed up; 1 simulation is the raw policy.",
         ],

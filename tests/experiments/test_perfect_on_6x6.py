@@ -19,13 +19,17 @@ def script():
     del sys.modules["perfect_on_6x6"]
 
 
-def test_the_page_is_that_of_the_games_and_tables(script):
+@pytest.fixture(scope="module")
+def tables():
+    return scaling.read(FOLDER)
+
+
+def test_the_page_is_that_of_the_games_and_tables(script, tables):
     rows = split_openings(read_table(script.GAMES, PairOpenings))
-    assert script.make_page(scaling.read(FOLDER), rows) == script.PAGE.read_text(encoding="utf-8")
+    assert script.make_page(tables, rows) == script.PAGE.read_text(encoding="utf-8")
 
 
-def test_those_play_that_are_strong_and_ship_whole(script):
-    tables = scaling.read(FOLDER)
+def test_those_play_that_are_strong_and_ship_whole(script, tables):
     best = max(row.elo for row in tables.ratings if row.size == 6)
     players = list(script.list_players(tables))
     met = {row.first for row in read_table(script.GAMES, PairOpenings)}
