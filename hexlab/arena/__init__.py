@@ -41,10 +41,12 @@ from hexlab.arena.ratings import Anchor, Belief, Ratings, believe, bootstrap_rat
 from hexlab.arena.submissions import Finding, SubmissionPlayer, check_submission, find_submissions, read_template
 from hexlab.arena.suites import SUITE_SIZES, Solved, convert_positions, read_solved
 from hexlab.arena.tournaments import SOLVED_SIZE, Progress, Table, draw_openings, play_ladder, play_to_interval, round_robin
+from hexlab.arena.witnesses import WITNESSES, find_witnesses
 
 __all__ = [
     "SOLVED_SIZE",
     "SUITE_SIZES",
+    "WITNESSES",
     "Agreement",
     "Anchor",
     "Belief",
@@ -89,6 +91,7 @@ __all__ = [
     "find_anchors",
     "find_strongest",
     "find_submissions",
+    "find_witnesses",
     "measure_conversion",
     "measure_goodness",
     "opening_name",

@@ -26,6 +26,7 @@ from scipy.special import stdtrit
 from hexlab.arena.bradley_terry import ELO_PER_NAT, Z
 from hexlab.arena.ratings import Anchor, rate
 from hexlab.arena.suites import convert_positions, read_solved
+from hexlab.arena.witnesses import NEAR
 from hexlab.errors import ConfigError
 from hexlab.protocols import Player
 from hexlab.records import Agent, Conversion, Pairing
@@ -36,17 +37,18 @@ _SEED = 5
 
 
 def find_strongest(pairings: Iterable[Pairing], agents: Iterable[Agent], count: int = 5) -> list[str]:
-    """Return the agents of a pool to stand in for perfect play, the strongest first: of those that search most.
+    """Return the agents of a pool to stand in for perfect play, the strongest first: of those that search most, and within 100 Elo.
 
     Raises:
         ConfigError: no snapshot took part.
     """
     budgets = {agent.agent: agent.test_simulations for agent in agents if agent.kind == "snapshot"}
-    rated = [row.agent for row in rate(pairings, anchor="best") if row.agent in budgets]
+    rated = [row for row in rate(pairings, anchor="best") if row.agent in budgets]
     if not rated:
         raise ConfigError("no snapshot took part in these games: an anchor is one of them")
-    most = max(budgets[agent] for agent in rated)
-    return [agent for agent in rated if budgets[agent] == most][:count]
+    most = max(budgets[row.agent] for row in rated)
+    rated = [row for row in rated if budgets[row.agent] == most]
+    return [row.agent for row in rated if row.elo >= rated[0].elo - NEAR][:count]
 
 
 def measure_conversion(player: Player, size: int) -> Conversion:
@@ -60,9 +62,7 @@ def measure_conversion(player: Player, size: int) -> Conversion:
     return Conversion(size, player.name, int(won.sum()), len(won))
 
 
-def calibrate_anchor(
-    agent: str, measured: Sequence[tuple[Conversion, float]], references: Sequence[tuple[Conversion, float]]
-) -> Anchor:
+def calibrate_anchor(agent: str, measured: Sequence[tuple[Conversion, float]], references: Sequence[tuple[Conversion, float]]) -> Anchor:
     """Estimate the Elo of a pool's strongest agent from the solved positions that it and its likes convert (see the module).
 
     Args:
@@ -102,7 +102,7 @@ def find_anchors(pairings: Iterable[Pairing], agents: Iterable[Agent], conversio
     Args:
         pairings: of all boards.
         agents: of all boards.
-        conversions: of the agents that `find_strongest` names on each board.
+        conversions: of the agents that `find_strongest` names on each board; those of weaker ones are passed over.
 
     Raises:
         ConfigError: a conversion by an agent that is not in the pool of its board.
@@ -128,7 +128,8 @@ def find_anchors(pairings: Iterable[Pairing], agents: Iterable[Agent], conversio
         if size in measured:
             converted = {each.agent: each for each in measured[size]}
             # The strongest first, in whatever order they come: sums of floats differ by order in their last bits.
-            known = [(converted[row.agent], row.elo) for row in rate(rows, anchor=anchor.agent) if row.agent in converted]
+            asked = [row for row in rate(rows, anchor=anchor.agent) if row.agent in converted]
+            known = [(converted[row.agent], row.elo) for row in asked if row.elo >= asked[0].elo - NEAR]
             if perfect:
                 references += known
             else:

@@ -60,10 +60,16 @@ class Pool:
     """P pairs of N agents; openings of a pair are counted by what `first` won: both, one as Black, one as White, none."""
 
     size: int
-    agents: list[str]  # N, sorted
+    agents: list[str]  # N, sorted but for those that are not rated, which come last
     first: np.ndarray  # int64[P]
     second: np.ndarray  # int64[P], above first
     counts: np.ndarray  # int64[P, 4]
+    unrated: int = 0  # agents
+
+    @property
+    def rated(self) -> list[str]:
+        """The agents that are rated, sorted."""
+        return self.agents[: len(self.agents) - self.unrated]
 
     @property
     def games(self) -> np.ndarray:

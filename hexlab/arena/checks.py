@@ -41,6 +41,7 @@ from hexlab.arena.bradley_terry import (
     sandwich_variances,
 )
 from hexlab.arena.information import Information
+from hexlab.arena.witnesses import find_perfect, part_perfect_play
 from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing
 from hexlab.rules.cells import cell_index, cell_name, rotation
@@ -254,13 +255,13 @@ def check_ratings(games: Iterable[Pairing] | Iterable[Opening], *, samples: int 
     rows: list = list(games)
     if rows and isinstance(rows[0], Opening):
         rows = count_pairings(rows)
-    pool = gather_pool(rows)
+    pool = _gather(rows, prior)
     theta, information = fit_pool(pool, precision_of(prior))
     pairs = pair_variances(pool, theta, information)
     goodness = _measure_goodness(pool, theta, information, pairs)
     return RatingCheck(
         pool.size,
-        len(pool.agents),
+        len(pool.rated),
         goodness,
         _count_cycles(pool, theta, pairs, precision_of(prior), samples, seed),
         _compare_halves(rows, prior),
@@ -274,7 +275,7 @@ def measure_goodness(games: Iterable[Pairing] | Iterable[Opening], *, prior: flo
     Raises:
         ConfigError: as for `hexlab.arena.rate`.
     """
-    pool = gather_pool(games)
+    pool = _gather(games, prior)
     theta, information = fit_pool(pool, precision_of(prior))
     return _measure_goodness(pool, theta, information, pair_variances(pool, theta, information))
 
@@ -290,16 +291,16 @@ def check_openings(games: Iterable[Opening], *, prior: float = PRIOR) -> Opening
         ConfigError: as for `hexlab.arena.rate`.
     """
     rows = list(games)
-    pool = gather_pool(rows)
+    pool = _gather(rows, prior)
     theta, information = fit_pool(pool, precision_of(prior))
-    mean = np.full(len(theta), 1 / len(theta))
+    mean = _weigh_evenly(pool)
     half_widths = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, information, mean, pair_variances(pool, theta, information).total))
 
     openings = sorted({row.opening for row in rows})
     surplus = _surpluses_by_opening(pool, theta, rows, openings)
     bread = information.inverse
     shifts = ELO_PER_NAT * ((bread - mean @ bread) @ (pool.differences.T @ surplus).toarray())
-    shares = np.abs(shifts) / half_widths[:, None]
+    shares = (np.abs(shifts) / half_widths[:, None])[: len(pool.rated)]
     agent, opening = np.unravel_index(np.argmax(shares), shares.shape)
 
     distinct = {(row.first, row.second, row.opening) for row in rows}
@@ -316,6 +317,15 @@ def check_openings(games: Iterable[Opening], *, prior: float = PRIOR) -> Opening
         float(half_widths[agent]),
         int((shares > 1).any(axis=1).sum()),
     )
+
+
+def _gather(games: Iterable[Pairing] | Iterable[Opening], prior: float) -> Pool:
+    return part_perfect_play(gather_pool(games), precision_of(prior))
+
+
+def _weigh_evenly(pool: Pool) -> np.ndarray:
+    """float64[N] that sum to 1: the mean of the agents that are rated."""
+    return np.repeat([1 / len(pool.rated), 0], [len(pool.rated), pool.unrated])
 
 
 def _measure_goodness(pool: Pool, theta: np.ndarray, information: Information, pairs: PairVariances) -> Goodness:
@@ -342,9 +352,7 @@ def _measure_goodness(pool: Pool, theta: np.ndarray, information: Information, p
     )
 
 
-def _count_cycles(
-    pool: Pool, theta: np.ndarray, pairs: PairVariances, precision: float, samples: int, seed: int, shown: int = 5
-) -> Cycles:
+def _count_cycles(pool: Pool, theta: np.ndarray, pairs: PairVariances, precision: float, samples: int, seed: int, shown: int = 5) -> Cycles:
     triples = _find_triples(pool)
     if not len(triples):
         return Cycles(0, 0, 0.0, 0, 0, 0.0, ())
@@ -429,13 +437,13 @@ def _compare_halves(rows: Sequence[Pairing], prior: float) -> Agreement | None:
     fits = []
     for half in (0, 1):
         try:
-            pool = gather_pool(row for row in rows if row.half == half)
+            pool = _gather((row for row in rows if row.half == half), prior)
         except ConfigError:
             return None
         theta, information = fit_pool(pool, precision_of(prior))
-        mean = np.full(len(theta), 1 / len(theta))
+        mean = _weigh_evenly(pool)
         variances = sandwich_variances(pool, information, mean, pair_variances(pool, theta, information).within)
-        fits.append({agent: (theta[at], variances[at]) for at, agent in enumerate(pool.agents)})
+        fits.append({agent: (theta[at], variances[at]) for at, agent in enumerate(pool.rated)})
     agents = sorted(fits[0].keys() & fits[1].keys())
     one, other = (np.array([fit[agent] for agent in agents]) for fit in fits)
     return _agree(agents, one[:, 0] - other[:, 0], one[:, 1] + other[:, 1])
@@ -451,14 +459,16 @@ def _compare_colors(pool: Pool, theta: np.ndarray, prior: float) -> Agreement:
     _, by_black, by_white, _ = pool.counts.T
     balance = (by_black - by_white).astype(float)
     # One more opening that each color won once or twice with equal chance, so that no pair passes for certain.
-    variances = by_black + by_white - balance**2 / pool.openings + 0.5
+    luck = by_black + by_white - balance**2 / pool.openings + 0.5
     sums = abs(pool.differences)
     slopes = pool.games * chances * (1 - chances)
     prior_part = precision_of(prior) * scipy.sparse.eye_array(len(theta), format="csr")
     information = Information(sums.T.tocsr() @ scipy.sparse.diags_array(slopes) @ sums + prior_part, pool.first, pool.second)
-    filling = sums.T.tocsr() @ scipy.sparse.diags_array(variances) @ sums
-    mean = np.full(len(theta), 1 / len(theta))
-    return _agree(pool.agents, 2 * information.solve(sums.T @ balance), 4 * contrast_variances(information, mean, filling))
+    filling = sums.T.tocsr() @ scipy.sparse.diags_array(luck) @ sums
+    mean = _weigh_evenly(pool)
+    rated = slice(len(pool.rated))
+    differences, variances = 2 * information.solve(sums.T @ balance), 4 * contrast_variances(information, mean, filling)
+    return _agree(pool.rated, differences[rated], variances[rated])
 
 
 def _agree(agents: Sequence[str], differences: np.ndarray, variances: np.ndarray) -> Agreement:
@@ -471,9 +481,12 @@ def _surpluses_by_opening(pool: Pool, theta: np.ndarray, rows: Sequence[Opening]
     pair_of = {pair: at for at, pair in enumerate(zip(pool.first.tolist(), pool.second.tolist(), strict=True))}
     column = {opening: at for at, opening in enumerate(openings)}
     expected = WINS[0] * expit(theta[pool.first] - theta[pool.second])
+    perfect = find_perfect(pool)
     pairs, wins = [], []
     for row in rows:
         first, second, won = place[row.first], place[row.second], row.first_won_as_black + row.first_won_as_white
+        if (min(first, second), max(first, second)) not in pair_of:  # perfect play and a weaker agent, to whom it is the last of the pool
+            first, second = (len(pool.agents) - 1 if name == perfect else place[name] for name in (row.first, row.second))
         pairs.append(pair_of[min(first, second), max(first, second)])
         wins.append(won if first < second else 2 - won)
     surplus = np.array(wins) - expected[pairs]

@@ -36,6 +36,9 @@ to the strengths, with the squared surpluses freed of the fit's own pull on them
 With the squared surplus of each pair alone in its place, the plain sandwich over pairs, intervals are too narrow where
 agents have few opponents; one misfit for the whole pool is steadier. The bootstrap draws openings and effects anew.
 
+Perfect play does not punish, and is another player to weak agents than to strong ones: its games with its strongest opponents alone tell
+where it stands (see `hexlab.arena.witnesses`).
+
 The effects of two pairs are taken to be independent. The effect makes average scores a little flatter in strength than
 the curve of one pair, by about 2 % at a misfit of 50 Elo and 8 % at 100: planted strengths come back that much closer
 together.
@@ -68,6 +71,7 @@ from hexlab.arena.bradley_terry import (
 )
 from hexlab.arena.information import Information
 from hexlab.arena.resampling import draw_wins, refit
+from hexlab.arena.witnesses import find_perfect, part_perfect_play
 from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing, Rating
 from hexlab.rules.draws import derive_seeds
@@ -216,32 +220,32 @@ def rate(
         raise ConfigError(f"intervals {intervals!r} are unknown: choose 'sandwich' or 'bootstrap'")
     fit = fit_games(games, anchor=anchor, prior=prior)
     pool, theta, pairs, anchor, known = fit.pool, fit.theta, fit.pairs, fit.anchor, fit.known
-    zero = _anchor_weights(anchor, pool.agents, theta)
-    elo = ELO_PER_NAT * (theta - zero @ theta)
+    zero, rated = _anchor_weights(anchor, pool, theta), len(pool.rated)
+    elo = ELO_PER_NAT * (theta - zero @ theta)[:rated]
     notes, unbounded = _find_unbounded(pool, theta, anchor)
-    for agent, note in _find_contradicted(pool, elo, anchor).items():
+    for agent, note in _find_contradicted(fit.played, elo, anchor).items():
         notes[agent] = f"{notes[agent]}; {note}" if agent in notes else note
 
     if intervals == "sandwich":
-        spread = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, fit.information, zero, pairs.total))
+        spread = Z * ELO_PER_NAT * np.sqrt(sandwich_variances(pool, fit.information, zero, pairs.total))[:rated]
         low, high = elo - spread, elo + spread
     else:
         low, high = np.quantile(_bootstrap(fit, samples, seed), [0.025, 0.975], axis=0)
-    wide = Z * ELO_PER_NAT * np.sqrt(contrast_variances(fit.information, zero))
-    low = np.where(unbounded, np.minimum(low, elo - wide), low)
-    high = np.where(unbounded, np.maximum(high, elo + wide), high)
+    wide = Z * ELO_PER_NAT * np.sqrt(contrast_variances(fit.information, zero))[:rated]
+    low = np.where(unbounded[:rated], np.minimum(low, elo - wide), low)
+    high = np.where(unbounded[:rated], np.maximum(high, elo + wide), high)
     if known.kind == "strongest":
         error = np.nan_to_num(known.error)
         low, high = known.elo + elo - np.hypot(elo - low, error), known.elo + elo + np.hypot(high - elo, error)
         elo = known.elo + elo
 
-    played = np.bincount(pool.first, pool.games, len(theta)) + np.bincount(pool.second, pool.games, len(theta))
-    scores = _perfect_scores(pool)
+    games_of = np.sum([np.bincount(ends, fit.played.games, rated) for ends in (fit.played.first, fit.played.second)], axis=0)
+    scores = _perfect_scores(fit.played)
     rows = []
-    for i in _rank(theta, pool.agents):
+    for i in _rank(theta, pool):
         agent = pool.agents[i]
         score = scores.get(agent, _NEVER_MET)
-        numbers = float(elo[i]), float(low[i]), float(high[i]), int(played[i]), *score
+        numbers = float(elo[i]), float(low[i]), float(high[i]), int(games_of[i]), *score
         rows.append(Rating(agent, pool.size, *numbers, anchor, known.error))
     ordered = {row.agent: notes[row.agent] for row in rows if row.agent in notes}
     return Ratings(tuple(rows), anchor, float(prior), ordered, ELO_PER_NAT * math.sqrt(pairs.misfit))
@@ -252,7 +256,8 @@ class Fit:
     """The fit of a pool of N agents and P pairs: what ratings and all bootstrap copies of them start from.
 
     Attributes:
-        pool: the table.
+        pool: the table, with perfect play as two players where it met many (see `hexlab.arena.witnesses`).
+        played: the table as it was played.
         precision: of the prior, 1 / nats squared.
         anchor: what has Elo 0, or the Elo of `known`: an agent, ``"mean"`` or ``"best"``.
         known: the `Anchor` that was given; one without a name if none was.
@@ -262,6 +267,7 @@ class Fit:
     """
 
     pool: Pool
+    played: Pool
     precision: float
     anchor: str
     known: Anchor
@@ -272,17 +278,17 @@ class Fit:
     @property
     def agents(self) -> tuple[str, ...]:
         """N names, strongest first; equals by name."""
-        return tuple(self.pool.agents[i] for i in _rank(self.theta, self.pool.agents))
+        return tuple(self.pool.agents[i] for i in _rank(self.theta, self.pool))
 
     @property
     def elo(self) -> np.ndarray:
         """float64[N], in the order of `agents`."""
-        elo = ELO_PER_NAT * (self.theta - _anchor_weights(self.anchor, self.pool.agents, self.theta) @ self.theta)
-        return self.known.elo + elo[_rank(self.theta, self.pool.agents)]
+        elo = ELO_PER_NAT * (self.theta - _anchor_weights(self.anchor, self.pool, self.theta) @ self.theta)
+        return self.known.elo + elo[_rank(self.theta, self.pool)]
 
     def bootstrap(self, samples: int, seed: int) -> np.ndarray:
         """float64[samples, N]: Elo of bootstrap copies as `bootstrap_ratings` makes them, in the order of `agents`."""
-        copies = _bootstrap(self, samples, seed)[:, _rank(self.theta, self.pool.agents)]
+        copies = _bootstrap(self, samples, seed)[:, _rank(self.theta, self.pool)]
         if self.known.kind == "strongest":
             generator = np.random.default_rng([seed & 0xFFFFFFFFFFFFFFFF, 1])
             copies += self.known.elo + np.nan_to_num(self.known.error) / Z * generator.standard_normal((samples, 1))
@@ -297,13 +303,14 @@ def fit_games(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | Anc
     >>> fit.agents, fit.elo.round(), fit.bootstrap(samples=500, seed=0).shape
     (('perfect', 'random'), array([   0., -338.]), (500, 2))
     """
-    pool = gather_pool(games)
+    played = gather_pool(games)
     if not prior > 0 or not math.isfinite(prior):
         raise ConfigError(f"prior {prior!r} is not a standard deviation in Elo: give a positive number, such as {PRIOR:g}")
     known = anchor if isinstance(anchor, Anchor) else Anchor("", "")
-    name, precision = _choose_anchor(anchor, pool), precision_of(prior)
+    name, precision = _choose_anchor(anchor, played), precision_of(prior)
+    pool = part_perfect_play(played, precision)
     theta, information = fit_pool(pool, precision)
-    return Fit(pool, precision, name, known, theta, information, pair_variances(pool, theta, information))
+    return Fit(pool, played, precision, name, known, theta, information, pair_variances(pool, theta, information))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -317,6 +324,8 @@ class Belief:
         misfit: variance of what equals stray from one number an agent, nats squared.
         half_widths: float64[N], half the width of the intervals that `rate` gives, Elo.
         unbounded: bool[N], whether no chain of wins ties an agent to the anchor both ways, so that its strength rests on the prior.
+        aside: places of two agents, the lower first, who are perfect play and one whose games with it do not tell of the anchor (see
+            `hexlab.arena.witnesses`).
     """
 
     agents: tuple[str, ...]
@@ -325,6 +334,7 @@ class Belief:
     misfit: float
     half_widths: np.ndarray
     unbounded: np.ndarray
+    aside: frozenset[tuple[int, int]] = frozenset()
 
 
 def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None = None, prior: float = PRIOR) -> Belief:
@@ -337,7 +347,7 @@ def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None 
     """
     fit = fit_games(games, anchor=anchor, prior=prior)
     pool, theta, pairs, information = fit.pool, fit.theta, fit.pairs, fit.information
-    zero = _anchor_weights(fit.anchor, pool.agents, theta)
+    zero = _anchor_weights(fit.anchor, pool, theta)
     variances = sandwich_variances(pool, information, zero, pairs.total)
     _, unbounded = _find_unbounded(pool, theta, fit.anchor)
     posterior = information.inverse
@@ -345,7 +355,11 @@ def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None 
     covariance = posterior - across[:, None] - across[None, :] + zero @ across
     variances = np.where(unbounded, np.maximum(variances, contrast_variances(information, zero)), variances)
     half_widths = Z * ELO_PER_NAT * np.sqrt(variances)
-    return Belief(tuple(pool.agents), theta - zero @ theta, covariance, pairs.misfit, half_widths, unbounded)
+    every, counted = (set(zip(each.first.tolist(), each.second.tolist(), strict=True)) for each in (fit.played, pool))
+    rated = slice(len(pool.rated))
+    strengths = (theta - zero @ theta)[rated]
+    facts = covariance[rated, rated], pairs.misfit, half_widths[rated], unbounded[rated], frozenset(every - counted)
+    return Belief(tuple(pool.rated), strengths, *facts)
 
 
 def bootstrap_ratings(
@@ -413,33 +427,29 @@ def _choose_anchor(anchor: str | Anchor | None, pool: Pool) -> str:
     if isinstance(anchor, Anchor):
         anchor = anchor.agent
     if anchor is None:
-        return _find_perfect(pool) or "mean"
+        return find_perfect(pool) or "mean"
     if anchor not in ("mean", "best") and anchor not in pool.agents:
         raise ConfigError(f"anchor {anchor!r} is not in the pool: choose 'mean', 'best' or one of {name_some(pool.agents)}")
     return anchor
 
 
-def _find_perfect(pool: Pool) -> str | None:
-    names = (f"perfect-{pool.size}", "perfect")
-    return next((name for name in names if name in pool.agents), None)
+def _rank(theta: np.ndarray, pool: Pool) -> list[int]:
+    """Places of the agents that are rated, strongest first; equals by name."""
+    return sorted(range(len(pool.rated)), key=lambda i: (-theta[i], pool.agents[i]))
 
 
-def _rank(theta: np.ndarray, agents: list[str]) -> list[int]:
-    """Places of the agents, strongest first; equals by name."""
-    return sorted(range(len(agents)), key=lambda i: (-theta[i], agents[i]))
-
-
-def _anchor_weights(anchor: str, agents: list[str], theta: np.ndarray) -> np.ndarray:
+def _anchor_weights(anchor: str, pool: Pool, theta: np.ndarray) -> np.ndarray:
     """float64[N] that sum to 1: the strength which they weigh together is 0 Elo."""
+    weights, rated = np.zeros(len(theta)), len(pool.rated)
     if anchor == "mean":
-        return np.full(len(agents), 1 / len(agents))
-    weights = np.zeros(len(agents))
-    weights[np.argmax(theta) if anchor == "best" else agents.index(anchor)] = 1
+        weights[:rated] = 1 / rated
+    else:
+        weights[np.argmax(theta[:rated]) if anchor == "best" else pool.agents.index(anchor)] = 1
     return weights
 
 
 def _bootstrap(fit: Fit, samples: int, seed: int) -> np.ndarray:
-    """float64[samples, N]: Elo of resampled pools, agents in the pool's order."""
+    """float64[samples, N]: Elo of resampled pools, the rated agents in the pool's order."""
     if samples < 1:
         raise ConfigError(f"{samples!r} bootstrap samples: give a whole number of at least 1, such as 1000")
     pool, information, games = fit.pool, fit.information, fit.pool.games
@@ -467,7 +477,7 @@ def _bootstrap(fit: Fit, samples: int, seed: int) -> np.ndarray:
             copies = [slice(start + each.start, start + each.stop) for each in tasks]
             if not all(crew.map(draw_and_fit, copies, [moves[each] for each in tasks])):
                 raise ConfigError(f"the bootstrap did not settle in {STEPS} Newton steps: give a smaller prior")
-    fitted = fitted[:, information.place]
+    fitted = fitted[:, information.place][:, : len(pool.rated)]
     if fit.anchor == "mean":
         zeros = fitted.mean(axis=1)
     elif fit.anchor == "best":
@@ -479,7 +489,7 @@ def _bootstrap(fit: Fit, samples: int, seed: int) -> np.ndarray:
 
 def _perfect_scores(pool: Pool) -> dict[str, tuple[float, float, float, int]]:
     """Score against perfect play, its 95 % interval and the number of games, of those who met it."""
-    name = _find_perfect(pool)
+    name = find_perfect(pool)
     if name is None:
         return {}
     perfect = pool.agents.index(name)
@@ -529,7 +539,7 @@ def _find_unbounded(pool: Pool, theta: np.ndarray, anchor: str) -> tuple[dict[st
     if anchor in pool.agents:
         home = labels[pool.agents.index(anchor)]
     elif anchor == "best":
-        home = labels[np.argmax(theta)]
+        home = labels[np.argmax(theta[: len(pool.rated)])]
     else:
         home = np.argmax(np.bincount(labels))
     unbounded = labels != home
@@ -560,5 +570,3 @@ def _reach(graph: scipy.sparse.csr_matrix, start: int) -> np.ndarray:
     reached = np.zeros(graph.shape[0], bool)
     reached[order] = True
     return reached
-
-

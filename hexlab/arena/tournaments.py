@@ -286,6 +286,8 @@ def play_to_interval(
             belief = believe(tournament.pairings)
             ladder = (-belief.strengths).argsort(kind="stable")
             played, left = tournament.count_games(belief.agents, openings_per_match)
+            for one, other in belief.aside:
+                left[one, other] = left[other, one] = 0
             met = np.count_nonzero(played, axis=1)
             aims = np.array([half_widths.get(agent, half_width) for agent in belief.agents])
             wide = (belief.half_widths > aims) & ~(belief.unbounded & (met >= _HOPELESS))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import os
 import pathlib
 import tempfile
@@ -19,14 +18,13 @@ __all__ = ["join_runs"]
 
 _MANIFEST = {"command", "finished", "grid", "later_machines", "machine", "seed", "tournaments"}
 _JOINED = {"cells", "presets", "more_simulations", "half_widths", "about"}  # all else in a grid is the protocol
-_SAME_ELO = 0.01
 
 
 def join_runs(folders: Sequence[str | os.PathLike], out: str | os.PathLike) -> list[pathlib.Path]:
     """Join the tables and manifests of finished folders of `hexlab.lab.pipeline.reproduce`.
 
-    The tables are those that one folder with all boards would have had. A board without perfect play takes its zero from boards that
-    have it (`hexlab.arena.find_anchors`), so that it is rated anew where the other folders change what is known of that.
+    The tables are those that one folder with all boards would have had. All boards are rated anew, for a board without perfect play takes
+    its zero from boards that have it (`hexlab.arena.find_anchors`).
 
     Args:
         folders: two at least, each with ``manifest.json`` and ``tables/``, of one scale and with no board in common.
@@ -122,18 +120,9 @@ def _check_protocols(homes: Sequence[pathlib.Path], manifests: Sequence[dict]) -
 
 
 def _rate_boards(tables: scaling.Tables, conversions: Iterable[Conversion]) -> list[Rating]:
-    """Return the ratings of all boards: a board's old ones, or new ones where its zero is another than they were made with."""
-    found: list[Rating] = []
-    for size, anchor in arena.find_anchors(tables.pairings, tables.agents, conversions).items():
-        board = tables.select(size)
-        mine = board.rating_by_agent.get(anchor.agent)
-        kept = mine and mine.anchor == anchor.agent and _are_close(mine.elo, anchor.elo) and _are_close(mine.anchor_error, anchor.error)
-        found += board.ratings if kept else arena.rate(board.pairings, anchor=anchor)
-    return found
-
-
-def _are_close(one: float, other: float) -> bool:
-    return abs(one - other) < _SAME_ELO or (math.isnan(one) and math.isnan(other))
+    """Rate every board: its zero may be another than with the boards of its folder alone."""
+    anchors = arena.find_anchors(tables.pairings, tables.agents, conversions)
+    return [row for size, anchor in anchors.items() for row in arena.rate(tables.select(size).pairings, anchor=anchor)]
 
 
 def _join_manifests(manifests: Sequence[dict]) -> dict:

@@ -3,7 +3,6 @@
 Every stage keeps what it has done: started again after an interruption at any moment, the job goes on where it was.
 """
 
-import collections
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -40,7 +39,6 @@ _SEED = 0
 _ROUNDS, _NEIGHBORS = 2, 1
 _CHEAP = 1e4  # FLOPs of a forward pass up to which 256 rows take hardly longer than 64
 _LEAST_AT_WORK = 16  # workers of a cluster for whom matches are held ready: more may come
-_WITNESSES, _OF_A_RUN = 64, 8  # agents that meet perfect play where it meets few, and those of one run among them
 
 
 class SnapshotPlayer:
@@ -362,7 +360,8 @@ def _rate(
             eta = (1 - done) * elapsed / (done - first) if done > first else None
             yield Progress("rate", done, f"{size}x{size}, {step.stage}: {step.done} of {step.total} matches", elapsed, eta)
         if aims["witnesses"]:
-            some = _choose_witnesses(store.pairings(size), players[size], aims["witnesses"])
+            named = {player.name: player for player in players[size]}
+            some = [named[name] for name in arena.find_witnesses(store.pairings(size), named, aims["witnesses"])]
             match: dict[str, Any] = {"openings_per_pair": grid.openings, "rounds": 0, "anchors": [arena.SolverPlayer(size)]}
             for step in arena.play_ladder(some, size, store, **match, seed=_SEED, threads=workers, executor=pool):
                 message = f"{size}x{size}, perfect play against the strongest: {step.done} of {step.total} matches"
@@ -380,31 +379,17 @@ def _find_aims(grid: Grid, size: int, players: Iterable[SnapshotPlayer]) -> dict
     """Return how well the agents of a board are to be known, the half widths of runs of that board alone."""
     runs = {player.name.partition("/")[0] for player in players}
     closer = {run: width for run, width in grid.half_widths.items() if run in runs}
-    witnesses = _WITNESSES if arena.SOLVED_SIZE < size <= MAX_SIZE else 0
+    witnesses = arena.WITNESSES if arena.SOLVED_SIZE < size <= MAX_SIZE else 0
     return {"half_width": grid.half_width, "half_widths": closer, "least_opponents": grid.least_opponents, "witnesses": witnesses}
 
 
 def _describe_witnesses(tournaments: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Tell in words on which boards perfect play met few, from the tournaments of a manifest."""
     return [
-        f"On {size}x{size} perfect play meets, afterwards, the {over['witnesses']} strongest, at most {_OF_A_RUN} of a run"
+        f"On {size}x{size} perfect play meets, afterwards, {over['witnesses']} of the strongest"
         for size, over in sorted(tournaments.items())
         if over.get("witnesses")
     ]
-
-
-def _choose_witnesses(pairings: Iterable[Pairing], players: Sequence[SnapshotPlayer], count: int) -> list[SnapshotPlayer]:
-    """Return the strongest of a pool by the games among themselves, few of each run: pairs stray less alike between runs than within."""
-    named = {player.name: player for player in players}
-    met = [row for row in pairings if row.first in named and row.second in named]
-    chosen: list[SnapshotPlayer] = []
-    taken: collections.Counter[str] = collections.Counter()
-    for row in arena.rate(met, anchor="best"):
-        run = row.agent.partition("/")[0]
-        if taken[run] < _OF_A_RUN and len(chosen) < count:
-            taken[run] += 1
-            chosen.append(named[row.agent])
-    return chosen
 
 
 def _are_reached(aims: Mapping[str, Any], played: Mapping[str, Any]) -> bool:

@@ -1,6 +1,5 @@
 """Elo of every agent of a pool, and of bootstrap copies of the pool: the one door from scaling to the arena's ratings."""
 
-import collections
 import functools
 import hashlib
 import itertools
@@ -77,50 +76,55 @@ def gather_halves(tables: Tables) -> tuple[PoolGames, PoolGames]:
 
     What two agents are worth to each other beyond their ratings shows in all their games, whatever the opening (see
     `hexlab.arena.ratings`). So that an agent picked for such luck is not rated by it too, all games of two agents go to one half: the
-    one where these two have met fewer others so far. Dealt by their openings, some to either half, are the games with perfect play and
-    those of as many other pairs as it takes to hold all agents of a half together, first the pairs that have met few others: random
-    play, whom everyone meets and beats, holds nobody together. No result has a say in it.
+    one where these two have met fewer others so far. Dealt by their openings, some to either half, are the games with perfect play,
+    which both halves need for their zero, and those of as few other pairs as it takes to hold all agents of a half together without
+    perfect play and random play: random play, whom everyone meets and beats, holds nobody together. No result has a say in it.
 
     Raises:
         NotEnoughDataError: games on the openings of one half only.
     """
-    return _deal(gather_games(tables), frozenset(agent.agent for agent in tables.agents if agent.kind == "perfect"))
+    kinds = {agent.agent: agent.kind for agent in tables.agents}
+    games = gather_games(tables)
+    names = {name for row in games.pairings for name in (row.first, row.second)}
+    return _deal(games, *(frozenset(name for name in names if kinds.get(name) == kind) for kind in ("perfect", "random")))
 
 
 @functools.lru_cache(maxsize=16)
-def _deal(games: PoolGames, perfect: frozenset[str]) -> tuple[PoolGames, PoolGames]:
+def _deal(games: PoolGames, perfect: frozenset[str], random: frozenset[str]) -> tuple[PoolGames, PoolGames]:
     openings = split_openings(games.pairings)
     pairs = sorted({(row.first, row.second) for row in games.pairings})
-    opponents = collections.Counter(itertools.chain.from_iterable(pairs))
-    with_perfect = [pair for pair in pairs if perfect.intersection(pair)]
-    others = sorted((pair for pair in pairs if not perfect.intersection(pair)), key=lambda pair: sum(opponents[agent] for agent in pair))
-    split = {*with_perfect, *_span([*with_perfect, *others])}
-    met = {agent: [0, 0] for agent in opponents}
-    dealt = {}
-    for pair in sorted(set(pairs) - split):
+    met = {agent: [0, 0] for agent in itertools.chain.from_iterable(pairs)}
+    dealt: dict[tuple[str, str], int] = {}
+    split = {pair for pair in pairs if perfect.intersection(pair)}
+    for pair in (pair for pair in pairs if pair not in split):
         one, other = (met[agent] for agent in pair)
         ahead = one[0] + other[0] - one[1] - other[1]
         dealt[pair] = half = int(ahead > 0) if ahead else hashlib.blake2b(" ".join(pair).encode(), digest_size=1).digest()[0] & 1
         one[half] += 1
         other[half] += 1
+    for half in (0, 1):
+        for pair in _span(sorted(dealt, key=lambda pair: (bool(random.intersection(pair)), dealt[pair] != half))):
+            if dealt[pair] != half:
+                split.add(pair)
     halves: tuple[list[records.Pairing], ...] = [], []
     for number, rows in enumerate(openings):
         for row in rows:
-            halves[dealt.get((row.first, row.second), number)].append(row)
+            pair = row.first, row.second
+            halves[number if pair in split else dealt[pair]].append(row)
     return PoolGames(tuple(halves[0]), games.anchor), PoolGames(tuple(halves[1]), games.anchor)
 
 
 def _span(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the pairs that join agents whom no pairs before them join: the spanning tree that prefers the first."""
+    if not pairs:
+        return []
     place = {agent: at for at, agent in enumerate(dict.fromkeys(itertools.chain.from_iterable(pairs)))}
     first, second = ([place[agent] for agent in column] for column in zip(*pairs, strict=True))
     ranks = scipy.sparse.csr_matrix((np.arange(1, len(pairs) + 1), (first, second)), shape=(len(place), len(place)))
     return [pairs[int(rank) - 1] for rank in minimum_spanning_tree(ranks).data]
 
 
-def bootstrap_halves(
-    halves: tuple[PoolGames, PoolGames], agents: Sequence[str], samples: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def bootstrap_halves(halves: tuple[PoolGames, PoolGames], agents: Sequence[str], samples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the Elo of `agents` in bootstrap copies of each half, drawn apart: float64[samples, len(agents)] twice."""
     picking, rating = (bootstrap_pool(half, samples, 2 * seed + number).column(agents) for number, half in enumerate(halves))
     return picking, rating

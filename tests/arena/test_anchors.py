@@ -33,7 +33,9 @@ def elo_of_share(share):
 
 def test_the_strongest_is_one_of_those_that_search_most():
     assert rate(POOL, anchor="best")[0].agent == "narrow@1"
-    assert arena.find_strongest(POOL, AGENTS) == ["wide@64", "narrow@64", "weak@64"]
+    near = met("weak@64", "wide@64", 8, 22, 20)
+    assert arena.find_strongest([near, *POOL[1:]], AGENTS) == ["wide@64", "narrow@64", "weak@64"]
+    assert arena.find_strongest(POOL, AGENTS) == ["wide@64", "narrow@64"], "the third is 200 Elo behind"
     assert arena.find_strongest(POOL, AGENTS, count=1) == ["wide@64"]
     with pytest.raises(ConfigError, match="no snapshot took part"):
         arena.find_strongest(POOL, [])

@@ -117,16 +117,6 @@ def test_a_board_takes_its_zero_from_the_boards_of_the_other_folder(tmp_path):
         assert (tmp_path / "joined" / "tables" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_what_is_rated_by_its_own_zero_stays_as_it_was_rated(tmp_path):
-    small, large = write_folder(tmp_path / "small", (5,)), write_folder(tmp_path / "large", (6,))
-    path = small / "tables" / "ratings.csv"
-    path.write_text("\n".join(line.replace("-5,5,0.0,", "-5,5,0.001,") for line in path.read_text().splitlines()) + "\n")
-    lines = path.read_text().splitlines()[1:]
-    assert any("perfect-5,5,0.001," in line for line in lines)
-    join_runs([small, large], tmp_path / "joined")
-    assert set(lines) < set((tmp_path / "joined" / "tables" / "ratings.csv").read_text().splitlines())
-
-
 def test_the_manifest_tells_of_all_folders(tmp_path):
     small, large = write_folder(tmp_path / "small", (5,)), write_folder(tmp_path / "large", (6, 7))
     (tmp_path / "joined").mkdir()
