@@ -8,7 +8,7 @@ snapshot, ``4x4-64x1-s0-09``. A card is what the file of parameters says in its 
 - ``strength``: blunder rates, and for presets won openings, each with its 95 % interval.
 - ``parameters``: the type in which the file keeps them; Elo is that of float32.
 - ``elo``: Elo, perfect play at 0, with its 95 % interval at every budget of simulations at which the agent was rated.
-- ``frontier``: the budget at which no cheaper agent beats it, and its Elo there by the games that did not pick it.
+- ``frontier``: the budget at which it was picked for the ladder, and its Elo there by the games that did not pick it.
 - ``pool``: who took part in the tournament, how it was played, and what anchors its zero, with the error of that, None if it is not known.
 """
 

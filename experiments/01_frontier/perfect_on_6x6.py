@@ -7,11 +7,13 @@ its zero is told by solved positions. The strong agents among those that ship me
 two-move openings each, both colors, no noise. Those whose parameters ship in half precision are not the rated ones to the last digit and
 stay out. Results are kept in `perfect_on_6x6.csv`, and games that it holds are not played again; the page is `perfect_on_6x6.md`.
 
-The page also rates 3x3 to 5x5 as if perfect play had met their strongest agents alone. Equal tables and agents give equal files.
+The page also tells what agents of 3x3 to 5x5, where perfect play met everyone, took from it beside what their Elo promises: the reason why
+its strongest opponents alone tell where Elo 0 is (`hexlab.arena.witnesses`). Equal tables and agents give equal files.
 """
 
 import argparse
 import collections
+import itertools
 import pathlib
 from collections.abc import Sequence
 
@@ -21,7 +23,7 @@ from hexlab import arena, scaling
 from hexlab.cards import list_cards
 from hexlab.lab.pipeline import SnapshotPlayer, read_manifest
 from hexlab.lab.runner import make_pool
-from hexlab.records import Opening, Pairing, PairOpenings
+from hexlab.records import Opening, PairOpenings
 from hexlab.store import Store, join_openings, mirror, read_table, split_openings, write_table
 from hexlab.system import count_cores, write_whole
 
@@ -29,7 +31,7 @@ FOLDER = pathlib.Path(__file__).parent
 GAMES, PAGE = FOLDER / "perfect_on_6x6.csv", FOLDER / "perfect_on_6x6.md"
 SIZE, SMALLER = 6, (3, 4, 5)
 NEAR = 500  # Elo below the strongest: who is further away loses whatever perfect play does
-STRONGEST = 64
+BANDS = (0, -50, -100, -200, -400, -800, -1600)  # Elo
 PERFECT = f"perfect-{SIZE}"
 
 
@@ -67,17 +69,18 @@ def describe_games(tables: scaling.Tables, rows: Sequence[Opening]) -> list[str]
     return lines
 
 
-def move_zero(tables: scaling.Tables, size: int) -> tuple[float, float, float]:
-    """Rate a board as if perfect play had met its strongest alone: what that adds to their Elo, and the best one's before and after."""
-    perfect = f"perfect-{size}"
-    pool = tables.select(size).pairings
-    others: list[Pairing] = [row for row in pool if perfect not in (row.first, row.second)]
-    strongest = [row.agent for row in arena.rate(others, anchor="best") if row.agent != f"random-{size}"][:STRONGEST]
-    few = [row for row in pool if perfect in (row.first, row.second) and not {row.first, row.second}.isdisjoint(strongest)]
-    before = np.array([tables.rating_by_agent[agent].elo for agent in strongest])
-    rated = arena.rate([*others, *few], anchor=perfect)
-    after = np.array([rated[agent].elo for agent in strongest])
-    return float(np.median(after - before)), float(before[0]), float(after[0])
+def describe_bands(tables: scaling.Tables, size: int) -> list[str]:
+    """Return lines of a table: agents of a board by Elo, the share of the games with perfect play that it promises them, what they took."""
+    scored = [row for row in tables.select(size).ratings if row.perfect_games and row.agent != f"random-{size}"]
+    lines = []
+    for high, low in itertools.pairwise(BANDS):
+        band = [row for row in scored if low <= row.elo < high]
+        if band:
+            promised = np.mean([1 / (1 + 10 ** (-row.elo / 400)) for row in band])
+            taken = np.mean([row.perfect_score for row in band])
+            shares = f"{len(band)} | {100 * promised:.1f} % | {100 * taken:.1f} %"
+            lines.append(f"| {size}x{size} | {high} to {low} | {shares} |".replace("-", "−"))
+    return lines
 
 
 def make_page(tables: scaling.Tables, rows: Sequence[Opening]) -> str:
@@ -90,14 +93,12 @@ def make_page(tables: scaling.Tables, rows: Sequence[Opening]) -> str:
         "",
         *describe_games(tables, rows),
         "",
-        f"On the smaller boards, rated as if perfect play had met the {STRONGEST} strongest agents alone:",
+        "On the smaller boards, where perfect play met everyone, what agents took from it:",
         "",
-        "| board | the strongest agents' Elo moves by | the best: before | after |",
-        "| --- | --- | --- | --- |",
+        "| board | Elo | agents | share it promises | share taken |",
+        "| --- | --- | --- | --- | --- |",
+        *itertools.chain.from_iterable(describe_bands(tables, size) for size in SMALLER),
     ]
-    for size in SMALLER:
-        moved, before, after = move_zero(tables, size)
-        lines.append(f"| {size}x{size} | {moved:+.0f} | {before:+.0f} | {after:+.0f} |")
     return "\n".join(lines) + "\n"
 
 

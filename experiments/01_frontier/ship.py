@@ -1,8 +1,10 @@
 """Write the agents of the frontier into the package, each with its card, and the page of the cards.
 
 python experiments/01_frontier/ship.py RUN_FOLDER [--sizes 3 4] [--most 8] [--megabytes 1.5]
+python experiments/01_frontier/ship.py experiments/01_frontier --again
 
-RUN_FOLDER is the folder of `hexlab reproduce` with its tables; nothing is written there. Which agents of a board ship:
+RUN_FOLDER is the folder of `hexlab reproduce` with its tables; nothing is written there. With `--again` tables and manifest are enough:
+the agents that ship stay as they are, and their cards tell what the tables now say of them. Which agents of a board ship:
 
 1. Those at the corners of the discrete frontier, whom no cheaper agent of the grid beats (`BoardFrontier.steps`), by the half of the
    games that picks. Of these, those with a higher Elo by all games than every cheaper one, so that the ladder rises.
@@ -35,6 +37,7 @@ from hexlab.lab.health import SOLVED_SIZES
 from hexlab.lab.pipeline import read_manifest
 from hexlab.lab.verification import verify
 from hexlab.records import Agent
+from hexlab.scaling import pools
 from hexlab.scaling.frontiers import Step
 from hexlab.system import write_whole
 from hexlab.training import Config, read_timings
@@ -173,11 +176,37 @@ def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: i
     }
 
 
+def write_cards_again(everything: scaling.Tables, manifest: dict, sizes: Sequence[int]) -> None:
+    """Write the Elo of the tables into the cards of the agents that ship."""
+    for size in sizes:
+        tables = everything.select(size)
+        by_snapshot = {(agent.run, agent.snapshot, agent.test_simulations): agent.agent for agent in tables.grid_agents}
+        _, rating = pools.gather_halves(tables)
+        elo = pools.rate_pool(rating)
+        for card in (card for card in list_cards(size) if card.kind == "frontier"):
+            run, snapshot = card.facts["origin"]["run"], card.facts["origin"]["snapshot"]
+            simulations = card.facts["frontier"]["simulations"]
+            if (run, snapshot, simulations) not in by_snapshot:
+                sys.exit(f"{card.name} is snapshot {snapshot} of {run} at {simulations} simulations: not in these tables")
+            mine = float(elo.column([by_snapshot[run, snapshot, simulations]])[0])
+            facts = {
+                **card.facts,
+                "elo": list_ratings(tables, run, snapshot),
+                "frontier": {"simulations": simulations, "elo": round(mine, 1)},
+                "pool": describe_pool(tables, manifest, size),
+            }
+            agent = network.load(str(card.file))
+            params, half = jax.device_get(agent.params), card.facts["parameters"] == "float16"
+            network.save(str(card.file), agent.architecture, params, metadata=facts, half=half)
+            print(f"{card.name}: Elo {mine:.0f} by the games that did not pick it", flush=True)
+
+
 def main() -> None:
     """Choose, measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path, help="folder of `hexlab reproduce`")
     parser.add_argument("--sizes", type=int, nargs="+", help="boards; default: all that are rated")
+    parser.add_argument("--again", action="store_true", help="change nothing but what the cards say of Elo")
     parser.add_argument("--most", type=int, default=8, help="agents of a board")
     parser.add_argument("--megabytes", type=float, default=1.5, help="of a board's files together")
     wanted = parser.parse_args()
@@ -185,6 +214,10 @@ def main() -> None:
     everything = scaling.read(wanted.folder)
 
     sizes = wanted.sizes or everything.sizes
+    if wanted.again:
+        write_cards_again(everything, manifest, sizes)
+        write_whole(PAGE, make_page(list_cards()))
+        return
     chosen: dict[pathlib.Path, tuple[pathlib.Path, Step, int]] = {}
     for size in sizes:
         tables = everything.select(size)

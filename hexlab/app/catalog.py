@@ -47,10 +47,10 @@ def make_page(cards: Iterable[Card]) -> str:
         "ladder of opponents. Next to perfect play read their score against it too. `hexlab agents` lists them, `hexlab agents NAME`\n"
         f"prints a card. An agent plays as `pretrained:NAME`, for example `hexlab play --agent pretrained:{ladder[0].name}`, and loads as\n"
         "`hexlab.pretrained(NAME)`.",
-        "Elo has its 95 % interval, with perfect play at 0 where the solver plays whole games. A positive Elo means that an agent\n"
-        "punishes weaker ones harder than perfect play does, which picks among winning moves at random. Blunders are won positions given\n"
-        "away: random ones where the solver judges them, else random ones of the shipped solved suites. Seconds include the compilation\n"
-        "of kernels and are those of a machine with other work. Networks are written as width x depth.",
+        "Elo has its 95 % interval, with perfect play at 0 where the solver plays whole games. An Elo above 0 is luck, for nobody\n"
+        "takes more than half of the games from perfect play. Blunders are won positions given away: random ones where the solver judges\n"
+        "them, else random ones of the shipped solved suites. Seconds include the compilation of kernels and are those of a machine with\n"
+        "other work. Networks are written as width x depth.",
         "`python experiments/01_frontier/ship.py RUN_FOLDER` chooses the agents, says how, and makes this page from their files.",
     ]
     for size in sorted({card.size for card in ladder}):

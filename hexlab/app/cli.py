@@ -589,6 +589,26 @@ class Bench:
 
 
 @dataclasses.dataclass(frozen=True)
+class Rate:
+    """Rate the games of an experiment's tables again, as after an update that changed how Elo is made; figures and results come after."""
+
+    dials: ClassVar[str] = "free some, for the games of all boards are held at once"
+
+    tables: Path = Path("experiments/01_frontier/tables")
+    """Folder of the tables; ratings.csv is written anew there."""
+    check: bool = False
+    """Write nothing; say which ratings are not those of the games, and exit with code 1 if some are not."""
+
+    def run(self) -> int:
+        """Write or check."""
+        from hexlab import scaling
+
+        found = scaling.rate_tables(self.tables, check=self.check)
+        print("\n".join(found) if found else f"all ratings of {self.tables} are those of its games")
+        return int(self.check and bool(found))
+
+
+@dataclasses.dataclass(frozen=True)
 class Figures:
     """Draw the figures from an experiment's tables, and write the paper's tables beside ours, without weights and without a GPU."""
 
@@ -710,6 +730,7 @@ COMMANDS: dict[str, type] = {
     "web": Web,
     "solve": Solve,
     "bench": Bench,
+    "rate": Rate,
     "figures": Figures,
     "results": Results,
     "predict": Predict,

@@ -1,6 +1,6 @@
 """The arena: players, matches, tournaments and ratings. It knows an agent by the protocol `hexlab.protocols.Player` alone."""
 
-from hexlab.arena.anchors import calibrate_anchor, find_anchors, find_strongest, measure_conversion
+from hexlab.arena.anchors import calibrate_anchor, find_anchors, find_strongest, measure_conversion, rate_boards
 from hexlab.arena.checks import (
     Agreement,
     Cycle,
@@ -104,6 +104,7 @@ __all__ = [
     "play_singly",
     "play_to_interval",
     "rate",
+    "rate_boards",
     "read_contest",
     "read_solved",
     "read_template",

@@ -29,9 +29,9 @@ from hexlab.arena.suites import convert_positions, read_solved
 from hexlab.arena.witnesses import NEAR
 from hexlab.errors import ConfigError
 from hexlab.protocols import Player
-from hexlab.records import Agent, Conversion, Pairing
+from hexlab.records import Agent, Conversion, Pairing, Rating
 
-__all__ = ["calibrate_anchor", "find_anchors", "find_strongest", "measure_conversion"]
+__all__ = ["calibrate_anchor", "find_anchors", "find_strongest", "measure_conversion", "rate_boards"]
 
 _SEED = 5
 
@@ -137,6 +137,19 @@ def find_anchors(pairings: Iterable[Pairing], agents: Iterable[Agent], conversio
     if len({each.size for each, _ in references}) < 2:
         return anchors
     return anchors | {size: calibrate_anchor(anchors[size].agent, known, references) for size, known in to_calibrate.items()}
+
+
+def rate_boards(pairings: Iterable[Pairing], agents: Iterable[Agent], conversions: Iterable[Conversion] = ()) -> list[Rating]:
+    """Rate the pools of all boards, each by what has a known distance from perfect play there; arguments and errors of `find_anchors`.
+
+    >>> games = [Pairing(3, "perfect-3", "random-3", 0, won_both=30, won_black_only=9, won_white_only=1, lost_both=0)]
+    >>> agents = [Agent(f"{kind}-3", 3, kind, "", -1, 0, 0.0) for kind in ("perfect", "random")]
+    >>> [(row.agent, round(row.elo)) for row in rate_boards(games, agents)]
+    [('perfect-3', 0), ('random-3', -338)]
+    """
+    rows = list(pairings)
+    anchors = find_anchors(rows, agents, conversions)
+    return [row for size, anchor in anchors.items() for row in rate((row for row in rows if row.size == size), anchor=anchor)]
 
 
 def _stand_in_elo(conversion: Conversion) -> tuple[float, float]:

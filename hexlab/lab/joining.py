@@ -5,12 +5,12 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from hexlab import arena, scaling
 from hexlab.errors import HexlabError, RunError, StoreError
 from hexlab.lab.pipeline import read_manifest
-from hexlab.records import Conversion, PairOpenings, Rating
+from hexlab.records import Conversion, PairOpenings
 from hexlab.store import read_table, table_file, write_table
 from hexlab.system import write_whole
 
@@ -53,7 +53,8 @@ def join_runs(folders: Sequence[str | os.PathLike], out: str | os.PathLike) -> l
     names = [field.name for field in dataclasses.fields(scaling.Tables)]
     tables = scaling.Tables(*(tuple(row for part in parts for row in getattr(part, name)) for name in names))
     games = tuple(sorted(tables.games, key=lambda game: game.size))
-    tables = dataclasses.replace(tables, ratings=tuple(_rate_boards(tables, conversions)), games=games)
+    ratings = arena.rate_boards(tables.pairings, tables.agents, conversions)
+    tables = dataclasses.replace(tables, ratings=tuple(ratings), games=games)
 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -117,12 +118,6 @@ def _check_protocols(homes: Sequence[pathlib.Path], manifests: Sequence[dict]) -
             if size in held:
                 raise RunError(f"{held[size]} and {home} both hold {size}x{size}: join folders with different boards")
             held[size] = home
-
-
-def _rate_boards(tables: scaling.Tables, conversions: Iterable[Conversion]) -> list[Rating]:
-    """Rate every board: its zero may be another than with the boards of its folder alone."""
-    anchors = arena.find_anchors(tables.pairings, tables.agents, conversions)
-    return [row for size, anchor in anchors.items() for row in arena.rate(tables.select(size).pairings, anchor=anchor)]
 
 
 def _join_manifests(manifests: Sequence[dict]) -> dict:

@@ -414,10 +414,7 @@ def _write_tables(folder: pathlib.Path, players: dict[int, list[SnapshotPlayer]]
     agents = store.read(Agent)
     pools = {size: store.pairings(size) for size in sorted(players)}
     conversions = _convert(folder / "conversions.csv", players, pools, agents)
-    anchors = arena.find_anchors(itertools.chain.from_iterable(pools.values()), agents, conversions)
-    ratings: list[Rating] = []
-    for size, pairings in pools.items():
-        ratings += arena.rate(pairings, anchor=anchors[size])
+    ratings = arena.rate_boards(itertools.chain.from_iterable(pools.values()), agents, conversions)
     write_table(folder / "ratings.csv", ratings, Rating)
     return ratings
 

@@ -28,6 +28,7 @@ from hexlab.scaling.forecasts import BandScore, Estimate, Forecast, Score, forec
 from hexlab.scaling.frontiers import Frontier, compute_frontier, paper_frontier, resample_frontier
 from hexlab.scaling.laws import Law, Prediction, fit_law, predict_board
 from hexlab.scaling.paper_tables import PaperTable, make_paper_tables
+from hexlab.scaling.pools import rate_tables
 from hexlab.scaling.report import write_report
 from hexlab.scaling.results import check_results, compute_results, fill_page, write_results
 from hexlab.scaling.saturation import CeilingCurve, TestCurve, fit_ceilings, fit_test_curves
@@ -117,6 +118,7 @@ __all__ = [
     "plot_training_time",
     "predict_board",
     "price_core_hours",
+    "rate_tables",
     "read",
     "read_forecast",
     "resample_frontier",

