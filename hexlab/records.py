@@ -118,7 +118,7 @@ class Rating:
     perfect_score_low: float  # 95 % interval of it
     perfect_score_high: float
     perfect_games: int
-    anchor: str = ""  # what has a known Elo: perfect play where the pool holds it, else the strongest agent; or "mean", "best"
+    anchor: str = ""  # what has a known Elo: perfect play, or the mean of the strongest, joined by " + "; or "mean", "best"
     anchor_error: float = 0.0  # half the width of the 95 % interval of the anchor's own Elo, within `low` and `high`; nan if not known
 
 

@@ -14,6 +14,7 @@ its strongest opponents alone tell where Elo 0 is (`hexlab.arena.witnesses`). Eq
 import argparse
 import collections
 import itertools
+import math
 import pathlib
 from collections.abc import Sequence
 
@@ -31,7 +32,7 @@ FOLDER = pathlib.Path(__file__).parent
 GAMES, PAGE = FOLDER / "perfect_on_6x6.csv", FOLDER / "perfect_on_6x6.md"
 SIZE, SMALLER = 6, (3, 4, 5)
 NEAR = 500  # Elo below the strongest: who is further away loses whatever perfect play does
-BANDS = (0, -50, -100, -200, -400, -800, -1600)  # Elo
+BANDS = (math.inf, 0, -50, -100, -200, -400, -800, -1600)  # Elo
 PERFECT = f"perfect-{SIZE}"
 
 
@@ -79,7 +80,8 @@ def describe_bands(tables: scaling.Tables, size: int) -> list[str]:
             promised = np.mean([1 / (1 + 10 ** (-row.elo / 400)) for row in band])
             taken = np.mean([row.perfect_score for row in band])
             shares = f"{len(band)} | {100 * promised:.1f} % | {100 * taken:.1f} %"
-            lines.append(f"| {size}x{size} | {high} to {low} | {shares} |".replace("-", "−"))
+            where = f"{high} to {low}" if math.isfinite(high) else f"{low} and above"
+            lines.append(f"| {size}x{size} | {where} | {shares} |".replace("-", "−"))
     return lines
 
 

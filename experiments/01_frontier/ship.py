@@ -134,7 +134,7 @@ def describe_pool(tables: scaling.Tables, manifest: dict, size: int) -> dict:
             f" the search; every agent meets {describe_opponents(manifest['grid'])}"
         ),
         "anchor": {
-            "agent": anchor.agent,
+            "agent": anchor.name,
             "kind": anchor.kind,
             "elo": round(anchor.elo, 1),
             "error": None if math.isnan(anchor.error) else round(anchor.error, 1),

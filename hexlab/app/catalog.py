@@ -43,14 +43,14 @@ def make_page(cards: Iterable[Card]) -> str:
     ladder = [card for card in cards if card.kind == "frontier"]
     parts = [
         "# Agents of the frontier",
-        "These agents are in the package. On each board no cheaper agent of the grid has a higher Elo at 64 simulations, so they are a\n"
-        "ladder of opponents. Next to perfect play read their score against it too. `hexlab agents` lists them, `hexlab agents NAME`\n"
-        f"prints a card. An agent plays as `pretrained:NAME`, for example `hexlab play --agent pretrained:{ladder[0].name}`, and loads as\n"
-        "`hexlab.pretrained(NAME)`.",
-        "Elo has its 95 % interval, with perfect play at 0 where the solver plays whole games. An Elo above 0 is luck, for nobody\n"
-        "takes more than half of the games from perfect play. Blunders are won positions given away: random ones where the solver judges\n"
-        "them, else random ones of the shipped solved suites. Seconds include the compilation of kernels and are those of a machine with\n"
-        "other work. Networks are written as width x depth.",
+        "These agents are in the package. When they were chosen, no cheaper agent of the grid had a higher Elo at 64 simulations, so\n"
+        "they are a ladder of opponents. Next to perfect play read their score against it too. `hexlab agents` lists them,\n"
+        f"`hexlab agents NAME` prints a card. An agent plays as `pretrained:NAME`, for example `hexlab play --agent\n"
+        f"pretrained:{ladder[0].name}`, and loads as `hexlab.pretrained(NAME)`.",
+        "Elo has its 95 % interval, with perfect play at 0 where the solver plays whole games. Nobody takes more than half of the\n"
+        "games from perfect play: an Elo above 0 is an error, by luck or because one number does not hold every pair. Blunders are\n"
+        "won positions given away: random ones where the solver judges them, else random ones of the shipped solved suites. Seconds\n"
+        "include the compilation of kernels and are those of a machine with other work. Networks are written as width x depth.",
         "`python experiments/01_frontier/ship.py RUN_FOLDER` chooses the agents, says how, and makes this page from their files.",
     ]
     for size in sorted({card.size for card in ladder}):
@@ -100,7 +100,8 @@ def _describe_shared(card: Card) -> str:
         else:
             at = f"{anchor['elo']:.0f}, known to {anchor['error']:.0f} Elo on either side, which is part of the intervals"
         lines.append(f"- Rated among {pool['agents']:,} agents in {pool['games']:,} games: {pool['protocol']}.")
-        lines.append(f"- Anchor of Elo: {anchor['agent']} at {at}.")
+        mean = "the mean of " if " + " in anchor["agent"] else ""
+        lines.append(f"- Anchor of Elo: {mean}{anchor['agent']} at {at}.")
     commits = origin.get("commits", [origin.get("commit")])
     lines.append(f"- Versions of the code that had a part: {', '.join(each[:10] for each in commits)}.")
     lines.append(f"- Libraries: {', '.join(f'{name} {version}' for name, version in origin['libraries'].items())}.")

@@ -158,7 +158,13 @@ def gather_pool(games: Iterable[Pairing] | Iterable[Opening]) -> Pool:
 
 
 def precision_of(prior: float) -> float:
-    """Return the precision, 1 / nats squared, of a prior whose standard deviation is given in Elo."""
+    """Return the precision, 1 / nats squared, of a prior whose standard deviation is given in Elo.
+
+    Raises:
+        ConfigError: no positive number.
+    """
+    if not prior > 0 or not math.isfinite(prior):
+        raise ConfigError(f"prior {prior!r} is not a standard deviation in Elo: give a positive number, such as {PRIOR:g}")
     return (ELO_PER_NAT / prior) ** 2
 
 

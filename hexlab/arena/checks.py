@@ -1,7 +1,8 @@
 """How well the games of a pool bear its ratings out: goodness of fit, cycles, halves of the openings, colors, single openings.
 
 One number an agent is a model, and these are its tests. Each sets what was seen beside what the model of `hexlab.arena.ratings` expects:
-one strength an agent, an effect of every pair, and games that come as openings played with both colors.
+one strength an agent, an effect of every pair, and games that come as openings played with both colors. Perfect play may be several players
+there (`hexlab.arena.witnesses`), which have their names here too and make no cycles with one another's opponents.
 
 - Goodness of fit. The score of every pair, predicted and observed. The surplus is measured in its expected scatter, less what the fit
   itself takes up (the leverage): surpluses of a sound model have a spread of 1, and 95 % of them are within 1.96 of 0.
@@ -482,11 +483,12 @@ def _surpluses_by_opening(pool: Pool, theta: np.ndarray, rows: Sequence[Opening]
     column = {opening: at for at, opening in enumerate(openings)}
     expected = WINS[0] * expit(theta[pool.first] - theta[pool.second])
     perfect = find_perfect(pool)
+    others = {pool.agents[first]: second for first, second in pair_of if second >= len(pool.rated)}
     pairs, wins = [], []
     for row in rows:
         first, second, won = place[row.first], place[row.second], row.first_won_as_black + row.first_won_as_white
-        if (min(first, second), max(first, second)) not in pair_of:  # perfect play and a weaker agent, to whom it is the last of the pool
-            first, second = (len(pool.agents) - 1 if name == perfect else place[name] for name in (row.first, row.second))
+        if (min(first, second), max(first, second)) not in pair_of:  # perfect play, which is another player to this agent
+            first, second = (others[row.second], second) if row.first == perfect else (first, others[row.first])
         pairs.append(pair_of[min(first, second), max(first, second)])
         wins.append(won if first < second else 2 - won)
     surplus = np.array(wins) - expected[pairs]

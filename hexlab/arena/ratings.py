@@ -47,7 +47,7 @@ together.
 import concurrent.futures
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 import scipy.sparse
@@ -89,28 +89,39 @@ __all__ = [
     "fit_games",
     "rate",
     "score_interval",
+    "split_anchor",
 ]
 
 _CHUNK = 4_000_000  # pairs of bootstrap copies whose effects are drawn at once
 _TASK = 50_000  # of these, that a thread draws and fits at once
+_PLUS = " + "  # between the names of an anchor of several agents
 _NEVER_MET = (math.nan, math.nan, math.nan, 0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Anchor:
-    """An agent whose distance from perfect play is known, or estimated (see `hexlab.arena.anchors`).
+    """Agents whose distance from perfect play, together, is known, or estimated (see `hexlab.arena.anchors`).
 
     Attributes:
-        agent: its name.
-        kind: "perfect", or "strongest" for an agent that stands in for it.
-        elo: its Elo, perfect play being 0.
+        agents: their names.
+        kind: "perfect", or "strongest" for agents that stand in for it.
+        elo: the mean of their Elo, perfect play being 0.
         error: half the width of the 95 % interval of that; nan if nothing is known of it.
     """
 
-    agent: str
+    agents: tuple[str, ...]
     kind: str
     elo: float = 0.0
     error: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """What ratings call it: the agents, joined by " + ".
+
+        >>> Anchor(("a", "b"), "strongest").name
+        'a + b'
+        """
+        return _PLUS.join(self.agents)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +130,7 @@ class Ratings(Sequence[Rating]):
 
     Attributes:
         rows: one `Rating` an agent.
-        anchor: what has Elo 0, or the Elo of an `Anchor`: an agent, ``"mean"`` or ``"best"``.
+        anchor: what has Elo 0, or the Elo of an `Anchor`: an agent, the mean of several, joined by " + ", ``"mean"`` or ``"best"``.
         prior: standard deviation of the prior, Elo.
         notes: what to know before reading an agent's Elo: that the games do not bound its distance from the anchor, so
             that it rests on the prior, or that its direct score against the anchor says the opposite.
@@ -172,12 +183,14 @@ class Ratings(Sequence[Rating]):
         return "\n".join(lines)
 
     def _tell_anchor(self) -> str:
-        row = self[self.anchor]
-        if row.anchor_error == 0:
-            return f"{self.anchor} is {row.elo:.0f}"
-        if math.isnan(row.anchor_error):
-            return f"{self.anchor} is {row.elo:.0f}, at an unknown distance from perfect play"
-        return f"{self.anchor} is {row.elo:+.0f} within {row.anchor_error:.0f}, perfect play being 0"
+        names, error = split_anchor(self.anchor, {row.agent for row in self.rows}), self.rows[0].anchor_error
+        elo = math.fsum(self[name].elo for name in names) / len(names)
+        told = self.anchor if len(names) == 1 else f"the mean of {self.anchor}"
+        if error == 0:
+            return f"{told} is {elo:.0f}"
+        if math.isnan(error):
+            return f"{told} is {elo:.0f}, at an unknown distance from perfect play"
+        return f"{told} is {elo:+.0f} within {error:.0f}, perfect play being 0"
 
 
 def rate(
@@ -256,11 +269,11 @@ class Fit:
     """The fit of a pool of N agents and P pairs: what ratings and all bootstrap copies of them start from.
 
     Attributes:
-        pool: the table, with perfect play as two players where it met many (see `hexlab.arena.witnesses`).
+        pool: the table, with perfect play as several players where it met many (see `hexlab.arena.witnesses`).
         played: the table as it was played.
         precision: of the prior, 1 / nats squared.
-        anchor: what has Elo 0, or the Elo of `known`: an agent, ``"mean"`` or ``"best"``.
-        known: the `Anchor` that was given; one without a name if none was.
+        anchor: what has Elo 0, or the Elo of `known`: an agent, the mean of several, ``"mean"`` or ``"best"``.
+        known: the `Anchor` that was given; one without agents if none was.
         theta: float64[N], strengths in nats.
         information: there.
         pairs: where the variance of the wins comes from.
@@ -304,9 +317,7 @@ def fit_games(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | Anc
     (('perfect', 'random'), array([   0., -338.]), (500, 2))
     """
     played = gather_pool(games)
-    if not prior > 0 or not math.isfinite(prior):
-        raise ConfigError(f"prior {prior!r} is not a standard deviation in Elo: give a positive number, such as {PRIOR:g}")
-    known = anchor if isinstance(anchor, Anchor) else Anchor("", "")
+    known = anchor if isinstance(anchor, Anchor) else Anchor((), "")
     name, precision = _choose_anchor(anchor, played), precision_of(prior)
     pool = part_perfect_play(played, precision)
     theta, information = fit_pool(pool, precision)
@@ -423,12 +434,18 @@ def score_interval(won_both: int, won_one: int, lost_both: int) -> tuple[float, 
     return share, max(0.0, center - spread), min(1.0, center + spread)
 
 
+def split_anchor(anchor: str, agents: Collection[str]) -> list[str]:
+    """Return the agents of a pool whom an anchor names, none if it is none of them: one, or several joined by " + "."""
+    names = [anchor] if anchor in agents else anchor.split(_PLUS)
+    return names if all(name in agents for name in names) else []
+
+
 def _choose_anchor(anchor: str | Anchor | None, pool: Pool) -> str:
     if isinstance(anchor, Anchor):
-        anchor = anchor.agent
+        anchor = anchor.name
     if anchor is None:
         return find_perfect(pool) or "mean"
-    if anchor not in ("mean", "best") and anchor not in pool.agents:
+    if anchor not in ("mean", "best") and not split_anchor(anchor, pool.agents):
         raise ConfigError(f"anchor {anchor!r} is not in the pool: choose 'mean', 'best' or one of {name_some(pool.agents)}")
     return anchor
 
@@ -443,8 +460,11 @@ def _anchor_weights(anchor: str, pool: Pool, theta: np.ndarray) -> np.ndarray:
     weights, rated = np.zeros(len(theta)), len(pool.rated)
     if anchor == "mean":
         weights[:rated] = 1 / rated
+    elif anchor == "best":
+        weights[np.argmax(theta[:rated])] = 1
     else:
-        weights[np.argmax(theta[:rated]) if anchor == "best" else pool.agents.index(anchor)] = 1
+        names = split_anchor(anchor, pool.agents)
+        weights[[pool.agents.index(name) for name in names]] = 1 / len(names)
     return weights
 
 
@@ -483,7 +503,7 @@ def _bootstrap(fit: Fit, samples: int, seed: int) -> np.ndarray:
     elif fit.anchor == "best":
         zeros = fitted.max(axis=1)
     else:
-        zeros = fitted[:, pool.agents.index(fit.anchor)]
+        zeros = fitted[:, [pool.agents.index(name) for name in split_anchor(fit.anchor, pool.agents)]].mean(axis=1)
     return ELO_PER_NAT * (fitted - zeros[:, None])
 
 
@@ -536,8 +556,8 @@ def _find_unbounded(pool: Pool, theta: np.ndarray, anchor: str) -> tuple[dict[st
     losers = np.concatenate([pool.second[beaten[0]], pool.first[beaten[1]]])
     graph = make_graph(winners, losers, agents)
     _, labels = connected_components(graph, directed=True, connection="strong")
-    if anchor in pool.agents:
-        home = labels[pool.agents.index(anchor)]
+    if named := split_anchor(anchor, pool.agents):
+        home = labels[pool.agents.index(named[0])]
     elif anchor == "best":
         home = labels[np.argmax(theta[: len(pool.rated)])]
     else:
@@ -548,7 +568,7 @@ def _find_unbounded(pool: Pool, theta: np.ndarray, anchor: str) -> tuple[dict[st
     above = _reach(graph.T.tocsr(), member)
     won = np.bincount(pool.first, wins, agents) + np.bincount(pool.second, games - wins, agents)
     played = np.bincount(pool.first, games, agents) + np.bincount(pool.second, games, agents)
-    core = anchor if anchor in pool.agents else "the core of the pool"
+    core = anchor if named else "the core of the pool"
     notes = {}
     for i in np.flatnonzero(unbounded):
         if won[i] == 0:

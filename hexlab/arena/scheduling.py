@@ -21,9 +21,9 @@ An agent that is known well enough may have to meet some whom it has not met all
 
 Choosing by results leaves a trace: who looks weaker than he is, by chance, meets weak opponents from then on, and is corrected less
 than who looks stronger. So strengths are held for twice as uncertain as they are where evenness is judged, which costs a twentieth
-more games. Distances still come out too long, in simulations: by 2 % where everyone meets eight others at least, as in
-``experiments/01_frontier``, and intervals hold 90 to 94 % of the strengths; by up to 8 %, with 88 %, where agents meet no more than they
-have to and perfect play has met so many that it is two players, which tie strong and weak together no more (`hexlab.arena.witnesses`).
+more games. Distances still come out too long: by 2 to 3 % in simulations of the protocol of ``experiments/01_frontier`` with a perfect play
+that is as lenient as that of 5x5, and intervals hold 90 to 94 % of the strengths; by 4 to 6 % if it punished, for `hexlab.arena.witnesses`
+would then part its games in vain.
 """
 
 import math

@@ -1,5 +1,6 @@
 """Elo of every agent of a pool, and of bootstrap copies of the pool: the one door from scaling to the arena's ratings."""
 
+import dataclasses
 import functools
 import hashlib
 import itertools
@@ -14,6 +15,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from hexlab import records, store
 from hexlab.arena.anchors import rate_boards
 from hexlab.arena.ratings import Anchor, Fit, fit_games
+from hexlab.errors import StoreError
 from hexlab.scaling.tables import NotEnoughDataError, Tables, find_tables, read
 
 __all__ = [
@@ -150,34 +152,34 @@ def rate_tables(folder: str | os.PathLike[str], *, check: bool = False) -> list[
         check: write nothing, compare.
 
     Returns:
-        The file that was written; to check, one line for each rating that is not that of the games to a millionth of an Elo.
+        The file that was written; to check, one line for each rating that is not, to a millionth, that of the games.
 
     Raises:
-        StoreError: as for `hexlab.scaling.read`, or conversions that cannot be read.
-        ConfigError: conversions by an agent that did not play.
+        StoreError: as for `hexlab.scaling.read`, no games, or conversions that cannot be read.
+        ConfigError: as for `hexlab.arena.find_anchors`.
     """
-    home, tables = find_tables(folder), read(folder)
+    home, tables = find_tables(folder), read(folder, rated=check)
     kept = home / store.table_file("conversions")
-    rated = rate_boards(tables.pairings, tables.agents, store.read_table(kept, records.Conversion) if kept.is_file() else ())
+    if not tables.pairings:
+        raise StoreError(f"{home / store.table_file('pairings')} has no games to rate: restore it, or play some")
+    conversions = store.read_table(kept, records.Conversion) if kept.is_file() else ()
+    rated = sorted(rate_boards(tables.pairings, tables.agents, conversions), key=lambda row: row.agent)  # as tables are written
+    path = home / store.table_file("ratings")
     if not check:
-        return [str(store.write_table(home / store.table_file("ratings"), rated, records.Rating))]
-    before, now = ({row.agent: row for row in rows} for rows in (tables.ratings, rated))
-    return [
-        f"{agent}: {_describe(before.get(agent))} in {home / store.table_file('ratings')}, {_describe(now.get(agent))} by the games"
-        for agent in sorted(before.keys() | now.keys())
-        if not _agree(before.get(agent), now.get(agent))
-    ]
+        return [str(store.write_table(path, rated, records.Rating))]
+    if [row.agent for row in tables.ratings] != [row.agent for row in rated]:
+        return [f"{path} has other agents, or another order, than the games give: write it anew with `hexlab rate`"]
+    drifted = [(one, other) for one, other in zip(tables.ratings, rated, strict=True) if not _agree(one, other)]
+    return [f"{one.agent}: {one} in {path}, {other} by the games" for one, other in drifted]
 
 
-def _describe(row: records.Rating | None) -> str:
-    return "not rated" if row is None else f"{row.elo:.6f} [{row.low:.6f}, {row.high:.6f}] by {row.games} games and {row.anchor}"
-
-
-def _agree(one: records.Rating | None, other: records.Rating | None) -> bool:
-    if one is None or other is None or (one.games, one.anchor) != (other.games, other.anchor):
-        return False
-    numbers, others = ([row.elo, row.low, row.high, row.anchor_error] for row in (one, other))
-    return np.allclose(numbers, others, rtol=0, atol=1e-6, equal_nan=True)
+def _agree(one: records.Rating, other: records.Rating) -> bool:
+    for field in dataclasses.fields(one):
+        before, now = getattr(one, field.name), getattr(other, field.name)
+        same = np.isclose(before, now, rtol=0, atol=1e-6, equal_nan=True) if field.type in (float, "float") else before == now
+        if not same:
+            return False
+    return True
 
 
 def rate_pool(games: PoolGames) -> PoolElo:

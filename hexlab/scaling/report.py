@@ -40,8 +40,8 @@ _LIMITS = (
     "The frontier is the best of the networks that were trained. A better choice of network would raise it.",
     "Intervals come from drawing openings, seeds and networks again. They do not know of settings that were never varied.",
     "The paper's zero is the best agent of a pool that plays with noise; here it is perfect play. Levels near zero do not compare.",
-    "Against perfect play nobody wins more than half of color-paired games. An Elo a little above 0 is luck, or more wins than the "
-    "solver takes from weaker agents out of lost positions.",
+    "Against perfect play nobody wins more than half of color-paired games. An Elo a little above 0 is an error, by luck or because "
+    "one number does not hold every pair.",
     "The bootstrap over few networks or seeds is coarse; with one seed a network it tells nothing of the luck of training.",
 )
 

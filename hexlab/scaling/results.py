@@ -232,7 +232,9 @@ def _describe_board(analysis: Analysis, size: int) -> dict[str, str]:
     theirs = {reach.size: reach.value for reach in find_reaches(paper_frontier())}
     for reach in analysis.reaches:
         if reach.size == size and reach.scale == "elo" and size in theirs and math.isfinite(reach.high):
-            found[f"cheaper than the paper on {board}"] = f"{float(f'{10 ** (theirs[size] - reach.high):.1g}'):,.0f}"
+            times = 10 ** (theirs[size] - reach.high)
+            unit = 10 ** math.floor(math.log10(times))
+            found[f"cheaper than the paper on {board}"] = f"{unit * math.floor(times / unit):,.0f}"  # at least
     return found
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hexlab import records, store
-from hexlab.arena.ratings import Anchor
+from hexlab.arena.ratings import Anchor, split_anchor
 from hexlab.errors import HexlabError, StoreError
 from hexlab.rules import sgf
 from hexlab.system import write_whole
@@ -76,9 +76,13 @@ class Tables:
         for agent in self.agents:
             if agent.kind == "snapshot":
                 _require("agents", "snapshot", (agent.run, agent.snapshot), snapshots)
+        boards = {agent.agent: agent.size for agent in self.agents}
         for pairing in self.pairings:
-            _require("pairings", "agent", pairing.first, agents)
-            _require("pairings", "agent", pairing.second, agents)
+            for name in (pairing.first, pairing.second):
+                _require("pairings", "agent", name, agents)
+                if boards[name] != pairing.size:
+                    told = f"{name!r} plays {boards[name]}x{boards[name]} by agents.csv"
+                    raise StoreError(f"{store.table_file('pairings')}: a game on {pairing.size}x{pairing.size}, and {told}")
             if pairing.half not in (0, 1):
                 raise StoreError(f"{store.table_file('pairings')}: half {pairing.half!r} of {pairing.first!r} is neither 0 nor 1")
         for rating in self.ratings:
@@ -141,14 +145,15 @@ class Tables:
 
     @functools.cached_property
     def anchors(self) -> dict[int, Anchor]:
-        """What has a known Elo by board size: perfect play, or the agent that stands in for it; boards rated without one are left out."""
+        """What has a known Elo by board size: perfect play, or agents that stand in for it; boards rated without one are left out."""
         found = {}
         for size in sorted({row.size for row in self.ratings}):
             row = next(row for row in self.ratings if row.size == size)
-            agent = self.agent_by_key.get(row.anchor)
-            if agent is not None:
-                kind = "perfect" if agent.kind == "perfect" else "strongest"
-                found[size] = Anchor(row.anchor, kind, self.rating_by_agent[row.anchor].elo, row.anchor_error)
+            names = split_anchor(row.anchor, self.agent_by_key)
+            if names:
+                kind = "perfect" if self.agent_by_key[names[0]].kind == "perfect" else "strongest"
+                elo = math.fsum(self.rating_by_agent[name].elo for name in names) / len(names)
+                found[size] = Anchor(tuple(names), kind, elo, row.anchor_error)
         return found
 
     def knows_zero(self, size: int) -> bool:
@@ -227,20 +232,22 @@ class Tables:
         return frames
 
 
-def read(folder: str | os.PathLike[str]) -> Tables:
+def read(folder: str | os.PathLike[str], *, rated: bool = True) -> Tables:
     """Read an experiment's tables.
 
     Args:
         folder: holds the CSV files, itself or in its subfolder ``tables`` or ``results``.
+        rated: whether to read ``ratings.csv`` too.
 
     Raises:
         StoreError: no such folder, a missing file, a file that is not the table it is named after, or rows that point nowhere.
     """
     home = find_tables(folder)
-    wanted = [name for name in _ROWS if name not in _OPTIONAL or (home / store.table_file(name)).is_file()]
+    left_out = _OPTIONAL if rated else {*_OPTIONAL, "ratings"}
+    wanted = [name for name in _ROWS if name not in left_out or (rated and (home / store.table_file(name)).is_file())]
     rows: dict[str, Any] = {name: store.read_table(home / store.table_file(name), _ROWS[name]) for name in wanted}
     games = sgf.load(home / _GAMES) if (home / _GAMES).is_file() else ()
-    return Tables(**rows, games=tuple(games))
+    return Tables(**{"ratings": ()} | rows, games=tuple(games))
 
 
 def find_tables(folder: str | os.PathLike[str]) -> Path:

@@ -57,8 +57,9 @@ def _tabulate_anchors(tables: Tables) -> TrustTable:
     rows = []
     for size, anchor in tables.anchors.items():
         error = "unknown" if math.isnan(anchor.error) else f"{anchor.error:.0f}"
-        rows.append((_board(size), anchor.kind, f"`{anchor.agent}`", f"{anchor.elo:.0f}".replace("-", "−"), error))
-    heads = ("board", "anchor", "agent", "its Elo", "half of its 95 % interval, in every interval of the board")
+        agents = ", ".join(f"`{agent}`" for agent in anchor.agents)
+        rows.append((_board(size), anchor.kind, agents, f"{anchor.elo:.0f}".replace("-", "−"), error))
+    heads = ("board", "anchor", "agents", "their mean Elo", "half of its 95 % interval, in every interval of the board")
     return TrustTable("What has a known Elo in each pool", heads, tuple(rows))
 
 

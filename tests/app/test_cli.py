@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import lzma
 import pathlib
 import re
 import subprocess
@@ -289,13 +290,23 @@ def test_ratings_are_made_from_the_games_and_checked(tmp_path, monkeypatch, caps
     assert cli.main([*words, "--check"]) == 0
     assert "are those of its games" in capsys.readouterr().out
     whole = path.read_text(encoding="utf-8")
-    line = whole.splitlines()[1]
-    agent, size, elo, *others = line.split(",")
-    path.write_text(whole.replace(line, ",".join([agent, size, str(float(elo) + 1e-3), *others])), encoding="utf-8")
+    first, *others = whole.splitlines()
+    agent, size, elo, *numbers = others[0].split(",")
+    path.write_text(whole.replace(others[0], ",".join([agent, size, str(float(elo) + 1e-3), *numbers])), encoding="utf-8")
     assert cli.main([*words, "--check"]) == 1
     assert capsys.readouterr().out.startswith(f"{agent}: ")
+    path.write_text("\n".join([first, *others[1:], others[0]]) + "\n", encoding="utf-8")
+    assert cli.main([*words, "--check"]) == 1
+    assert "another order" in capsys.readouterr().out
+    path.unlink()
     assert cli.main(words) == 0
     assert path.read_text(encoding="utf-8") == whole
+    capsys.readouterr()
+    packed = tmp_path / "tables" / "pairings.csv.xz"
+    packed.write_bytes(lzma.compress(lzma.decompress(packed.read_bytes()).splitlines(keepends=True)[0]))
+    assert cli.main(words) == 2
+    assert "no games to rate" in capsys.readouterr().err
+    assert path.read_text(encoding="utf-8") == whole, "bad tables cost nothing"
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ AGENTS = [Agent(name, 7, "snapshot", "run", 0, int(name.split("@")[1]), 1.0) for
 
 def calibrate(measured, references):
     """Calibrate an anchor by its own conversions alone."""
-    return arena.calibrate_anchor(measured.agent, [(measured, 0.0)], references)
+    return arena.calibrate_anchor([measured], references)
 
 
 def elo_of_share(share):
@@ -55,7 +55,7 @@ def test_a_planted_gap_between_stand_in_and_truth_comes_back():
     shares = {4: 0.95, 5: 0.90, 6: 0.85}
     references = [(Conversion(size, "x", round(1e6 * share), 10**6), elo_of_share(share) + 40) for size, share in shares.items()]
     anchor = calibrate(Conversion(7, "wide@64", 800_000, 10**6), references)
-    assert (anchor.agent, anchor.kind) == ("wide@64", "strongest")
+    assert (anchor.agents, anchor.kind) == (("wide@64",), "strongest")
     assert anchor.elo == pytest.approx(elo_of_share(0.8) + 40, abs=0.1)
     assert anchor.error < 1
 
@@ -84,20 +84,35 @@ def test_several_agents_of_a_board_count_as_one_board():
     one = [(Conversion(size, "x", 900, 1000), elo_of_share(0.9) + gap) for size, gap in ((5, 0.0), (6, 30.0))]
     measured = Conversion(7, "a", 900, 1000)
     assert calibrate(measured, [*one, one[0]]) == calibrate(measured, one)
-    with pytest.raises(ConfigError, match=r"the anchor 'a' has 1 conversions of its pool and references on boards \[5\]"):
+    with pytest.raises(ConfigError, match=r"the anchor \('a',\) has references on boards \[5\]"):
         calibrate(measured, one[:1])
 
 
 def test_agents_of_a_pool_are_asked_together():
-    """Each tells of the anchor by its distance from it; what it converts more or less than that is averaged."""
+    """What one converts more than its strength promises, and another less, is averaged: their mean is the anchor."""
     references = [(Conversion(size, "x", 900_000, 10**6), elo_of_share(0.9)) for size in (5, 6)]
-    apart = elo_of_share(0.85) - elo_of_share(0.9) + 30
-    measured = [(Conversion(7, "a", 900_000, 10**6), 0.0), (Conversion(7, "b", 850_000, 10**6), apart)]
-    assert arena.calibrate_anchor("a", measured, references).elo == pytest.approx(elo_of_share(0.9) - 15, abs=0.1)
+    anchor = arena.calibrate_anchor([Conversion(7, "a", 900_000, 10**6), Conversion(7, "b", 850_000, 10**6)], references)
+    assert anchor.name == "a + b"
+    assert anchor.elo == pytest.approx((elo_of_share(0.9) + elo_of_share(0.85)) / 2, abs=0.1)
+
+
+def test_the_mean_of_several_is_where_the_anchor_says():
+    anchor = Anchor(("wide@64", "narrow@64"), "strongest", -30.0, 40.0)
+    ratings = rate(POOL, anchor=anchor)
+    assert (ratings["wide@64"].elo + ratings["narrow@64"].elo) / 2 == pytest.approx(-30)
+    assert {row.anchor for row in ratings} == {"wide@64 + narrow@64"}
+    assert "the mean of wide@64 + narrow@64 is -30 within 40, perfect play being 0" in str(ratings)
+    assert repr(rate(POOL, anchor="wide@64 + narrow@64")["weak@64"].elo) != repr(rate(POOL, anchor="wide@64")["weak@64"].elo)
+    copies = dict(zip([row.agent for row in ratings], bootstrap_ratings(POOL, 2000, seed=0, anchor=anchor).T, strict=True))
+    mean = (copies["wide@64"] + copies["narrow@64"]) / 2
+    assert mean.mean() == pytest.approx(-30, abs=2)
+    assert 1.96 * mean.std() == pytest.approx(40, rel=0.05)
+    with pytest.raises(ConfigError, match=r"anchor 'wide@64 \+ nobody' is not in the pool"):
+        rate(POOL, anchor="wide@64 + nobody")
 
 
 def test_an_anchor_shifts_every_rating_and_widens_every_interval():
-    plain, shifted = rate(POOL, anchor="wide@64"), rate(POOL, anchor=Anchor("wide@64", "strongest", -30.0, 40.0))
+    plain, shifted = rate(POOL, anchor="wide@64"), rate(POOL, anchor=Anchor(("wide@64",), "strongest", -30.0, 40.0))
     for before, after in zip(plain, shifted, strict=True):
         assert after.elo == pytest.approx(before.elo - 30)
         assert after.high - after.elo == pytest.approx(math.hypot(before.high - before.elo, 40))
@@ -109,7 +124,7 @@ def test_an_anchor_shifts_every_rating_and_widens_every_interval():
 
 
 def test_an_anchor_of_which_nothing_is_known_is_at_zero_and_says_so():
-    plain, unknown = rate(POOL, anchor="wide@64"), rate(POOL, anchor=Anchor("wide@64", "strongest", 0.0, math.nan))
+    plain, unknown = rate(POOL, anchor="wide@64"), rate(POOL, anchor=Anchor(("wide@64",), "strongest", 0.0, math.nan))
     for before, after in zip(plain, unknown, strict=True):
         assert (after.elo, after.low, after.high) == pytest.approx((before.elo, before.low, before.high))
     assert all(math.isnan(row.anchor_error) for row in unknown)
@@ -118,11 +133,11 @@ def test_an_anchor_of_which_nothing_is_known_is_at_zero_and_says_so():
 
 def test_bootstrap_copies_draw_the_anchor_anew():
     plain = bootstrap_ratings(POOL, 2000, seed=0, anchor="wide@64")
-    drawn = bootstrap_ratings(POOL, 2000, seed=0, anchor=Anchor("wide@64", "strongest", -30.0, 40.0)) - plain
+    drawn = bootstrap_ratings(POOL, 2000, seed=0, anchor=Anchor(("wide@64",), "strongest", -30.0, 40.0)) - plain
     assert np.ptp(drawn, axis=1) == pytest.approx(0, abs=1e-9)
     assert drawn[:, 0].mean() == pytest.approx(-30, abs=2)
     assert 1.96 * drawn[:, 0].std() == pytest.approx(40, rel=0.05)
-    unknown = bootstrap_ratings(POOL, 20, seed=0, anchor=Anchor("wide@64", "strongest", 0.0, math.nan))
+    unknown = bootstrap_ratings(POOL, 20, seed=0, anchor=Anchor(("wide@64",), "strongest", 0.0, math.nan))
     assert np.array_equal(unknown, bootstrap_ratings(POOL, 20, seed=0, anchor="wide@64"))
 
 
@@ -142,9 +157,11 @@ def test_pools_find_their_anchors():
     converted = [Conversion(5, "best-5", 270, 300), Conversion(6, "best-6", 270, 300), Conversion(7, "wide@64", 240, 300)]
     anchors = arena.find_anchors([*rows, *POOL, *nine], [*agents, *AGENTS], converted)
     assert list(anchors) == [5, 6, 7, 9]
-    assert anchors[5] == Anchor("perfect-5", "perfect", 0.0, 0.0)
+    assert anchors[5] == Anchor(("perfect-5",), "perfect", 0.0, 0.0)
+    weak = [*converted, Conversion(7, "weak@64", 1, 300)]
+    assert arena.find_anchors([*rows, *POOL, *nine], [*agents, *AGENTS], weak)[7] == anchors[7], "200 Elo behind"
     assert anchors[7].elo == pytest.approx(elo_of_share(0.8), abs=3)  # 90 % converted are 45 % of the games: the stand-in does not mislead
-    assert (anchors[9].agent, anchors[9].kind, anchors[9].elo) == ("wide@64", "strongest", 0.0)
+    assert (anchors[9].name, anchors[9].kind, anchors[9].elo) == ("wide@64", "strongest", 0.0)
     assert math.isnan(anchors[9].error)
 
 
@@ -152,13 +169,16 @@ def test_conversions_that_fit_no_pool_are_refused():
     rows, agents = boards_with_perfect_play()
     with pytest.raises(ConfigError, match="'other' converted positions on 5x5 and is not in the pool"):
         arena.find_anchors(rows, agents, [Conversion(5, "other", 1, 2)])
+    for converted, positions in ((3, 2), (-1, 2), (0, 0)):
+        with pytest.raises(ConfigError, match="has not converted from none to all of its positions"):
+            arena.find_anchors(rows, agents, [Conversion(5, "best-5", converted, positions)])
 
 
 def test_with_perfect_play_on_one_board_to_learn_from_a_zero_stays_unknown():
     rows, agents = boards_with_perfect_play()
     converted = [Conversion(5, "best-5", 9, 10), Conversion(7, "wide@64", 9, 10)]
     anchor = arena.find_anchors([*rows, *POOL], [*agents, *AGENTS], converted)[7]
-    assert (anchor.agent, anchor.elo) == ("wide@64", 0.0)
+    assert (anchor.name, anchor.elo) == ("wide@64", 0.0)
     assert math.isnan(anchor.error)
 
 

@@ -1,13 +1,16 @@
-"""Perfect play is two players: itself to the strong, who tell where zero is, and another to the weak, whom it does not punish."""
+"""Perfect play is several players: itself to the strong, who tell where zero is, and others to the weak, whom it does not punish."""
 
 import dataclasses
+import random
 
 import numpy as np
 import pytest
 
 from hexlab import arena
 from hexlab.arena.bradley_terry import PRIOR, gather_pool, precision_of
-from hexlab.arena.witnesses import NEAR, WITNESSES, part_perfect_play
+from hexlab.arena.ratings import believe
+from hexlab.arena.witnesses import part_perfect_play
+from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing
 from hexlab.store import count_pairings
 
@@ -59,31 +62,73 @@ def test_everyone_keeps_the_games_and_scores_that_were_played():
     samples = arena.bootstrap_ratings(pairings, 50, seed=0)
     assert samples.shape == (50, len(ratings))
     assert np.abs(samples.mean(axis=0) - [row.elo for row in ratings]).max() < 40
+    assert sum(row.elo for row in arena.rate(pairings, anchor="mean")) == pytest.approx(0, abs=1e-6)
     intervals = arena.rate(pairings, intervals="bootstrap", samples=50)
     assert [row.agent for row in intervals] == [row.agent for row in ratings]
 
 
-def test_the_other_player_takes_over_the_games_with_weaker_agents():
+def list_met(pool):
+    """Return the opponents of perfect play with the counts of their games."""
+    at = pool.agents.index(PERFECT)
+    rows = zip(pool.first, pool.second, pool.counts.tolist(), strict=True)
+    return {pool.agents[first if second == at else second]: counts for first, second, counts in rows if at in (first, second)}
+
+
+def test_other_players_take_over_the_games_with_weaker_agents():
     elo, rows = plant(0)
     pool = gather_pool(rows)
-    parted = part_perfect_play(pool, precision_of(PRIOR))
-    assert (parted.agents, parted.rated) == ([*pool.agents, "perfect-5 to weaker agents"], pool.agents)
-    assert np.all(parted.first < parted.second)
-    at, other = pool.agents.index(PERFECT), len(pool.agents)
-    met = {
-        pool.agents[first]: counts
-        for first, second, counts in zip(pool.first, pool.second, pool.counts.tolist(), strict=True)
-        if second == at
-    }
-    seen, weaker = {}, set()
-    for first, second, counts in zip(parted.first, parted.second, parted.counts.tolist(), strict=True):
-        if second >= at:
-            seen[pool.agents[first]] = counts
-            weaker |= {pool.agents[first]} if second == other else set()
-    assert seen == met
-    assert 80 < len(elo) - len(weaker) < 130
-    assert {name for name in elo if elo[name] < -4 * NEAR} <= weaker
-    assert len(weaker & {name for name in elo if elo[name] == 0}) < 10
+    rested = part_perfect_play(pool, precision_of(PRIOR))
+    before, after = list_met(pool), list_met(rested)
+    weaker = before.keys() - after.keys()
+    assert rested.rated == pool.agents
+    assert after == {name: before[name] for name in after}
+    assert np.all(rested.first < rested.second)
+    others = range(len(pool.agents), len(rested.agents))
+    rows_of = zip(rested.first.tolist(), rested.second.tolist(), rested.counts.tolist(), strict=True)
+    meets = {pool.agents[first]: (second, counts) for first, second, counts in rows_of if second in others}
+    assert {name: counts for name, (_, counts) in meets.items()} == {name: before[name] for name in weaker}
+    assert len(others) > 5
+    for other in others:
+        alike = [elo[name] for name, (second, _) in meets.items() if second == other]
+        assert max(alike) - min(alike) < 600
+    assert 70 < len(after) < 130
+    assert {name for name in elo if elo[name] < -200} <= weaker
+    assert len(weaker & {name for name in elo if elo[name] == 0}) < 30
+    places = {name: at for at, name in enumerate(pool.agents)}
+    assert believe(rows).aside == {tuple(sorted((places[name], places[PERFECT]))) for name in weaker}
+
+
+def test_weak_agents_stand_where_the_games_among_agents_put_them():
+    """What weak agents take from perfect play is that of 5x5: no single strength of perfect play would describe it."""
+    errors, at_their_word = [], []
+    for seed in range(3):
+        elo, pairings = plant(seed)
+        rng, rows = np.random.default_rng(seed), [row for row in pairings if row.second != PERFECT]
+        for name, strength in elo.items():
+            share = 1 / (1 + 10 ** (-(0.4 * strength + 0.3 * min(0, strength + 400)) / 400))
+            counts = rng.multinomial(GAMES, [share**2, share * (1 - share), share * (1 - share), (1 - share) ** 2]).tolist()
+            rows.append(Pairing(5, name, PERFECT, 0, *counts))
+        ratings = {row.agent: row for row in arena.rate(rows)}
+        weak = [name for name in elo if elo[name] < -300]
+        errors += [ratings[name].elo - elo[name] for name in weak]
+        whole = rate_at_their_word(rows)
+        at_their_word += [whole[name].elo - elo[name] for name in weak]
+    assert abs(np.mean(errors)) < np.mean(at_their_word) / 2
+
+
+def test_a_direct_score_that_does_not_count_contradicts_all_the_same():
+    """A weaker agent that takes most games from the anchor is named, whatever the ratings are made of."""
+    elo, rows = plant(0)
+    weak = min(elo, key=elo.get)
+    odd = [
+        dataclasses.replace(row, won_both=50, won_black_only=10, won_white_only=0, lost_both=0)
+        if (row.first, row.second) == (weak, PERFECT)
+        else row
+        for row in rows
+    ]
+    ratings = arena.rate(odd)
+    assert ratings[weak].elo < -500
+    assert f"of {2 * GAMES} games against {PERFECT}" in ratings.notes[weak]
 
 
 def test_from_whichever_side_games_are_told_the_ratings_are_the_same():
@@ -100,7 +145,7 @@ def test_from_whichever_side_games_are_told_the_ratings_are_the_same():
 
 
 def test_few_opponents_are_all_witnesses():
-    rows = [Pairing(5, f"agent-{at:02d}", PERFECT, 0, 0, 10, 0, at) for at in range(WITNESSES)]
+    rows = [Pairing(5, f"agent-{at:02d}", PERFECT, 0, 0, 10, 0, at) for at in range(32)]
     pool = gather_pool(rows)
     assert part_perfect_play(pool, precision_of(PRIOR)) is pool
 
@@ -108,27 +153,31 @@ def test_few_opponents_are_all_witnesses():
 def test_who_has_met_nobody_else_stays_tied_to_perfect_play():
     rows = [Pairing(5, f"agent-{at:03d}", PERFECT, 0, 0, 20, 0, at) for at in range(150)]
     pool = gather_pool(rows)
-    assert part_perfect_play(pool, precision_of(PRIOR)) is pool
-    ties = [Pairing(5, f"agent-{at:03d}", f"agent-{at + 1:03d}", 0, 1, 20, 0, 1) for at in range(0, 148)]
-    parted = part_perfect_play(gather_pool([*rows, *ties]), precision_of(PRIOR))
-    at = parted.agents.index(PERFECT)
-    assert "agent-149" in {parted.agents[first] for first, second in zip(parted.first, parted.second, strict=True) if second == at}
+    assert list_met(part_perfect_play(pool, precision_of(PRIOR))).keys() == elo_names(150)
+    ties = [Pairing(5, f"agent-{at:03d}", f"agent-{at + 1:03d}", 0, 1, 20, 0, 1) for at in range(148)]
+    rested = part_perfect_play(gather_pool([*rows, *ties]), precision_of(PRIOR))
+    assert "agent-149" in list_met(rested)
+    assert "agent-148" not in list_met(rested)
 
 
-def test_openings_are_weighed_with_perfect_play_as_two():
-    """One opening is won by every weak agent that meets perfect play, with both colors: it weighs most."""
+def elo_names(count):
+    return {f"agent-{at:03d}" for at in range(count)}
+
+
+def test_openings_of_games_that_do_not_count_weigh_nothing():
+    """One opening is won by every weak agent that meets perfect play, with both colors."""
     names = [f"{column}{row} e5" for column in "abcd" for row in range(1, 6)]
-    _, pairings = plant(0, openings=len(names))
-    rows = []
+    elo, pairings = plant(0, openings=len(names))
+    rows, rng = [], random.Random(0)
     for row in pairings:
         won = [(1, 1)] * row.won_both + [(1, 0)] * row.won_black_only + [(0, 1)] * row.won_white_only + [(0, 0)] * row.lost_both
-        if row.second == PERFECT and row.lost_both:
-            won.remove((0, 0))
-            won = [(1, 1), *won]
+        rng.shuffle(won)
+        if row.second == PERFECT and elo[row.first] < -400:
+            won[0] = (1, 1)
         rows += [Opening(5, row.first, row.second, name, *pair, 20) for name, pair in zip(names, won, strict=True)]
     check = arena.check_openings(rows)
     assert (check.games, check.openings) == (2 * len(rows), len(names))
-    assert (check.agent, check.opening) == (PERFECT, "a1 e5")
+    assert (check.agent, check.opening) != (PERFECT, "a1 e5")
     assert arena.check_ratings(count_pairings(rows), samples=2).agents == 261
 
 
@@ -142,3 +191,7 @@ def test_those_who_are_to_meet_perfect_play_are_spread_over_the_strongest():
     assert places[0] == 0
     assert places[-1] > 50, "not the eight luckiest of a hundred equals"
     assert arena.find_witnesses(pairings, {"agent-250", "agent-200", "agent-259"}, 8)[0] == "agent-200"
+    assert arena.find_witnesses(rows, elo, 8) == some, "whoever has met perfect play"
+    assert arena.find_witnesses(pairings, [], 8) == []
+    with pytest.raises(ConfigError, match="prior 0 is not a standard deviation"):
+        arena.find_witnesses(pairings, elo, 8, prior=0)

@@ -78,7 +78,7 @@ def plant_run(folder, size, width, anchor_error):
             if first < second:
                 wins = round(40 / (1 + math.exp(strength[second] - strength[first])))
                 pairings += [records.Pairing(size, first, second, half, wins, 0, 0, 40 - wins) for half in (0, 1)]
-    ratings = list(arena.rate(pairings, anchor=arena.Anchor(f"{run}/3@64", "strongest", -20.0, anchor_error)))
+    ratings = list(arena.rate(pairings, anchor=arena.Anchor((f"{run}/3@64",), "strongest", -20.0, anchor_error)))
     config = Config(size=size, width=width, depth=1, groups=1, boards=64, slice_moves=1)
     names = [field.name for field in dataclasses.fields(Timing) if field.name != "elapsed"]
     clock = [{"iteration": iteration, "elapsed": 3.5 * iteration} | dict.fromkeys(names, 1.0) for iteration in (1, 2, 3)]

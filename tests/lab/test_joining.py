@@ -61,7 +61,7 @@ AGENTS = {5: 0.9, 6: 0.9, 7: 0.8}
 
 def write_folder(folder, sizes, finished=True, **changed):
     """A folder of one strong and one weak agent on each board, with perfect play on 5x5 and 6x6."""
-    runs, snapshots, agents, openings, ratings, timings, conversions = [], [], [], [], [], [], []
+    runs, snapshots, agents, openings, timings, conversions = [], [], [], [], [], []
     for size in sizes:
         run = f"run{size}"
         runs.append(Run(run, size, 2, 1, 0, 10, 8, "{}"))
@@ -76,9 +76,7 @@ def write_folder(folder, sizes, finished=True, **changed):
             openings += [Opening(size, better, worse, f"a{row} b{row}", 1, row % 2, 20) for row in range(1, 5)]
         conversions.append(Conversion(size, f"{run}/0@4", round(300 * AGENTS[size]), 300))
     pairings = count_pairings(openings)
-    anchors = arena.find_anchors(pairings, agents, conversions)
-    for size in sizes:
-        ratings += arena.rate([row for row in pairings if row.size == size], anchor=anchors[size])
+    ratings = arena.rate_boards(pairings, agents, conversions)
     tables = {
         "runs": (runs, Run), "snapshots": (snapshots, Snapshot), "agents": (agents, Agent), "ratings": (ratings, Rating),
         "pairings": (pairings, Pairing), "openings": (join_openings(openings), PairOpenings),

@@ -21,7 +21,7 @@ def planted():
     agents = tuple(agent for agent in tables.agents if agent.kind != "perfect")
 
     def anchored(error):
-        ratings = tuple(rate(rows, anchor=Anchor(best, "strongest", -20.0, error)))
+        ratings = tuple(rate(rows, anchor=Anchor((best,), "strongest", -20.0, error)))
         return dataclasses.replace(tables, agents=agents, pairings=rows, ratings=ratings)
 
     return tables, anchored(1e-6), anchored(150.0)
@@ -29,7 +29,7 @@ def planted():
 
 def test_tables_know_what_their_ratings_are_anchored_to():
     perfect, sure, unsure = (tables.anchors[5] for tables in planted())
-    assert perfect == Anchor("perfect-5", "perfect", 0.0, 0.0)
+    assert perfect == Anchor(("perfect-5",), "perfect", 0.0, 0.0)
     assert sure.kind == unsure.kind == "strongest"
     assert (sure.elo, unsure.error) == (pytest.approx(-20), 150.0)
 
@@ -38,7 +38,7 @@ def test_every_half_is_rated_by_the_anchor():
     for tables in planted()[1:]:
         for half in pools.gather_halves(tables):
             rated = pools.rate_pool(half)
-            assert rated.column([tables.anchors[5].agent]) == pytest.approx([-20])
+            assert rated.column(tables.anchors[5].agents) == pytest.approx([-20])
 
 
 def test_the_anchors_uncertainty_reaches_frontiers_and_crossings():

@@ -38,12 +38,12 @@ def test_rows_are_those_of_the_checks(made):
 def test_a_stand_in_is_named_with_what_it_adds():
     tables, _ = small()
     best = max((row for row in tables.ratings if row.size == 5 and "@" in row.agent), key=lambda row: row.elo).agent
-    anchor = Anchor(best, "strongest", -20.0, 35.0)
+    anchor = Anchor((best,), "strongest", -20.0, 35.0)
     rows = [row for row in tables.pairings if row.size == 5]
     others = [row for row in tables.ratings if row.size != 5]
     rated = dataclasses.replace(tables, ratings=(*others, *arena.rate(rows, anchor=anchor)))
     assert make_trust_tables(rated)["anchors"].rows[2] == ("5x5", "strongest", f"`{best}`", "−20", "35")
-    unknown = dataclasses.replace(tables, ratings=(*others, *arena.rate(rows, anchor=Anchor(best, "strongest", 0.0, float("nan")))))
+    unknown = dataclasses.replace(tables, ratings=(*others, *arena.rate(rows, anchor=Anchor((best,), "strongest", 0.0, float("nan")))))
     assert make_trust_tables(unknown)["anchors"].rows[2][3:] == ("0", "unknown")
 
 
