@@ -318,7 +318,7 @@ def test_figures_are_drawn_and_checked(tmp_path, monkeypatch, capsys):
     words = ["figures", "--tables", str(tmp_path / "tables"), "--out", str(tmp_path / "plots")]
     assert cli.main([*words, "--bootstrap", "20"]) == 0
     drawn = [pathlib.Path(line) for line in capsys.readouterr().out.splitlines()]
-    assert {path.suffix for path in drawn} == {".svg", ".json"}
+    assert {path.suffix for path in drawn} == {".svg", ".json", ".csv", ".md"}
     assert all(path.is_file() for path in drawn)
     assert cli.main([*words, "--check"]) == 0
     assert "are those of" in capsys.readouterr().out

@@ -54,7 +54,8 @@ def test_a_tournament_ends_and_repeats_itself(files, tmp_path):
     files.pop()  # cyd leaves; those who stay play on as before
     with contextlib.closing(play_contest(files, tmp_path / "two", RULES, REFERENCES)) as sitting:
         partial = list(itertools.islice(sitting, 3))[-1]
-        assert partial.matches == contest.matches[:2]
+        assert len(partial.matches) == 2
+        assert all(match in contest.matches for match in partial.matches), "whichever two of them ended first"
         with pytest.raises(InUseError):
             next(play_contest(files, tmp_path / "two", RULES, REFERENCES))
     with (tmp_path / "two" / "matches.jsonl").open("a") as file:

@@ -158,8 +158,8 @@ def test_on_6x6_perfect_play_meets_the_strongest(tmp_path, experiment, monkeypat
     met = [row for row in rows if "perfect-6" in (row.first, row.second)]
     witnesses = {row.first for row in met}
     assert len(met) == 3 * 3
-    alone = arena.rate(count_pairings(row for row in rows if row not in met), anchor="best")
-    assert {row.agent for row in [row for row in alone if "/" in row.agent][:3]} == witnesses
+    agents = [agent.agent for agent in read_table(out / "tables" / "agents.csv", Agent) if agent.kind == "snapshot"]
+    assert set(arena.find_witnesses(count_pairings(row for row in rows if row not in met), agents, 3)) == witnesses
     ratings = read_table(out / "tables" / "ratings.csv", Rating)
     assert {(row.anchor, row.anchor_error) for row in ratings} == {("perfect-6", 0.0)}
     told = "On 6x6 perfect play meets, afterwards, 3 of the strongest."
