@@ -30,6 +30,8 @@ __all__ = [
     "split_openings",
 ]
 
+_ROUNDING = 2e-6  # published ratings are rounded to a millionth, on another computer perhaps to the next one
+
 
 class PoolGames(NamedTuple):
     """What one pool is rated by.
@@ -176,7 +178,7 @@ def rate_tables(folder: str | os.PathLike[str], *, check: bool = False) -> list[
 def _agree(one: records.Rating, other: records.Rating) -> bool:
     for field in dataclasses.fields(one):
         before, now = getattr(one, field.name), getattr(other, field.name)
-        same = np.isclose(before, now, rtol=0, atol=1e-6, equal_nan=True) if field.type in (float, "float") else before == now
+        same = np.isclose(before, now, rtol=0, atol=_ROUNDING, equal_nan=True) if field.type in (float, "float") else before == now
         if not same:
             return False
     return True
