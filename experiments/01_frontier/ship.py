@@ -147,6 +147,15 @@ def read_clock(cell: pathlib.Path, config: Config, samples: int) -> float:
     return read_timings(cell, samples // config.samples_an_iteration)[-1]["elapsed"]
 
 
+def describe_rating(tables: scaling.Tables, manifest: dict, agent: Agent, simulations: int, elo: float) -> dict:
+    """Return what the tables of a board say of an agent; `elo` is that at `simulations` by the half of the games that rates."""
+    return {
+        "elo": list_ratings(tables, agent.run, agent.snapshot),
+        "frontier": {"simulations": simulations, "elo": round(elo, 1)},
+        "pool": describe_pool(tables, manifest, agent.size),
+    }
+
+
 def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: int, folder: pathlib.Path) -> dict:
     """Return the card of an agent of the frontier, but for its blunders; `folder` is that of the grid."""
     agent = tables.agent_by_key[step.agent]
@@ -170,9 +179,7 @@ def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: i
             "core_seconds": round(tables.cost(agent.run, agent.snapshot, "train_seconds"), 1),
             "machine": machine["processor"],
         },
-        "elo": list_ratings(tables, run.run, snapshot.snapshot),
-        "frontier": {"simulations": simulations, "elo": round(step.elo, 1)},
-        "pool": describe_pool(tables, manifest, run.size),
+        **describe_rating(tables, manifest, agent, simulations, step.elo),
     }
 
 
@@ -180,7 +187,7 @@ def write_cards_again(everything: scaling.Tables, manifest: dict, sizes: Sequenc
     """Write the Elo of the tables into the cards of the agents that ship."""
     for size in sizes:
         tables = everything.select(size)
-        by_snapshot = {(agent.run, agent.snapshot, agent.test_simulations): agent.agent for agent in tables.grid_agents}
+        by_snapshot = {(agent.run, agent.snapshot, agent.test_simulations): agent for agent in tables.grid_agents}
         _, rating = pools.gather_halves(tables)
         elo = pools.rate_pool(rating)
         for card in (card for card in list_cards(size) if card.kind == "frontier"):
@@ -188,16 +195,12 @@ def write_cards_again(everything: scaling.Tables, manifest: dict, sizes: Sequenc
             simulations = card.facts["frontier"]["simulations"]
             if (run, snapshot, simulations) not in by_snapshot:
                 sys.exit(f"{card.name} is snapshot {snapshot} of {run} at {simulations} simulations: not in these tables")
-            mine = float(elo.column([by_snapshot[run, snapshot, simulations]])[0])
-            facts = {
-                **card.facts,
-                "elo": list_ratings(tables, run, snapshot),
-                "frontier": {"simulations": simulations, "elo": round(mine, 1)},
-                "pool": describe_pool(tables, manifest, size),
-            }
-            agent = network.load(str(card.file))
-            params, half = jax.device_get(agent.params), card.facts["parameters"] == "float16"
-            network.save(str(card.file), agent.architecture, params, metadata=facts, half=half)
+            agent = by_snapshot[run, snapshot, simulations]
+            mine = float(elo.column([agent.agent])[0])
+            facts = {**card.facts, **describe_rating(tables, manifest, agent, simulations, mine)}
+            held = network.load(str(card.file))
+            params, half = jax.device_get(held.params), card.facts["parameters"] == "float16"
+            network.save(str(card.file), held.architecture, params, metadata=facts, half=half)
             print(f"{card.name}: Elo {mine:.0f} by the games that did not pick it", flush=True)
 
 

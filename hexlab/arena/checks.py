@@ -353,7 +353,9 @@ def _measure_goodness(pool: Pool, theta: np.ndarray, information: Information, p
     )
 
 
-def _count_cycles(pool: Pool, theta: np.ndarray, pairs: PairVariances, precision: float, samples: int, seed: int, shown: int = 5) -> Cycles:
+def _count_cycles(
+    pool: Pool, theta: np.ndarray, pairs: PairVariances, precision: float, samples: int, seed: int, shown: int = 5
+) -> Cycles:
     triples = _find_triples(pool)
     if not len(triples):
         return Cycles(0, 0, 0.0, 0, 0, 0.0, ())

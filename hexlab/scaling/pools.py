@@ -140,7 +140,9 @@ def _span(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [pairs[int(rank) - 1] for rank in minimum_spanning_tree(ranks).data]
 
 
-def bootstrap_halves(halves: tuple[PoolGames, PoolGames], agents: Sequence[str], samples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def bootstrap_halves(
+    halves: tuple[PoolGames, PoolGames], agents: Sequence[str], samples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the Elo of `agents` in bootstrap copies of each half, drawn apart: float64[samples, len(agents)] twice."""
     picking, rating = (bootstrap_pool(half, samples, 2 * seed + number).column(agents) for number, half in enumerate(halves))
     return picking, rating
@@ -176,12 +178,10 @@ def rate_tables(folder: str | os.PathLike[str], *, check: bool = False) -> list[
 
 
 def _agree(one: records.Rating, other: records.Rating) -> bool:
-    for field in dataclasses.fields(one):
-        before, now = getattr(one, field.name), getattr(other, field.name)
-        same = np.isclose(before, now, rtol=0, atol=_ROUNDING, equal_nan=True) if field.type in (float, "float") else before == now
-        if not same:
-            return False
-    return True
+    return all(
+        np.isclose(before, now, rtol=0, atol=_ROUNDING, equal_nan=True) if isinstance(now, float) else before == now
+        for before, now in zip(dataclasses.astuple(one), dataclasses.astuple(other), strict=True)
+    )
 
 
 def rate_pool(games: PoolGames) -> PoolElo:

@@ -243,8 +243,9 @@ def read(folder: str | os.PathLike[str], *, rated: bool = True) -> Tables:
         StoreError: no such folder, a missing file, a file that is not the table it is named after, or rows that point nowhere.
     """
     home = find_tables(folder)
-    left_out = _OPTIONAL if rated else {*_OPTIONAL, "ratings"}
-    wanted = [name for name in _ROWS if name not in left_out or (rated and (home / store.table_file(name)).is_file())]
+    wanted = [name for name in _ROWS if name not in _OPTIONAL or (home / store.table_file(name)).is_file()]
+    if not rated:
+        wanted.remove("ratings")
     rows: dict[str, Any] = {name: store.read_table(home / store.table_file(name), _ROWS[name]) for name in wanted}
     games = sgf.load(home / _GAMES) if (home / _GAMES).is_file() else ()
     return Tables(**{"ratings": ()} | rows, games=tuple(games))

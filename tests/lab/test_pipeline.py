@@ -236,17 +236,7 @@ def start_workers(processes, count):
 
 
 LONG_CELL = Config(
-    size=3,
-    width=16,
-    depth=2,
-    seed=0,
-    snapshots=4,
-    samples=20_000,
-    simulations=8,
-    groups=1,
-    boards=64,
-    slice_moves=4,
-    batch=64,
+    size=3, width=16, depth=2, seed=0, snapshots=4, samples=20_000, simulations=8, groups=1, boards=64, slice_moves=4, batch=64,
     buffer=9_000,
 )
 
