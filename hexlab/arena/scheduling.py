@@ -23,7 +23,7 @@ Choosing by results leaves a trace: who looks weaker than he is, by chance, meet
 than who looks stronger. So strengths are held for twice as uncertain as they are where evenness is judged, which costs a twentieth
 more games. Distances still come out too long: by 2 to 3 % in simulations of the protocol of ``experiments/01_frontier`` with a perfect play
 that is as lenient as that of 5x5, and intervals hold 90 to 94 % of the strengths; by 4 to 6 % if it punished, for `hexlab.arena.witnesses`
-would then part its games in vain.
+would then part its games in vain. In small pools whose agents meet no more than they have to intervals hold fewer: let them meet eight.
 """
 
 import math

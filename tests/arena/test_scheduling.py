@@ -75,7 +75,7 @@ def test_planted_strengths_come_back_within_a_stated_interval_from_a_fiftieth_of
     assert [report.done for report in reports] == sorted(report.done for report in reports)
     ratings = rate(store.pairings(5))
     assert max(half_widths(ratings).values()) <= 50, "of random play too"
-    assert np.mean([ratings[name].low <= elo[name] <= ratings[name].high for name in elo]) > 0.8, "0.90 over twelve such pools"
+    assert np.mean([ratings[name].low <= elo[name] <= ratings[name].high for name in elo]) > 0.85
 
 
 def test_some_agents_may_be_known_better_than_others(store):

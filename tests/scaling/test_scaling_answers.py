@@ -100,9 +100,9 @@ def test_planted_slopes_come_back(planted):
 
 
 def test_planted_distances_of_random_play_come_back(planted):
-    """Random play is planted 200 Elo farther off with every board, what pairs stray flattens that a little: far from the paper's 500."""
+    """Random play is planted 200 Elo farther off with every board: far from the paper's 500."""
     assert planted["500 Elo a board"].value == pytest.approx(200, abs=25)
-    assert planted["500 Elo a board"].low <= 0.98 * 200 <= planted["500 Elo a board"].high
+    assert planted["500 Elo a board"].low <= 200 <= planted["500 Elo a board"].high
     assert planted["500 Elo a board"].verdict == "does not hold"
 
 
