@@ -624,12 +624,20 @@ class Figures:
     """Seed of the copies."""
     check: bool = False
     """Write nothing; say how the figures in the folder differ from what the tables give, and exit with code 1 if they do."""
+    redraw: bool = False
+    """Compute nothing: draw the figures in the folder from the numbers that lie beside them, after a change of how figures look."""
 
     def run(self) -> int:
         """Draw or check."""
         _check_positive("--bootstrap", self.bootstrap)
+        if self.check and self.redraw:
+            raise ConfigError("--check and --redraw: give one; --check writes nothing, --redraw writes the drawings")
         from hexlab import scaling
 
+        if self.redraw:
+            for path in scaling.redraw_figures(self.out):
+                print(path)
+            return 0
         if not self.check:
             for path in scaling.write_figures(scaling.read(self.tables), self.out, bootstrap=self.bootstrap, seed=self.seed):
                 print(path)

@@ -22,6 +22,7 @@ from hexlab.scaling.figures import (
     plot_tradeoff,
     plot_training_curves,
     plot_training_time,
+    redraw_figures,
     write_figures,
 )
 from hexlab.scaling.forecasts import BandScore, Estimate, Forecast, Score, forecast_board, read_forecast, score_forecast
@@ -121,6 +122,7 @@ __all__ = [
     "rate_tables",
     "read",
     "read_forecast",
+    "redraw_figures",
     "resample_frontier",
     "score_forecast",
     "solve_tradeoff",

@@ -263,6 +263,11 @@ def test_figures_say_what_they_wrote_and_what_drifted(monkeypatch, capsys):
         monkeypatch.setattr(scaling, "check_figures", lambda tables, folder, drifts=drifts: drifts)
         assert cli.main(["figures", "--check"]) == status
         assert ("drawn differently" in capsys.readouterr().out) == bool(drifts)
+    monkeypatch.setattr(scaling, "redraw_figures", lambda folder: [folder / "b.svg"])
+    assert cli.main(["figures", "--redraw", "--out", "pictures"]) == 0
+    assert capsys.readouterr().out.split() == [str(pathlib.Path("pictures/b.svg"))]
+    assert cli.main(["figures", "--redraw", "--check"]) == 2
+    assert "give one" in capsys.readouterr().err
 
 
 def test_results_say_what_they_wrote_and_what_drifted(monkeypatch, capsys):

@@ -9,7 +9,16 @@ import pytest
 from planted_tables import small, small_analysis, tiny, tiny_with_preset, uneven
 
 from hexlab.errors import StoreError
-from hexlab.scaling import analyze, check_figures, compute_frontier, fit_law, plot_frontier, plot_training_curves, write_figures
+from hexlab.scaling import (
+    analyze,
+    check_figures,
+    compute_frontier,
+    fit_law,
+    plot_frontier,
+    plot_training_curves,
+    redraw_figures,
+    write_figures,
+)
 from hexlab.scaling.figures import FIGURES, compute_numbers, draw_figure, render_svg
 
 
@@ -149,9 +158,35 @@ def test_a_changed_table_drifts(copied):
     assert any(drift.startswith("calibration: boards[0].") for drift in drifts)
 
 
+def test_figures_are_drawn_again_from_the_numbers_beside_them(committed, copied):
+    """As after an update of matplotlib: the drawings are new, the numbers are the same, and nothing has drifted."""
+    figures = copied / "figures"
+    (figures / "elo_scale.svg").unlink()
+    (figures / "frontiers.svg").write_text("drawn by another version")
+    data = figures / "frontiers.json"
+    data.write_text(json.dumps(json.loads(data.read_text()) | {"matplotlib": "1.0", "svg_sha256": "0" * 64}))
+    paths = redraw_figures(figures)
+    assert {path.stem for path in paths} == {path.stem for path in (committed / "figures").glob("*.json")}
+    for path in paths:
+        assert path.read_bytes() == (committed / "figures" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "numbers", ["{}", '{"figure": "tradeoff"', '{"bootstrap": 1, "seed": 0, "matplotlib": "", "svg_sha256": "", "numbers": {"boards": 3}}']
+)
+def test_nothing_is_drawn_again_where_numbers_are_damaged(copied, numbers):
+    (copied / "figures" / "tradeoff.json").write_text(numbers)
+    before = {path: path.read_bytes() for path in (copied / "figures").iterdir()}
+    with pytest.raises(StoreError, match=r"tradeoff\.json: not the numbers of"):
+        redraw_figures(copied / "figures")
+    assert {path: path.read_bytes() for path in (copied / "figures").iterdir()} == before
+
+
 def test_a_folder_without_figures_is_refused(committed, tmp_path):
     with pytest.raises(StoreError, match="no figures in"):
         check_figures(committed / "tables", tmp_path)
+    with pytest.raises(StoreError, match="no figures in"):
+        redraw_figures(tmp_path / "nowhere")
     with pytest.raises(StoreError, match="unknown figure 'pie'"):
         draw_figure("pie", {})
 

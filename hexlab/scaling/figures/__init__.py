@@ -9,7 +9,15 @@ from hexlab.scaling.figures.ceilings import plot_ceilings
 from hexlab.scaling.figures.crossings import plot_crossings
 from hexlab.scaling.figures.direct_frontiers import plot_direct_frontiers
 from hexlab.scaling.figures.elo_scale import plot_elo_scale
-from hexlab.scaling.figures.files import check_figures, compute_numbers, draw_figure, render_numbers, render_svg, write_figures
+from hexlab.scaling.figures.files import (
+    check_figures,
+    compute_numbers,
+    draw_figure,
+    redraw_figures,
+    render_numbers,
+    render_svg,
+    write_figures,
+)
 from hexlab.scaling.figures.frontiers import plot_frontier
 from hexlab.scaling.figures.game import plot_game
 from hexlab.scaling.figures.goodness_of_fit import plot_goodness_of_fit
@@ -54,6 +62,7 @@ __all__ = [
     "plot_training_curves",
     "plot_training_time",
     "plot_wall_clock",
+    "redraw_figures",
     "render_numbers",
     "render_svg",
     "write_figures",

@@ -22,7 +22,7 @@ from hexlab.system import write_whole
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["check_figures", "compute_numbers", "draw_figure", "render_numbers", "render_svg", "write_figures"]
+__all__ = ["check_figures", "compute_numbers", "draw_figure", "redraw_figures", "render_numbers", "render_svg", "write_figures"]
 
 _TOLERANCE = 1e-6
 
@@ -91,30 +91,16 @@ def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, 
     Returns:
         The paths written: SVG and JSON in turn, then Markdown and CSV in turn.
     """
-    import matplotlib
-
     analysis = tables if isinstance(tables, Analysis) else analyze(tables, bootstrap=bootstrap, seed=seed)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    paths: list[Path] = []
     for name, numbers in compute_numbers(analysis).items():
-        drawing, data = folder / f"{name}.svg", folder / f"{name}.json"
         if isinstance(numbers, str):
-            drawing.unlink(missing_ok=True)
-            data.unlink(missing_ok=True)
+            for path in _name_files(folder, name):
+                path.unlink(missing_ok=True)
             continue
-        svg = render_numbers(name, numbers)
-        record = {
-            "figure": name,
-            "bootstrap": analysis.bootstrap,
-            "seed": analysis.seed,
-            "matplotlib": matplotlib.__version__,
-            "svg_sha256": hashlib.sha256(svg).hexdigest(),
-            "numbers": numbers,
-        }
-        write_whole(drawing, svg)
-        write_whole(data, (json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
-        paths += [drawing, data]
+        paths += _write_figure(folder, name, analysis.bootstrap, analysis.seed, numbers)
     for name, table in make_paper_tables(analysis).items():
         written = folder / f"{name}.md", folder / f"{name}.csv"
         if isinstance(table, str):
@@ -125,6 +111,76 @@ def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, 
             write_whole(path, text)
         paths += written
     return paths
+
+
+def redraw_figures(folder: str | os.PathLike[str]) -> list[Path]:
+    """Draw the figures of a folder again from the numbers that lie beside them: after a change of how they look, not of what they show.
+
+    Args:
+        folder: as `write_figures` left it.
+
+    Returns:
+        The paths written: SVG and JSON in turn.
+
+    Raises:
+        StoreError: a folder without figures, or a file that does not hold the numbers of one; nothing is written then.
+
+    >>> redraw_figures("nowhere")
+    Traceback (most recent call last):
+    ...
+    hexlab.errors.StoreError: no figures in 'nowhere': expected files such as training_curves.json and training_curves.svg
+    """
+    folder = Path(folder)
+    records = {name: _read_record(path) for name, path in _list_numbers(folder).items()}
+    for name, record in records.items():
+        try:
+            render_numbers(name, record["numbers"])
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise StoreError(f"{name}.json: not the numbers of this figure ({error!r}): write it anew with `hexlab figures`") from None
+    return [
+        path
+        for name, record in records.items()
+        for path in _write_figure(folder, name, record["bootstrap"], record["seed"], record["numbers"])
+    ]
+
+
+def _name_files(folder: Path, name: str) -> tuple[Path, Path]:
+    return folder / f"{name}.svg", folder / f"{name}.json"
+
+
+def _write_figure(folder: Path, name: str, bootstrap: int, seed: int, numbers: Numbers) -> tuple[Path, Path]:
+    import matplotlib
+
+    drawing, data = _name_files(folder, name)
+    svg = render_numbers(name, numbers)
+    record = {
+        "figure": name,
+        "bootstrap": bootstrap,
+        "seed": seed,
+        "matplotlib": matplotlib.__version__,
+        "svg_sha256": hashlib.sha256(svg).hexdigest(),
+        "numbers": numbers,
+    }
+    write_whole(drawing, svg)
+    write_whole(data, (json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
+    return drawing, data
+
+
+def _list_numbers(folder: Path) -> dict[str, Path]:
+    """Return the files with the numbers behind figures by the figure's name."""
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    found = {path.stem: path for path in files if path.stem in FIGURES}
+    if not found:
+        raise StoreError(f"no figures in {str(folder)!r}: expected files such as training_curves.json and training_curves.svg")
+    return found
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return {key: record[key] for key in ("bootstrap", "seed", "matplotlib", "svg_sha256", "numbers")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path.name}: not the numbers of a figure ({error})") from None
 
 
 def check_figures(tables_folder: str | os.PathLike[str], figures_folder: str | os.PathLike[str]) -> list[str]:
@@ -144,18 +200,14 @@ def check_figures(tables_folder: str | os.PathLike[str], figures_folder: str | o
 
     tables = read(tables_folder)
     folder = Path(figures_folder)
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
-    committed = {path.stem: path for path in files if path.stem in FIGURES}
-    if not committed:
-        raise StoreError(f"no figures in {str(folder)!r}: expected files such as training_curves.json and training_curves.svg")
+    committed = _list_numbers(folder)
     drifts: list[str] = []
     records: dict[str, Any] = {}
     for name, path in committed.items():
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            records[name] = {key: record[key] for key in ("bootstrap", "seed", "matplotlib", "svg_sha256", "numbers")}
-        except (ValueError, KeyError, TypeError) as error:
-            drifts.append(f"{path.name}: not the numbers of a figure ({error})")
+            records[name] = _read_record(path)
+        except StoreError as error:
+            drifts.append(str(error))
     analyses: dict[tuple[int, int], Analysis] = {}
     redrawn: dict[tuple[int, int], dict[str, Numbers | str]] = {}
     for name, record in records.items():
