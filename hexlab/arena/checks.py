@@ -150,7 +150,12 @@ class Cycles:
     @property
     def beyond(self) -> bool:
         """Whether there are more cycles, or a surer one, than in 95 % of the drawn pools."""
-        return self.found > self.high or bool(self.worst and self.worst[0].chance < 0.05)
+        return self.found > self.high or self.surer
+
+    @property
+    def surer(self) -> bool:
+        """Whether the surest cycle is surer than in 95 % of the drawn pools."""
+        return bool(self.worst and self.worst[0].chance < 0.05)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

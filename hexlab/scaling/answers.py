@@ -3,14 +3,18 @@
 The rule. What counts as the paper's value is a range around it: a quarter of it either way, taken of decades for factors of compute and of
 log odds for shares of games. A claim holds if the whole interval is within the range, it does not hold if the whole interval is outside,
 and it is undecided otherwise: an interval too wide to tell decides nothing, though it may hold the paper's value. Two claims are one-sided:
-a sigmoid is better than a straight line or not, and a prediction may be better than the paper's.
+a sigmoid is better than curves that do not level off or not, and a prediction may be better than the paper's.
+
+Some claims can be measured in two ways that need not agree, by the law and by what it is fitted to: both are answered, a row each.
 """
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import scipy.stats
 
 from hexlab.scaling.claims import Analysis
 from hexlab.scaling.crossings import (
@@ -21,8 +25,10 @@ from hexlab.scaling.crossings import (
     find_reaches,
     fit_growth,
     format_estimate,
+    format_factor,
     format_number,
 )
+from hexlab.scaling.direct import fit_by_direct_games
 from hexlab.scaling.extrapolation import extrapolate, paper_extrapolations
 from hexlab.scaling.frontiers import Frontier, paper_frontier
 from hexlab.scaling.laws import interval
@@ -49,7 +55,7 @@ class Answer:
     """One claim of the paper and what these tables say of it.
 
     Attributes:
-        claim: the claim, in the paper's round numbers.
+        claim: the claim, in the paper's round numbers; with ", by ..." for the second way in which it is measured.
         measured: what is compared, with its unit.
         paper: the paper's value of that; nan for a claim without a number.
         near: the range that counts as the paper's value.
@@ -84,10 +90,8 @@ class Answer:
 
     def __str__(self) -> str:
         """Return ours in words, such as "10.4 [9.8, 11.2]"."""
-        if self.missing or not self.factor or not all(map(math.isfinite, (self.low, self.high))):
-            return self.missing or format_estimate(self.value, self.low, self.high)
-        value, low, high = (f"{float(f'{each:.2g}'):,.12g}" for each in (self.value, self.low, self.high))
-        return f"{value} [{low}, {high}]"
+        write = format_factor if self.factor else format_estimate
+        return self.missing or write(self.value, self.low, self.high)
 
     @property
     def range(self) -> str:
@@ -101,7 +105,7 @@ class Answer:
 def answer_claims(analysis: Analysis) -> tuple[Answer, ...]:
     """Answer the paper's claims from an analysis, in the order of its text."""
     return (
-        *_answer_by_law(analysis),
+        *_answer_slope(analysis),
         *_answer_growth(analysis),
         _answer_distance(analysis),
         _answer_exchange(analysis),
@@ -138,10 +142,11 @@ def find_takeoffs(frontier: Frontier, weakest: dict[int, float], copies: dict[in
 
 
 def compare_shapes(curves: Sequence[TestCurve], *, bootstrap: int = 0, seed: int = 0) -> tuple[float, float, float]:
-    """Return by how much a straight line through Elo over log compute misses test curves more than their sigmoids do.
+    """Return by how much curves that do not level off miss Elo over log compute more than sigmoids do.
 
-    It is the ratio of the two root mean squared errors over all curves, each freed of what its parameters fit by themselves: 1 where a
-    sigmoid is no better than a line.
+    These are a straight line and a parabola, which bends as a sigmoid does but has no ceiling; the better of them counts. The number is
+    the ratio of two root mean squared errors over all curves, each freed of what its parameters fit by themselves: 1 where a sigmoid is
+    no better.
 
     Args:
         curves: of any boards; those rated at fewer than five budgets, which a sigmoid follows exactly, are left out.
@@ -154,21 +159,21 @@ def compare_shapes(curves: Sequence[TestCurve], *, bootstrap: int = 0, seed: int
     Raises:
         NotEnoughDataError: no snapshot was rated at five budgets.
     """
-    runs: dict[str, list[tuple[float, float, int, int]]] = {}
+    runs: dict[str, list[np.ndarray]] = {}
     for curve in curves:
         budgets = len(curve.simulations)
         if budgets > 4 and math.isfinite(curve.rmse):
             logs = np.log(curve.simulations)
-            straight = curve.elo - np.polyval(np.polyfit(logs, curve.elo, 1), logs)
-            squares = float((straight**2).sum()), budgets * curve.rmse**2
-            runs.setdefault(curve.run, []).append((*squares, budgets - 2, budgets - 4))
+            errors = [curve.elo - np.polyval(np.polyfit(logs, curve.elo, degree), logs) for degree in (1, 2)]
+            squares = [*(float((each**2).sum()) for each in errors), budgets * curve.rmse**2]
+            runs.setdefault(curve.run, []).append(np.array([squares, [budgets - 2, budgets - 3, budgets - 4]]))
     if not runs:
         raise NotEnoughDataError("not enough data: needs a snapshot rated at five test budgets or more")
     sums = np.array([np.sum(rows, axis=0) for _, rows in sorted(runs.items())])
 
     def compare(total: np.ndarray) -> np.ndarray:
-        line, sigmoid, line_freedom, sigmoid_freedom = np.moveaxis(total, -1, 0)
-        return np.sqrt(line / line_freedom / (sigmoid / sigmoid_freedom))
+        line, parabola, sigmoid = np.moveaxis(np.sqrt(total[..., 0, :] / total[..., 1, :]), -1, 0)
+        return np.minimum(line, parabola) / sigmoid
 
     value = float(compare(sums.sum(axis=0)))
     if not bootstrap:
@@ -178,25 +183,36 @@ def compare_shapes(curves: Sequence[TestCurve], *, bootstrap: int = 0, seed: int
     return value, float(low), float(high)
 
 
-def _answer_by_law(analysis: Analysis) -> list[Answer]:
+def _answer_slope(analysis: Analysis) -> list[Answer]:
     slope = Answer(
-        "500 Elo a decade of training compute", "incline of the change-point law, Elo a decade", 500, _near(500),
+        "500 Elo a decade of training compute", "incline of the change-point law, Elo a decade of true FLOPs", 500, _near(500),
         f"its table of the law says {PAPER_LAW['m_flops']:.0f}",
     )  # fmt: skip
+    direct = Answer(
+        f"{slope.claim}, by direct games", "the same by the score against perfect play alone", 500, _near(500),
+        "its figure 10 checks its Elo so",
+    )  # fmt: skip
     doubled = Answer(
-        "twice the compute wins 2/3 of the games", "share won at the incline, %", 100 * PAPER_DOUBLING_SCORE,
+        "twice the compute wins 2/3 of the games", "share won, %, that the first incline stands for", 100 * PAPER_DOUBLING_SCORE,
         _near_share(PAPER_DOUBLING_SCORE), "500 Elo a decade would win 70 %",
     )  # fmt: skip
     law = analysis.laws.get("change_point")
-    if law is None:
+    if law is None or analysis.frontier is None:
         reason = analysis.missing.get("law", analysis.missing.get("frontier", "not enough data: needs a frontier"))
-        return [dataclasses.replace(answer, missing=reason) for answer in (slope, doubled)]
+        return [dataclasses.replace(answer, missing=reason) for answer in (slope, direct, doubled)]
 
     def win(steepness: np.ndarray) -> np.ndarray:
         return 100 / (1 + 10 ** (-steepness * math.log10(2) / 400))
 
     found, copies = law.vector[2], law.replicates[:, 2]
-    return [_settle(slope, found, copies), _settle(doubled, float(win(found)), win(copies))]
+    try:
+        other = fit_by_direct_games(analysis.tables, analysis.frontier, bootstrap=analysis.bootstrap, seed=analysis.seed)
+    except NotEnoughDataError as error:
+        direct = dataclasses.replace(direct, missing=str(error))
+    else:
+        boards = ", ".join(f"{size}x{size}" for size in other.sizes)
+        direct = _settle(dataclasses.replace(direct, measured=f"{direct.measured}, {boards}"), other.vector[2], other.replicates[:, 2])
+    return [_settle(slope, found, copies), direct, _settle(doubled, float(win(found)), win(copies))]
 
 
 def _answer_growth(analysis: Analysis) -> list[Answer]:
@@ -215,13 +231,15 @@ def _answer_growth(analysis: Analysis) -> list[Answer]:
 
     perfect = grow(theirs, find_reaches).factor
     takeoff = grow(theirs, find_theirs).factor
-    ways: list[tuple[Answer, Callable[[Frontier], Sequence[Reach]]]] = [
+    law = analysis.laws.get("change_point")
+    ways: list[tuple[Answer, Callable[[Frontier], Sequence[Reach]], Callable[[np.ndarray], np.ndarray]]] = [
         (
             Answer(
-                "7x the compute a board for perfect play", "factor a board of the compute of -50 Elo", 7, _near_factor(7),
+                "7x the compute a board for perfect play", "factor a board of the compute of -50 Elo, by its crossings", 7, _near_factor(7),
                 f"from its law; its curves cross -50 Elo at {perfect:.1f}x", factor=True,
             ),
             lambda frontier: [reach for reach in analysis.reaches if reach.scale == "elo"],
+            lambda law: 10 ** (-law[..., 3] / law[..., 2]),
         ),
         (
             Answer(
@@ -229,17 +247,24 @@ def _answer_growth(analysis: Analysis) -> list[Answer]:
                 f"its law says {law_takeoff:.1f}x, its curves {takeoff:.1f}x", factor=True,
             ),
             lambda frontier: find_takeoffs(frontier, weakest, dict(analysis.paper_copies)),
+            lambda law: 10 ** ((law[..., 0] - law[..., 3]) / law[..., 2]),
         ),
     ]  # fmt: skip
     answers = []
-    for answer, find in ways:
+    for answer, find, derive in ways:
+        by_law = dataclasses.replace(answer, claim=f"{answer.claim}, by the law", measured="factor a board by the change-point law")
+        if law is None or len(law.sizes) < 2:
+            by_law = dataclasses.replace(by_law, missing=analysis.missing.get("law", "not enough data: needs two boards"))
+        else:
+            with np.errstate(over="ignore", divide="ignore"):
+                by_law = _settle(by_law, float(derive(law.vector)), derive(law.replicates))
         try:
             growth = grow(front, find)
         except NotEnoughDataError as error:
-            answers.append(dataclasses.replace(answer, missing=str(error)))
+            answers += [dataclasses.replace(answer, missing=str(error)), by_law]
         else:
             measured = answer.measured + "".join(f"; {size}x{size} left out, {reason}" for size, reason in growth.left_out.items())
-            answers.append(dataclasses.replace(answer, measured=measured, value=growth.factor, low=growth.low, high=growth.high))
+            answers += [dataclasses.replace(answer, measured=measured, value=growth.factor, low=growth.low, high=growth.high), by_law]
     return answers
 
 
@@ -251,13 +276,21 @@ def _answer_distance(analysis: Analysis) -> Answer:
     )  # fmt: skip
     rated = {}
     for agent in analysis.tables.agents:
-        if agent.kind == "random" and agent.agent in analysis.tables.rating_by_agent:
+        if agent.kind == "random" and agent.agent in analysis.tables.rating_by_agent and analysis.tables.knows_zero(agent.size):
             rated[agent.size] = analysis.tables.rating_by_agent[agent.agent]
     if len(rated) < 2:
         return dataclasses.replace(answer, missing="not enough data: needs random play on two boards")
-    growth, weights = _slope({size: -row.elo for size, row in rated.items()})
+    distances = {size: -row.elo for size, row in rated.items()}
+    growth, weights = _slope(distances)
     half_width = math.hypot(*(weight * (rated[size].high - rated[size].low) / 2 for size, weight in weights.items()))
-    return dataclasses.replace(answer, value=growth, low=growth - half_width, high=growth + half_width)
+    if len(rated) > 2:  # steps that differ by more than ratings are known are doubt of the line too
+        sizes, values = (np.array(each, float) for each in zip(*sorted(distances.items()), strict=True))
+        misses = values - values.mean() - growth * (sizes - sizes.mean())
+        scatter = math.sqrt(float((misses**2).sum()) / (len(rated) - 2))
+        half_width = max(half_width, float(scipy.stats.t.ppf(0.975, len(rated) - 2)) * scatter * math.hypot(*weights.values()))
+    steps = ", ".join(f"{distances[size] - distances[before]:.0f}" for before, size in itertools.pairwise(sorted(distances)))
+    measured = f"{answer.measured}; its steps: {steps}"
+    return dataclasses.replace(answer, measured=measured, value=growth, low=growth - half_width, high=growth + half_width)
 
 
 def _answer_exchange(analysis: Analysis) -> Answer:
@@ -277,7 +310,7 @@ def _answer_exchange(analysis: Analysis) -> Answer:
 
 def _answer_shape(analysis: Analysis) -> Answer:
     answer = Answer(
-        "Elo is a sigmoid of the search", "error of a straight line over that of the sigmoid", _NAN, (1, math.inf),
+        "Elo is a sigmoid of the search", "error of the better of a line and a parabola over that of the sigmoid", _NAN, (1, math.inf),
         "figure 8, without a fit",
     )  # fmt: skip
     curves = [curve for boards in analysis.test_curves.values() for curve in boards]
@@ -312,12 +345,22 @@ def _answer_prediction(analysis: Analysis) -> Answer:
         size, seen = front.sizes[-1], front.sizes[-2]
         reason = ""
     theirs = known.get((size, seen), max(known[pair] for pair in next_boards))
-    remark = f"its curves, {size}x{size} from boards up to {seen}x{seen}"
+    remark = f"its curves, {size}x{size} from boards up to {seen}x{seen}; its next boards {_list_shares(known, next_boards)}"
     answer = Answer(claim, f"{what}, {size}x{size}", theirs, (-math.inf, (1 + _NEAR) * theirs), remark, missing=reason)
     if reason or front is None:
         return answer
-    found = next(each for each in extrapolate(front, analysis.copies, seed=analysis.seed) if (each.size, each.seen) == (size, seen))
+    ours = {(each.size, each.seen): each for each in extrapolate(front, analysis.copies, seed=analysis.seed)}
+    found = ours[size, seen]
+    before = {pair: 100 * each.unexplained for pair, each in ours.items() if pair[0] == pair[1] + 1}
+    if len(before) > 1:
+        answer = dataclasses.replace(answer, measured=f"{answer.measured}; ours on the next boards {_list_shares(before, sorted(before))}")
     return dataclasses.replace(answer, value=100 * found.unexplained, low=100 * found.low, high=100 * found.high)
+
+
+def _list_shares(shares: Mapping[tuple[int, int], float], pairs: Sequence[tuple[int, int]]) -> str:
+    """Return shares in words, of the smallest board first."""
+    first, last = min(pairs)[0], max(pairs)[0]
+    return f"{first}x{first} to {last}x{last}: {', '.join(f'{shares[pair]:.2g}' for pair in sorted(pairs))}"
 
 
 def _settle(answer: Answer, value: float, copies: np.ndarray) -> Answer:

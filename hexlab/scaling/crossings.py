@@ -29,6 +29,7 @@ __all__ = [
     "find_reaches",
     "fit_growth",
     "format_estimate",
+    "format_factor",
     "format_number",
 ]
 
@@ -252,6 +253,19 @@ def format_estimate(value: float, low: float, high: float, bound: str = "") -> s
     if not both:
         within = f"below {high:.{digits}f}" if math.isinf(low) else f"above {low:.{digits}f}"
     return (text if text == within else f"{text} [{within}]").replace("-", "−")
+
+
+def format_factor(value: float, low: float, high: float) -> str:
+    """Return a number that is known by its order of magnitude, with its interval in words, each to two digits.
+
+    >>> format_factor(5.72, 2.6, 90_512), format_factor(51.2, 34.8, math.inf), format_factor(51.2, math.nan, math.nan)
+    ('5.7 [2.6, 91,000]', '51 [above 35]', '51.2')
+    """
+    if math.isnan(low) or math.isnan(high) or (math.isinf(low) and math.isinf(high)):
+        return format_estimate(value, low, high)
+    shown = [f"{float(f'{each:.2g}'):,.12g}" if math.isfinite(each) else "" for each in (value, low, high)]
+    within = f"{shown[1]}, {shown[2]}" if shown[1] and shown[2] else f"above {shown[1]}" if shown[1] else f"below {shown[2]}"
+    return f"{shown[0]} [{within}]"
 
 
 def format_number(value: float) -> str:

@@ -18,7 +18,14 @@ from hexlab.scaling.laws import Law, fit_law
 from hexlab.scaling.pools import split_openings
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
-__all__ = ["DirectFrontier", "compute_direct_frontier", "fit_direct_law", "resample_direct_frontier", "score_to_elo"]
+__all__ = [
+    "DirectFrontier",
+    "compute_direct_frontier",
+    "fit_by_direct_games",
+    "fit_direct_law",
+    "resample_direct_frontier",
+    "score_to_elo",
+]
 
 _LEAST_POINTS = 3
 
@@ -133,6 +140,22 @@ def fit_direct_law(direct: DirectFrontier, copies: Mapping[int, np.ndarray] | No
             if copies:
                 seen[board.size] = np.where(copies[board.size] > floor, copies[board.size], np.nan)
     return fit_law(dataclasses.replace(direct.frontier, boards=tuple(boards)), bootstrap=seen, seed=seed)
+
+
+def fit_by_direct_games(tables: Tables, rated: Frontier, *, bootstrap: int = 0, seed: int = 0) -> Law:
+    """Fit the change-point law to the frontiers by direct games, on the boards and in the unit of compute of the rated ones.
+
+    Args:
+        tables: an experiment.
+        rated: its frontiers, as `compute_frontier` returns them.
+        bootstrap: number of bootstrap copies; 0 for no intervals.
+        seed: of the copies.
+
+    Raises:
+        NotEnoughDataError: no games against perfect play or the best agent, or too few points above the floors.
+    """
+    direct = compute_direct_frontier(tables, rated.sizes, x=rated.x, test_simulations=rated.test_simulations)
+    return fit_direct_law(direct, resample_direct_frontier(direct, bootstrap, seed) if bootstrap else {}, seed=seed)
 
 
 def _find_zero(board: Tables, opponent: str) -> tuple[float, float]:

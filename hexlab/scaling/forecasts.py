@@ -26,6 +26,8 @@ __all__ = ["BandScore", "Estimate", "Forecast", "Score", "forecast_board", "read
 
 _STEP = 0.05  # decades between points of a foretold frontier
 _BEYOND = 0.5  # decades beyond the dearest crossing foretold
+_WIDEST = 3.0  # decades of an interval that can be right
+_INSIDE = 0.9  # share of a frontier that a right band of 95 % holds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,12 +143,13 @@ class Score:
     def verdict(self) -> str:
         """Say "right" if the foretold interval holds the measured one, "wrong" if they are apart, else "undecided".
 
-        A forecast without an interval, or with one that is open at both ends, is undecided.
+        A forecast without an interval, or with one that is open at both ends, is undecided. One whose interval is open or spans more than
+        three decades is not right by holding what was measured, but "too wide": it would hold nearly anything.
         """
         if not (math.isfinite(self.foretold.low) or math.isfinite(self.foretold.high)):
             return "undecided"
         if self.foretold.low <= self.measured.low and self.measured.high <= self.foretold.high:
-            return "right"
+            return "right" if self.foretold.high - self.foretold.low <= _WIDEST else "too wide"
         return "undecided" if self.foretold.low <= self.measured.high and self.measured.low <= self.foretold.high else "wrong"
 
 
@@ -166,6 +169,11 @@ class BandScore:
     rmse: float
     bias: float
     inside: float
+
+    @property
+    def verdict(self) -> str:
+        """Say "wrong" where less than nine tenths of the frontier are inside, else "right"."""
+        return "right" if self.inside >= _INSIDE else "wrong"
 
     def __str__(self) -> str:
         """Return the score in words."""
@@ -237,6 +245,9 @@ def read_forecast(path: str | os.PathLike[str]) -> Forecast:
 def score_forecast(forecast: Forecast, tables: Tables) -> tuple[Score | BandScore, ...]:
     """Set a forecast beside what was measured on its board: the cost of -50 Elo, the best network there, and the frontier.
 
+    Where the distance of the board's Elo 0 from perfect play is not known, 0 is the strongest agent, whom perfect play cannot be below:
+    what 50 Elo less than that costs is then a lower bound of the cost of -50 Elo, and nothing else can be scored.
+
     Raises:
         NotEnoughDataError: the tables hold no run of the board.
     """
@@ -246,10 +257,13 @@ def score_forecast(forecast: Forecast, tables: Tables) -> tuple[Score | BandScor
     board = frontier.boards[0]
     reach = next(reach for reach in find_reaches(frontier, bootstrap=forecast.bootstrap, seed=forecast.seed) if reach.scale == "elo")
     low, high = (reach.value if math.isnan(end) else end for end in (reach.low, reach.high))
-    measured = Estimate(reach.value, low, high)
+    zeroed = tables.knows_zero(forecast.size)
+    measured, bound = (Estimate(reach.value, low, high), reach.bound) if zeroed else (Estimate(low, low, math.inf), "above")
     scores: list[Score | BandScore] = [
-        Score(f"log10 FLOPs of {ELO:g} Elo, by {way}", estimate, measured, reach.bound) for way, estimate in forecast.cost.items()
+        Score(f"log10 FLOPs of {ELO:g} Elo, by {way}", estimate, measured, bound) for way, estimate in forecast.cost.items()
     ]
+    if not zeroed:
+        return tuple(scores)
     if forecast.network is not None and not reach.bound:
         sizes = np.array([math.log10(width**2 * depth) for width, depth in board.cell])
         best = float(sizes[np.searchsorted(board.log10_flops, reach.value)])

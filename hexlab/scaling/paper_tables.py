@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hexlab.scaling.claims import Analysis
 from hexlab.scaling.crossings import format_number
-from hexlab.scaling.direct import compute_direct_frontier, fit_direct_law, resample_direct_frontier
+from hexlab.scaling.direct import fit_by_direct_games
 from hexlab.scaling.forecasts import Estimate
-from hexlab.scaling.frontiers import Frontier
 from hexlab.scaling.laws import PARAMETERS, Law, fit_law, paper_law
 from hexlab.scaling.paper import PAPER_HYPERPARAMETERS, PAPER_LAW, PAPER_TRADEOFF, paper_shift
 from hexlab.scaling.tables import NotEnoughDataError, Tables, paper_curves
@@ -154,10 +153,7 @@ def list_direct_parameters(analysis: Analysis) -> PaperTable:
     """
     if analysis.paper_count is None:
         raise NotEnoughDataError(analysis.missing.get("frontier", "not enough data: needs a frontier"))
-    rated: Frontier = analysis.paper_count
-    direct = compute_direct_frontier(analysis.tables, rated.sizes, x=rated.x, test_simulations=rated.test_simulations)
-    copies = resample_direct_frontier(direct, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
-    law = fit_direct_law(direct, copies, seed=analysis.seed)
+    law = fit_by_direct_games(analysis.tables, analysis.paper_count, bootstrap=analysis.bootstrap, seed=analysis.seed)
     return _list_law("The change-point law of the frontiers by direct games", law, None)
 
 
@@ -171,16 +167,19 @@ def list_exchange(analysis: Analysis) -> PaperTable:
         raise NotEnoughDataError("not enough data: needs snapshots at two test budgets that reach the same Elo")
     slope = PAPER_TRADEOFF["slope"]
     intercept = PAPER_TRADEOFF["intercept"] - slope * paper_shift("train_flops") - _PAPER_MOVE_SHIFT
-    rows: list[tuple[Cell, ...]] = [("9x9, Jones 2021", slope, PAPER_TRADEOFF["per_elo"], intercept, None)]
+    rows: list[tuple[Cell, ...]] = [("9x9, Jones 2021", slope, None, PAPER_TRADEOFF["per_elo"], intercept, None)]
     for size, plane in sorted(analysis.tradeoffs.items()):
-        cells = (Estimate(getattr(plane, name), *plane.intervals[name]) for name in ("slope", "per_elo", "intercept"))
-        rows.append((f"{size}x{size}", *cells, plane.r2))
+        shared, *others = (Estimate(getattr(plane, name), *plane.intervals[name]) for name in ("slope", "per_elo", "intercept"))
+        steeper = Estimate(plane.steepening, *plane.steepening_interval) if math.isfinite(plane.steepening) else None
+        rows.append((f"{size}x{size}", shared, steeper, *others, plane.r2))
     note = (
         "log10 of test compute = slope · log10 of training compute + e · Elo + c, in true FLOPs. Our slope and R² are of parallel lines, "
-        "one for each Elo, e and c of a straight line through their heights. The paper's 29 in its own count is converted: its test "
-        "compute is 64 times too large, since it counts the simulations of training once more."
+        "one for each Elo, e and c of a straight line through their heights. Beside it is by how much the slope differs between the "
+        "stronger half of the levels and the weaker: where its interval leaves out 0, one slope does not do. The paper's 29 in its own "
+        "count is converted: its test compute is 64 times too large, since it counts the simulations of training once more."
     )
-    return PaperTable("Test compute for training compute at equal Elo", ("board", "slope", "e", "c", "R²"), tuple(rows), note)
+    heads = ("board", "slope", "stronger levels, by", "e", "c", "R²")
+    return PaperTable("Test compute for training compute at equal Elo", heads, tuple(rows), note)
 
 
 PAPER_TABLES: Mapping[str, Callable[[Analysis], PaperTable]] = {

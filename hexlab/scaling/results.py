@@ -13,6 +13,7 @@ which pages and results have drifted from the tables. Names are those of `comput
 """
 
 import difflib
+import itertools
 import json
 import math
 import os
@@ -28,7 +29,8 @@ from hexlab.errors import ConfigError, StoreError
 from hexlab.records import Opening, PairOpenings
 from hexlab.scaling.answers import RULE, answer_claims, write_markdown
 from hexlab.scaling.claims import Analysis, analyze, make_claims
-from hexlab.scaling.crossings import ELO, find_reaches, format_number
+from hexlab.scaling.crossings import ELO, find_reaches, fit_growth, format_estimate, format_factor, format_number
+from hexlab.scaling.figures.registry import FIGURES
 from hexlab.scaling.forecasts import Forecast, Score, read_forecast, score_forecast
 from hexlab.scaling.frontiers import paper_frontier
 from hexlab.scaling.tables import NotEnoughDataError, Tables, read
@@ -50,12 +52,16 @@ def compute_results(
     """Return every result that a page may show, as text by name.
 
     - Counts: "networks", "snapshots", "agents", "games", "self-play simulations"; "seconds to train" and so on, "minutes in all".
-    - Tables: "claims", "crossings", "forecasts", "anchors", "goodness", "cycles", "halves and colors", "openings".
+    - Tables: "claims", "crossings", "slopes", "exchange by level", "search that pays", "lives", "forecasts", "anchors", "goodness",
+      "cycles",       "halves and colors", "openings".
     - "rule", that of the verdicts.
     - Single numbers with their intervals: each of `answer_claims` by its claim, each row of `make_claims` by its text, and the paper's
       value as "the paper, " and the text.
     - By board, such as 5x5: "best five on 5x5, Elo", "best five on 5x5, score", "score of the frontier on 5x5" (of its agents
       above -50 Elo), "width of intervals on 5x5", "cheaper than the paper on 5x5" (at the dear end of the interval).
+    - Of the compute of -50 Elo: "growth of compute over 3x3 to 5x5", a board, for each such span of boards, and "factors of compute from
+      board to board".
+    - Counts are of what is rated: "agents" are those with an Elo.
     - Of the prediction of the largest board, by model: "prediction by change_point, RMSE", "..., share inside"; "prediction by the
       smaller board unchanged, RMSE".
 
@@ -69,12 +75,16 @@ def compute_results(
     results = {
         "networks": f"{len(tables.runs)}",
         "snapshots": f"{len(tables.snapshots)}",
-        "agents": f"{len(tables.agents):,}",
+        "agents": f"{len(tables.rating_by_agent):,}",
         "games": f"{sum(2 * (row.won_both + row.won_black_only + row.won_white_only + row.lost_both) for row in tables.pairings):,}",
         "self-play simulations": _format_large(_count_simulations(tables)),
         "rule": RULE,
         "claims": write_markdown(answer_claims(analysis)),
         "crossings": _tabulate_crossings(analysis),
+        "slopes": _tabulate_slopes(analysis),
+        "exchange by level": _tabulate_exchange(analysis),
+        "search that pays": _tabulate_search(analysis),
+        "lives": _tabulate_lives(analysis),
         "forecasts": _tabulate_forecasts(tables, forecasts),
         **{name: table.to_markdown() for name, table in make_trust_tables(tables, openings, seed=analysis.seed).items()},
     }
@@ -85,6 +95,7 @@ def compute_results(
     for claim in make_claims(analysis):
         name = claim.text.partition(";")[0]
         results |= {name: str(claim), f"the paper, {name}": format_number(claim.paper)}
+    results |= _describe_growth(analysis)
     for size in tables.sizes:
         results |= _describe_board(analysis, size)
     for model, prediction in analysis.predictions.items():
@@ -212,6 +223,20 @@ def _count_simulations(tables: Tables) -> int:
     return sum(max((each.simulations for each in tables.snapshots if each.run == run.run), default=0) for run in tables.runs)
 
 
+def _describe_growth(analysis: Analysis) -> dict[str, str]:
+    reaches = [reach for reach in analysis.reaches if reach.scale == "elo" and reach.crossing.seen]
+    if len(reaches) < 2:
+        return {}
+    found = {}
+    for last in range(2, len(reaches) + 1):
+        growth = fit_growth(reaches[:last])
+        boards = f"{reaches[0].size}x{reaches[0].size} to {reaches[last - 1].size}x{reaches[last - 1].size}"
+        found[f"growth of compute over {boards}"] = format_factor(growth.factor, growth.low, growth.high)
+    steps = [10 ** (one.value - other.value) for other, one in itertools.pairwise(reaches)]
+    found["factors of compute from board to board"] = ", ".join(f"{float(f'{step:.2g}'):g}" for step in steps)
+    return found
+
+
 def _describe_board(analysis: Analysis, size: int) -> dict[str, str]:
     tables, board = analysis.tables, f"{size}x{size}"
     rated = [row for row in tables.ratings if row.size == size and tables.agent_by_key[row.agent].kind == "snapshot"]
@@ -248,6 +273,77 @@ def _tabulate_crossings(analysis: Analysis) -> str:
     return _write_table(["board", "the paper, by Elo", "by Elo", "by direct score"], rows)
 
 
+def _tabulate_slopes(analysis: Analysis) -> str:
+    claims = {claim.text: claim for claim in make_claims(analysis)}
+    rows = []
+    for size in analysis.frontier.sizes if analysis.frontier else ():
+        claim = claims[f"{size}x{size}: Elo a decade on the steep part of the frontier"]
+        rows.append([f"{size}x{size}", format_number(claim.paper), "too few points" if claim.missing else str(claim)])
+    return _write_table(["board", "the paper, Elo a decade", "ours, 95 % interval"], rows)
+
+
+def _tabulate_exchange(analysis: Analysis) -> str:
+    rows = []
+    for size, tradeoff in sorted(analysis.tradeoffs.items()):
+        steeper = format_estimate(tradeoff.steepening, *tradeoff.steepening_interval)
+        levels = ", ".join(f"{each.slope:.1f} at {each.level:.0f} ({each.decades:.1f})" for each in tradeoff.by_level)
+        shared = format_estimate(tradeoff.slope, *tradeoff.intervals["slope"])
+        rows.append([f"{size}x{size}", shared, levels.replace("-", "−"), steeper])
+    heads = ["board", "one slope for all", "at each Elo (decades of training that its points span)", "stronger half less weaker half"]
+    return _write_table(heads, rows)
+
+
+def _tabulate_search(analysis: Analysis) -> str:
+    """Tell for each board at which budget doublings stop paying, by the snapshots that were rated at the largest budget of the board."""
+    rows = []
+    for size, curves in sorted(analysis.test_curves.items()):
+        fitted = [curve for curve in curves if math.isfinite(curve.ceiling)]
+        if not fitted:
+            continue
+        largest = int(max(curve.simulations[-1] for curve in fitted))
+        searched = [curve for curve in fitted if curve.simulations[-1] == largest]
+        paying = sum(math.isinf(curve.enough) for curve in searched)
+        told = sum(curve.verdict in ("near perfect", "short of perfect") for curve in searched)
+        best = max(searched, key=lambda curve: (curve.elo[-1], curve.run, curve.snapshot))
+        enough = "not by then" if math.isinf(best.enough) else format_estimate(best.enough, *best.intervals["enough"])
+        ceiling = format_estimate(best.ceiling, *best.intervals["ceiling"])
+        net = f"{best.width}x{best.depth}, {best.elo[0]:+.0f} at 1, {best.elo[-1]:+.0f} at {largest:,}"
+        counts = f"{len(searched)}", f"{paying}", f"{told}"
+        rows.append([f"{size}x{size}", f"{largest:,}", *counts, net.replace("-", "−"), enough, ceiling])
+    heads = [
+        "board", "largest budget", "snapshots rated at it", "the last doubling still pays", "with a ceiling told",
+        "the best of them, Elo by simulations", "it stops paying at", "its ceiling, Elo",
+    ]  # fmt: skip
+    return _write_table(heads, rows)
+
+
+def _tabulate_lives(analysis: Analysis) -> str:
+    """Tell for each board how an agent's compute divides, and how long the quickest agent trains, as their two figures have it."""
+    try:
+        lives = FIGURES["lifetime"].numbers(analysis)["boards"]
+    except NotEnoughDataError as error:
+        return str(error)
+    try:
+        quickest = {each["size"]: each for each in FIGURES["training_time"].numbers(analysis)["boards"]}
+    except NotEnoughDataError:  # tables without timings
+        quickest = {}
+    rows = []
+    for life in lives:
+        search = life["selfplay"][0] / (life["selfplay"][0] + life["learner"][0])
+        time = "not reached by both halves"
+        if life["size"] in quickest:
+            found = quickest[life["size"]]
+            time = f"{format_factor(found['seconds'], found['low'], found['high'])} s, {found['width']}x{found['depth']}"
+        net = f"{life['width']}x{life['depth']}, {life['elo']:.0f} Elo".replace("-", "−")
+        games = (f"{float(f'{life[name]:.2g}'):,.0f}" for name in ("even", "even_raw"))
+        rows.append([f"{life['size']}x{life['size']}", net, f"{life['train_flops']:.1e}", f"{100 * search:.0f} %", *games, time])
+    heads = [
+        "board", "cheapest agent within 50 Elo of perfect play", "FLOPs to train it", "of that self-play",
+        "games that cost as much", "of the raw policy", "the quickest such agent, one core",
+    ]  # fmt: skip
+    return _write_table(heads, rows)
+
+
 def _tabulate_forecasts(tables: Tables, forecasts: Sequence[Forecast]) -> str:
     rows = []
     for forecast in sorted(forecasts, key=lambda each: each.size):
@@ -265,7 +361,7 @@ def _tabulate_forecasts(tables: Tables, forecasts: Sequence[Forecast]) -> str:
                 rows.append([board, score.quantity, str(score.foretold), score.found, score.verdict])
             else:
                 what = board, f"frontier, {score.model} law", "its 95 % band"
-                rows.append([*what, f"off by {score.rmse:.0f} Elo", f"{100 * score.inside:.0f} % inside"])
+                rows.append([*what, f"off by {score.rmse:.0f} Elo, {100 * score.inside:.0f} % inside", score.verdict])
     return _write_table(["board", "quantity", "foretold, 95 % interval", "measured", "verdict"], rows)
 
 

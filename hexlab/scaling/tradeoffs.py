@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,27 @@ from hexlab.scaling.laws import interval
 from hexlab.scaling.surfaces import Surface
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
-__all__ = ["SizeLaw", "Tradeoff", "fit_network_size", "fit_tradeoff"]
+__all__ = ["LevelSlope", "SizeLaw", "Tradeoff", "fit_network_size", "fit_tradeoff"]
+
+
+class LevelSlope(NamedTuple):
+    """The exchange at one Elo: a line through its points alone.
+
+    Attributes:
+        level: Elo.
+        points: how many there are, two at least.
+        decades: of training compute that they span.
+        slope: decades of test compute a decade of training.
+        low: lower end of its 95 % bootstrap interval; nan without bootstrap.
+        high: upper end.
+    """
+
+    level: float
+    points: int
+    decades: float
+    slope: float
+    low: float
+    high: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,6 +43,10 @@ class Tradeoff:
 
     The slope is that of parallel lines, one through the points of each Elo. A plane fitted to all points at once, as in the paper, bends
     its slope to levels that are not evenly apart in compute, as those near perfect play are not.
+
+    Lines of one slope are the paper's; whether one slope does for all levels is not given. Levels weigh in it by how far they spread in
+    training compute, weak ones most. So each level has a slope of its own in `by_level`, and `steepening` says by how much the stronger
+    half of the levels falls more steeply than the weaker half.
 
     Attributes:
         size: board size.
@@ -34,6 +59,10 @@ class Tradeoff:
         intercept: log10 of test compute, likewise.
         intervals: 95 % bootstrap intervals of "slope", "per_elo" and "intercept"; (nan, nan) without bootstrap.
         r2: share of the variance of `log10_test` that the parallel lines explain.
+        by_level: the exchange at each Elo with two points or more, the weakest first.
+        steepening: slope of parallel lines through the stronger half of the levels in `by_level`, the middle one among them, less that
+            through the weaker half; nan for fewer than two levels.
+        steepening_interval: its 95 % bootstrap interval; (nan, nan) without bootstrap.
     """
 
     size: int
@@ -46,6 +75,9 @@ class Tradeoff:
     intercept: float
     intervals: Mapping[str, tuple[float, float]]
     r2: float
+    by_level: tuple[LevelSlope, ...]
+    steepening: float
+    steepening_interval: tuple[float, float]
 
     def predict(self, level: float, log10_train) -> np.ndarray:
         """Return log10 of the test compute that reaches `level` with that training compute, where levels are evenly apart."""
@@ -125,18 +157,23 @@ def fit_tradeoff(
     except NotEnoughDataError as error:
         raise NotEnoughDataError(f"{error}, on {size}x{size}") from None
     names = ("slope", "per_elo", "intercept")
-    intervals = dict.fromkeys(names, (float("nan"), float("nan")))
+    slopes = _fit_levels(surface.grid, needed)
+    told = np.flatnonzero(np.isfinite(slopes))
+    split = int(told[len(told) // 2]) if len(told) else 0
+    found = np.concatenate([fit, [_steepen(surface.grid, needed, split)], slopes])
+    low = high = np.full(len(found), np.nan)
     if bootstrap:
         picking, rating = pools.bootstrap_halves(halves, surface.agents, bootstrap, seed + 7919 * size)  # as the frontiers draw them
         drawn = surface.draw(bootstrap, seed, size)
         copies = []
         for row in surface.needed(picking, rating, drawn, height):
             try:
-                copies.append(_fit_exchange(height, surface.grid, row))
+                one = _fit_exchange(height, surface.grid, row)
             except NotEnoughDataError:
-                copies.append(np.full(3, np.nan))
+                one = np.full(3, np.nan)
+            copies.append(np.concatenate([one, [_steepen(surface.grid, row, split)], _fit_levels(surface.grid, row)]))
         low, high = interval(np.array(copies))
-        intervals = {name: (float(low[at]), float(high[at])) for at, name in enumerate(names)}
+    ends = [(float(one), float(other)) for one, other in zip(low, high, strict=True)]
     at_level, at_cost = np.nonzero(np.isfinite(needed))
     points = needed[at_level, at_cost]
     slope, per_elo, intercept = map(float, fit)
@@ -152,8 +189,15 @@ def fit_tradeoff(
         slope,
         per_elo,
         intercept,
-        intervals,
+        dict(zip(names, ends, strict=False)),
         1 - float((errors**2).sum()) / spread if spread > 0 else float("nan"),
+        tuple(
+            LevelSlope(float(height[at]), int(mine.sum()), float(np.ptp(surface.grid[mine])), float(slopes[at]), *ends[len(names) + 1 + at])
+            for at, mine in enumerate(np.isfinite(needed))
+            if np.isfinite(slopes[at])
+        ),
+        float(found[len(names)]),
+        ends[len(names)],
     )
 
 
@@ -215,9 +259,27 @@ def _fit_exchange(levels: np.ndarray, grid: np.ndarray, needed: np.ndarray) -> n
             f"not enough data: needs six points of equal Elo on two levels to trade training for search; has {len(at_level)}"
         )
     cost, test = grid[at_cost], needed[at_level, at_cost]
-    off_cost, off_test = (values - _mean_by(at_level, values)[at_level] for values in (cost, test))
-    slope = (off_cost @ off_test) / (off_cost @ off_cost)
+    slope = _fit_parallels(grid, needed)
     return np.array([slope, *np.polyfit(levels[at_level], test - slope * cost, 1)])
+
+
+def _fit_parallels(grid: np.ndarray, needed: np.ndarray) -> float:
+    """Return the slope of parallel lines through the finite points of each row of float64[L, G]; nan where no row has two."""
+    at_level, at_cost = np.nonzero(np.isfinite(needed))
+    if not len(at_level) or np.bincount(at_level).max() < 2:
+        return float("nan")
+    cost, test = (values - _mean_by(at_level, values)[at_level] for values in (grid[at_cost], needed[at_level, at_cost]))
+    return float((cost @ test) / (cost @ cost))
+
+
+def _fit_levels(grid: np.ndarray, needed: np.ndarray) -> np.ndarray:
+    """Return the slope of a line through the points of each level: float64[L], nan where there are fewer than two."""
+    return np.array([_fit_parallels(grid, row[None]) for row in needed])
+
+
+def _steepen(grid: np.ndarray, needed: np.ndarray, split: int) -> float:
+    """Return the slope through the levels from `split` on less that through those before."""
+    return _fit_parallels(grid, needed[split:]) - _fit_parallels(grid, needed[:split])
 
 
 def _mean_by(groups: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -82,9 +82,12 @@ def _tabulate_cycles(checks: list[arena.RatingCheck]) -> TrustTable:
             worst = ring.worst[0]
             surest = f"{worst}: {worst.sureness:.1f}, as sure in {100 * worst.chance:.0f} %"
         counts = f"{ring.triples:,}", f"{ring.found}", f"{ring.expected:.1f} [{ring.low}, {ring.high}]", f"{ring.by_chance:.1f}"
-        verdict = "beyond the model" if ring.beyond else "fewer than the model has" if ring.found < ring.low else "as expected"
+        verdict = "too many" if ring.found > ring.high else "too few" if ring.found < ring.low else "as many as expected"
+        if ring.worst:
+            verdict += ", the surest surer than that" if ring.surer else ", none surer"
         rows.append((_board(check.size), *counts, surest, verdict))
-    heads = ("board", "triples that met", "cycles", "expected [95 %]", "by luck alone", "the surest, pools with one as sure", "verdict")
+    surest = "the surest, in standard errors; drawn pools with one as sure"
+    heads = ("board", "triples that met", "cycles", "expected [95 %]", "by luck alone", surest, "verdict")
     return TrustTable("Cycles: A beats B, B beats C, C beats A", heads, tuple(rows))
 
 

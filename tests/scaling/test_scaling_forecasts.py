@@ -79,7 +79,26 @@ def test_a_right_forecast_scores_well_and_a_wrong_one_badly(tables):
     assert scores[3].measured.low <= scores[3].measured.value <= scores[3].measured.high
     wrong = scaling.score_forecast(moved, tables)
     assert wrong[0].verdict == "wrong"
-    assert all(score.rmse > 200 for score in wrong if isinstance(score, scaling.BandScore))
+    assert all(score.rmse > 200 and score.verdict == "wrong" for score in wrong if isinstance(score, scaling.BandScore))
+
+
+@pytest.mark.parametrize(("inside", "verdict"), [(1.0, "right"), (0.9, "right"), (0.6, "wrong")])
+def test_a_band_of_95_percent_that_holds_little_is_wrong(inside, verdict):
+    assert scaling.BandScore("smooth", 100.0, 10.0, inside).verdict == verdict
+
+
+def test_a_board_whose_zero_is_its_best_agent_gives_a_bound_alone(tables, forecast):
+    """Perfect play is at least as strong as the best agent: 50 Elo below it costs at least what 50 below the best does."""
+    unknown = tuple(dataclasses.replace(row, anchor="best", anchor_error=math.nan) if row.size == 5 else row for row in tables.ratings)
+    bounded = dataclasses.replace(tables, ratings=unknown)
+    foretold = scaling.forecast_board(tables, 5, bootstrap=20)
+    known, scores = scaling.score_forecast(foretold, tables), scaling.score_forecast(foretold, bounded)
+    assert [score.quantity for score in scores] == [f"log10 FLOPs of -50 Elo, by {way}" for way in foretold.cost]
+    for score in scores:
+        assert score.measured.low == known[0].measured.low
+        assert math.isinf(score.measured.high)
+        assert score.found == f"above {known[0].measured.low:.2f}"
+        assert score.verdict in ("undecided", "wrong", "too wide")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +108,9 @@ def test_a_right_forecast_scores_well_and_a_wrong_one_badly(tables):
         ((10, 12), (11.5, 11.5), "right"),
         ((10, 12), (11.5, 12.5), "undecided"),
         ((10, 12), (11.5, math.inf), "undecided"),
-        ((10, math.inf), (11.5, math.inf), "right"),
+        ((10, math.inf), (11.5, math.inf), "too wide"),
+        ((10, 300), (11.5, 12), "too wide"),
+        ((10, math.inf), (9.0, 9.5), "wrong"),
         ((10, 12), (12.1, math.inf), "wrong"),
         ((10, 12), (9.0, 9.5), "wrong"),
         ((10, 12), (-math.inf, 9.5), "wrong"),

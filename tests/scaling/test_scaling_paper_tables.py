@@ -70,7 +70,7 @@ def test_the_papers_exchange_is_converted_to_true_flops():
     # Training counts 2.09 times as much, a move 32 times less.
     level, train = -500, 16.0
     published = -1.2 * train + 0.004 * level + 29
-    assert paper[1] * (train + 0.3209) + paper[2] * level + paper[3] == pytest.approx(published - 1.5051, abs=1e-3)
+    assert paper[1] * (train + 0.3209) + paper[3] * level + paper[4] == pytest.approx(published - 1.5051, abs=1e-3)
     assert {row[0] for row in ours} <= {"3x3", "4x4", "5x5"}
 
 

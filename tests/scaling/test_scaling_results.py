@@ -94,15 +94,25 @@ def test_results_hold_what_pages_quote():
     assert results["games"] == f"{games:,}"
     assert results["4x4: Elo of random play"].startswith("−")
     assert results["the paper, 4x4: Elo of random play"] == "−665"
-    assert len(results["claims"].splitlines()) == 11
+    assert len(results["claims"].splitlines()) == 14
+    assert results["agents"] == f"{len(tables.ratings):,}"
     assert results["500 Elo a decade of training compute"] in results["claims"]
     assert results["openings"].splitlines()[2].startswith("| 3x3 | 4 | 4 | 4 | 2 |")
-    for name in ("anchors", "goodness", "cycles", "halves and colors", "crossings"):
+    for name in ("anchors", "goodness", "cycles", "halves and colors", "crossings", "slopes", "exchange by level", "search that pays"):
         widths = {line.count("|") for line in results[name].splitlines()}
         assert len(widths) == 1, name
         assert "5x5" in results[name]
     assert results["anchors"].splitlines()[2] == "| 3x3 | perfect | `perfect-3` | 0 | 0 |"
     assert all("<!--" not in value for value in results.values())
+
+
+def test_growth_is_told_over_every_span_of_boards():
+    results, analysis = compute_results(small_analysis()), small_analysis()
+    cost = {reach.size: reach.value for reach in analysis.reaches if reach.scale == "elo"}
+    steps = [10 ** (cost[4] - cost[3]), 10 ** (cost[5] - cost[4])]
+    assert [float(step) for step in results["factors of compute from board to board"].split(", ")] == pytest.approx(steps, rel=0.05)
+    whole = float(results["growth of compute over 3x3 to 5x5"].partition(" ")[0])
+    assert whole == pytest.approx(10 ** ((cost[5] - cost[3]) / 2), rel=0.05)
 
 
 def test_pages_are_written_and_drift_is_named(experiment):

@@ -8,7 +8,7 @@ from planted_tables import PLANTED, plant, small, tiny
 
 from hexlab.scaling import NotEnoughDataError, compute_frontier, fit_network_size, fit_test_curves, fit_tradeoff
 from hexlab.scaling.surfaces import Surface
-from hexlab.scaling.tradeoffs import _fit_exchange
+from hexlab.scaling.tradeoffs import _fit_exchange, _fit_levels, _steepen
 
 
 def test_a_planted_exchange_of_training_for_search_is_recovered():
@@ -23,6 +23,29 @@ def test_a_planted_exchange_of_training_for_search_is_recovered():
     assert tradeoff.per_elo == pytest.approx(1 / (0.9 * PLANTED[2]), rel=0.15)
     assert tradeoff.r2 > 0.9
     np.testing.assert_allclose(tradeoff.predict(-200, 12.0), tradeoff.slope * 12 - 200 * tradeoff.per_elo + tradeoff.intercept)
+    assert [each.level for each in tradeoff.by_level] == [-500, -400, -300, -200, -100]
+    assert sum(each.points for each in tradeoff.by_level) == len(tradeoff.levels)
+    for each in tradeoff.by_level:
+        assert each.low <= -1 / 0.9 <= each.high
+        assert each.slope == pytest.approx(np.polyfit(*(row[tradeoff.levels == each.level] for row in points_of(tradeoff)), 1)[0])
+    low, high = tradeoff.steepening_interval
+    assert low <= 0 <= high  # one slope was planted
+
+
+def points_of(tradeoff):
+    return tradeoff.log10_train, tradeoff.log10_test
+
+
+def test_levels_that_trade_at_other_rates_are_told_apart():
+    # Two weak levels of slope -0.5 over two decades, two strong ones of slope -4 over half a decade.
+    grid, needed = np.arange(8.0, 12.0, 0.1), np.full((4, 40), np.nan)
+    for row, (start, points, slope) in enumerate(((0, 20, -0.5), (5, 20, -0.5), (25, 5, -4.0), (30, 5, -4.0))):
+        needed[row, start : start + points] = 6.0 + row + slope * (grid[start : start + points] - grid[start])
+    np.testing.assert_allclose(_fit_levels(grid, needed), [-0.5, -0.5, -4.0, -4.0])
+    assert _steepen(grid, needed, 2) == pytest.approx(-3.5)
+    shared, _, _ = _fit_exchange(np.array([-800.0, -600.0, -400.0, -200.0]), grid, needed)
+    assert shared == pytest.approx(-0.5, abs=0.1)  # the wide levels decide what one slope for all says
+    assert np.isnan(_steepen(grid, needed[:2], 2))
 
 
 def test_levels_unevenly_apart_do_not_bend_the_slope():

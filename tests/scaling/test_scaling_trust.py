@@ -32,7 +32,7 @@ def test_rows_are_those_of_the_checks(made):
     goodness, cycles = made["goodness"].rows[1], made["cycles"].rows[1]
     assert goodness[3:6] == (f"{check.goodness.misfit:.0f}", f"{check.goodness.spread_by_chance:.2f}", f"{check.goodness.spread:.2f}")
     assert cycles[1:3] == (f"{check.cycles.triples:,}", str(check.cycles.found))
-    assert cycles[-1] == "as expected", "the planted games have no cycles but by luck"
+    assert cycles[-1] == "as many as expected, none surer", "the planted games have no cycles but by luck"
 
 
 def test_a_stand_in_is_named_with_what_it_adds():

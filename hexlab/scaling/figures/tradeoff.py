@@ -53,6 +53,8 @@ def _numbers(tradeoffs: Mapping[int, Tradeoff]) -> Numbers:
                 "intercept": tradeoff.intercept,
                 "intervals": {name: list(ends) for name, ends in tradeoff.intervals.items()},
                 "r2": tradeoff.r2,
+                "by_level": [each._asdict() for each in tradeoff.by_level],
+                "steepening": [tradeoff.steepening, *tradeoff.steepening_interval],
             }
         )
     return {"x": next(iter(tradeoffs.values())).x, "boards": boards}
@@ -71,7 +73,7 @@ def _draw(numbers: Numbers) -> "Figure":
         figure.supylabel("test-time compute (FLOPs a move)", fontsize=10.5)
         handles = [
             legend_line(INK, ls="none", marker="o", ms=5, label="least compute a move for an Elo"),
-            legend_line(INK, ls=(0, (5, 2)), lw=1.3, label="lines of one slope a board"),
+            legend_line(INK, ls=(0, (5, 2)), lw=1.3, label="a line for each Elo"),
             legend_line(GRAY, ls=":", lw=2, label=f"slope of Jones 2021 on 9×9: −{-PAPER_TRADEOFF['slope']:.1f}"),
         ]
         figure.legend(handles=handles, loc="outside upper left", ncols=3 if columns > 1 else 1)
@@ -86,7 +88,8 @@ def _draw_board(axes: "Axes", board: Numbers, *, named: bool) -> None:
         test = floats(board["log10_test"])[mine]
         axes.plot(powers(cost), powers(test), ls="none", marker=marker, ms=4.8, color=shade, mec="white", mew=0.4)
         ends = np.array([cost.min(), cost.max()])
-        line = test.mean() + board["slope"] * (ends - cost.mean())
+        slope = next((each["slope"] for each in board["by_level"] if each["level"] == level), 0.0)  # of a single point there is none
+        line = test.mean() + slope * (ends - cost.mean())
         axes.plot(powers(ends), powers(line), color=shade, ls=(0, (5, 2)), lw=1.3)
         if not named and level not in (levels[0], levels[-1]):
             continue
@@ -98,7 +101,7 @@ def _draw_board(axes: "Axes", board: Numbers, *, named: bool) -> None:
     ends, middle = np.array([cost.min(), cost.max()]), floats(board["log10_test"]).mean()
     axes.plot(powers(ends), powers(middle + PAPER_TRADEOFF["slope"] * (ends - cost.mean())), color=GRAY, ls=":", lw=2, zorder=1.5)
     low, high = board["intervals"]["slope"]
-    about = f"slope {board['slope']:.2f}" + ("" if low is None else f" [{low:.2f}, {high:.2f}]")
+    about = f"one slope: {board['slope']:.1f}" + ("" if low is None else f" [{low:.1f}, {high:.1f}]")
     axes.annotate(about.replace("-", "−"), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=9)
     axes.set_title(f"{board_name(board['size'])}\n", color=board_color(board["size"]))
     axes.margins(x=0.14)
@@ -109,8 +112,9 @@ def _draw_board(axes: "Axes", board: Numbers, *, named: bool) -> None:
 FIGURE = Kind(
     "Training traded for search",
     "The least compute a move that reaches an Elo, against the training compute allowed: runs are picked on half of the games "
-    "and rated on the other half; the largest board first, levels evenly apart. Dashed: for each board parallel lines, one for each Elo, "
-    "with the 95 % interval of their slope; dotted, the slope of Jones 2021 on 9×9 through the middle of the points.",
+    "and rated on the other half; the largest board first, levels evenly apart. Dashed: a line for each Elo, the steeper the more training "
+    "is worth in search. Above: the slope of parallel lines, one for each Elo, with its 95 % interval; dotted, that of Jones 2021 on 9×9 "
+    "through the middle of the points.",
     lambda analysis: _numbers(analysis.tradeoffs),
     _draw,
     figure=9,
