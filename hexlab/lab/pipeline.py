@@ -25,7 +25,7 @@ from hexlab.lab.cluster import ClusterExecutor, check_address
 from hexlab.lab.grids import Grid, describe_opponents, read_grid
 from hexlab.lab.heartbeats import Heartbeat
 from hexlab.lab.machine import machine_facts
-from hexlab.lab.runner import Progress, check_workers_memory, is_finished, make_pool, train_cells
+from hexlab.lab.runner import Progress, check_workers_memory, count_fitting_workers, is_finished, make_pool, train_cells
 from hexlab.records import Agent, Conversion, Pairing, Rating, Run, Timing
 from hexlab.rules import sgf
 from hexlab.rules.batch import Boards
@@ -91,7 +91,8 @@ def reproduce(
         out: folder; one that holds an interrupted job of the same scale goes on.
         sizes: boards to run, by default all of the scale. Folders of different boards, from different machines say, are joined by
             `hexlab.lab.joining.join_runs`.
-        workers: processes on this computer, as many as cores to use; by default as many as there are cores. It does not change results.
+        workers: processes on this computer, as many as cores to use; by default as many as there are cores, or as the memory holds. It
+            does not change results.
         cluster: address of a dask scheduler, such as ``tcp://127.0.0.1:8786``, whose workers do the work instead. They must see the
             folder at the same path; this process alone opens the store.
         experiment: another experiment file than the one that ships with the package.
@@ -109,7 +110,7 @@ def reproduce(
             raise ConfigError(f"workers={workers} and cluster={cluster!r}: give one of them, for a cluster has the workers that it has")
         check_address(cluster)
     else:
-        workers = count_cores() if workers is None else workers
+        workers = max(count_fitting_workers(grid.cells, count_cores()), 1) if workers is None else workers
         if workers < 1:
             raise ConfigError(f"workers={workers}: give a whole number from 1 up")
         check_workers_memory(grid.cells, workers)

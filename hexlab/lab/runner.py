@@ -22,12 +22,13 @@ from hexlab.errors import ClusterError, ConfigError, HexlabError, InUseError, Ru
 from hexlab.lab.cluster import ClusterExecutor
 from hexlab.lab.heartbeats import Heartbeat, read_sign, revoke
 from hexlab.system import memory_bytes, write_whole
-from hexlab.training import Config, Report, estimate_bytes, read_config, resume, run_key, train
+from hexlab.training import PROGRAM_BYTES, Config, Report, estimate_bytes, read_config, resume, run_key, train
 
 __all__ = [
     "Progress",
     "check_workers_memory",
     "claim_path",
+    "count_fitting_workers",
     "count_iterations",
     "is_finished",
     "make_pool",
@@ -89,19 +90,34 @@ def _follow_parent() -> None:
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
 
 
+def count_fitting_workers(cells: Sequence[Config], workers: int) -> int:
+    """Return how many of so many workers the memory holds if those cells that take most of it are trained side by side."""
+    available, training = memory_bytes(), _list_needs(cells, workers)
+    if available is None:
+        return workers
+    fit = sum(total <= available for total in itertools.accumulate(training))
+    if fit < len(training):
+        return fit
+    return min(workers, fit + (available - sum(training)) // PROGRAM_BYTES)
+
+
 def check_workers_memory(cells: Sequence[Config], workers: int) -> None:
-    """Refuse more workers than the memory holds if those cells that take most of it are trained side by side.
+    """Refuse more workers than the memory holds.
 
     Raises:
         ConfigError: it says how many workers fit.
     """
-    available = memory_bytes()
-    needed = sorted((sum(estimate_bytes(cell, threads=1).values()) for cell in cells), reverse=True)[:workers]
-    if available is None or sum(needed) <= available:
+    fit, available, training = count_fitting_workers(cells, workers), memory_bytes(), _list_needs(cells, workers)
+    if available is None or fit == workers:
         return
-    fit = sum(total <= available for total in itertools.accumulate(needed))
+    needed = sum(training) + (workers - len(training)) * PROGRAM_BYTES
     dial = f"give at most {fit} (--workers {fit})" if fit else "choose a smaller scale"
-    raise ConfigError(f"{len(needed)} workers need about {sum(needed) / 1e9:.1f} GB, and there are {available / 1e9:.1f} GB: {dial}")
+    raise ConfigError(f"{workers} workers need about {needed / 1e9:.1f} GB, and there are {available / 1e9:.1f} GB: {dial}")
+
+
+def _list_needs(cells: Sequence[Config], workers: int) -> list[int]:
+    """Return the bytes of the workers that train, the largest first; the others take a program's."""
+    return sorted((sum(estimate_bytes(cell, threads=1).values()) for cell in cells), reverse=True)[:workers]
 
 
 def predict_seconds(config: Config) -> float:

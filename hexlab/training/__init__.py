@@ -2,9 +2,10 @@
 
 from hexlab.training.config import Config, preset
 from hexlab.training.loop import Report, read_config, read_snapshots, read_timings, resume, run_key, train
-from hexlab.training.memory import estimate_bytes
+from hexlab.training.memory import PROGRAM_BYTES, estimate_bytes
 
 __all__ = [
+    "PROGRAM_BYTES",
     "Config",
     "Report",
     "estimate_bytes",

@@ -6,9 +6,10 @@ from hexlab.system import memory_bytes
 from hexlab.training.config import Config
 from hexlab.training.learner import count_together
 
-__all__ = ["check_memory", "estimate_bytes"]
+__all__ = ["PROGRAM_BYTES", "check_memory", "estimate_bytes"]
 
-_PROGRAM = 500_000_000  # Python, the libraries and their compiled code; measured
+PROGRAM_BYTES = 500_000_000
+"""What Python, the libraries and their compiled code take in a process; measured."""
 _DIALS = {
     "search trees": "boards, simulations or threads",
     "games in play": "boards or groups",
@@ -40,7 +41,7 @@ def estimate_bytes(config: Config, threads: int) -> dict[str, int]:
         "games in play": config.groups * config.boards * game + 2 * config.samples_an_iteration * position,
         "replay buffer": min(config.buffer, config.iterations * config.samples_an_iteration) * position,
         "network": 4 * (8 * config.architecture.parameters + (2 * config.batch + players * config.boards) * activations + batches),
-        "program": _PROGRAM,
+        "program": PROGRAM_BYTES,
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -376,7 +377,9 @@ def test_one_process_at_a_time_is_at_work_on_a_job(tmp_path, experiment):
 
 def test_more_workers_than_the_memory_holds_are_refused(tmp_path, experiment, monkeypatch):
     monkeypatch.setattr(runner, "memory_bytes", lambda: 700_000_000)
-    with pytest.raises(ConfigError, match=r"2 workers need about 1\.0 GB, and there are 0\.7 GB: give at most 1 \(--workers 1\)"):
-        pipeline.reproduce("minute", tmp_path / "job", workers=9, experiment=experiment)
+    for workers, needed in ((2, "1.0"), (9, "4.5"), (10**9, "500000000.0")):
+        told = f"{workers} workers need about {needed} GB, and there are 0.7 GB: give at most 1 (--workers 1)"
+        with pytest.raises(ConfigError, match=re.escape(told)):
+            pipeline.reproduce("minute", tmp_path / "job", workers=workers, experiment=experiment)
     assert not (tmp_path / "job").exists()
     pipeline.reproduce("minute", tmp_path / "job", workers=1, experiment=experiment)
