@@ -40,6 +40,7 @@ __all__ = [
     "choose_price",
     "find_isoquants",
     "find_plan",
+    "fit_speeds",
     "measure_speeds",
     "price_core_hours",
     "solve_tradeoff",
@@ -216,7 +217,7 @@ def typical_moves(size: int) -> float:
 
 
 def measure_speeds(tables: Tables) -> dict[str, float]:
-    """Return each run's training FLOPs a second on one core, from the wall-clock of its last snapshot.
+    """Return each run's training FLOPs a second on one core, from the wall-clock of its last snapshot, start and all.
 
     Raises:
         NotEnoughDataError: the tables hold no timings.
@@ -229,10 +230,40 @@ def measure_speeds(tables: Tables) -> dict[str, float]:
     return speeds
 
 
+def fit_speeds(tables: Tables) -> dict[str, float]:
+    """Return the training FLOPs a second on one core that each run's network makes once it runs, by a fit to all runs of its board.
+
+    A simulation takes its walk through the tree, whatever the network, and the network's FLOPs. The two times are fitted to what runs
+    took after their first snapshot, since the seconds before it are for starting and compiling. A core that is shared makes a run
+    slower, several times in some; therefore deviations are taken relative to what was measured, and not squared: the fit goes through
+    the many runs that had their core, and networks of one size have one speed.
+
+    Returns:
+        Speeds by run key; boards without a timed run are left out.
+
+    Raises:
+        NotEnoughDataError: the tables hold no timings.
+    """
+    speeds: dict[str, float] = {}
+    for size in tables.sizes:
+        trained: dict[str, list[tuple[float, float, float]]] = {}
+        for row in sorted(tables.select(size).snapshots, key=lambda row: row.snapshot):
+            if row.train_flops > 0:
+                seconds = tables.cost(row.run, row.snapshot, "train_seconds")
+                trained.setdefault(row.run, []).append((row.simulations, row.train_flops, seconds))
+        spent = np.array([np.subtract(line[-1], line[0] if len(line) > 1 else 0) for line in trained.values()]).reshape(-1, 3)
+        spent = spent[spent[:, 2] > 0]
+        if len(spent):
+            a_simulation, a_flop = _fit_seconds(spent[:, :2] / spent[:, 2:])
+            speeds |= {run: line[-1][1] / (a_simulation * line[-1][0] + a_flop * line[-1][1]) for run, line in trained.items()}
+    return speeds
+
+
 def price_core_hours(tables: Tables, price: float = 1.0, currency: str = "core-hours") -> Price:
     """Return what a FLOP costs each run when a core costs `price` an hour: small nets make fewer of them in a second.
 
-    Play is taken to run at the speed of training, most of which is the same search.
+    Speeds are those of `fit_speeds`, without the seconds of starting. Play is taken to run at the speed of training, most of which is
+    the same search.
 
     Args:
         tables: an experiment with timings.
@@ -243,14 +274,14 @@ def price_core_hours(tables: Tables, price: float = 1.0, currency: str = "core-h
         NotEnoughDataError: the tables hold no timings.
     """
     _require_positive("price of a core-hour", price, "money")
-    a_flop = {run: price / 3600 / speed for run, speed in measure_speeds(tables).items()}
+    a_flop = {run: price / 3600 / speed for run, speed in fit_speeds(tables).items()}
     return Price(a_flop, a_flop, currency)
 
 
 def choose_price(tables: Tables) -> Price:
-    """Return the price of core-hours at `CORE_HOUR` where every run was timed, else one FLOP a FLOP."""
-    if tables.timings and measure_speeds(tables).keys() >= {run.run for run in tables.runs}:
-        return price_core_hours(tables, CORE_HOUR, "USD")
+    """Return the price of core-hours at `CORE_HOUR` where runs of every board were timed, else one FLOP a FLOP."""
+    if tables.timings and fit_speeds(tables).keys() >= {run.run for run in tables.runs}:
+        return price_core_hours(tables, CORE_HOUR, f"USD at {CORE_HOUR:g} a core-hour")
     return Price()
 
 
@@ -403,6 +434,23 @@ def _pick_cheapest(paid: np.ndarray, a_unit: np.ndarray, picking: np.ndarray, ra
     """
     place = np.argmin(paid + a_unit * picking, axis=1)
     return place, a_unit[place] * rating[np.arange(len(place)), place]
+
+
+def _fit_seconds(work: np.ndarray) -> tuple[float, float]:
+    """Return the seconds a simulation and a FLOP, neither below 0, with the least sum of absolute relative deviations.
+
+    Args:
+        work: float64[N, 2], simulations and FLOPs that runs do in a second.
+    """
+    # The least is where two deviations vanish, or one of them and one of the times: all such places are tried.
+    rows, ones = np.vstack([np.eye(2), work]), np.concatenate([np.zeros(2), np.ones(len(work))])
+    one, other = np.triu_indices(len(rows), 1)
+    (a, b), (c, d), (e, f) = rows[one].T, rows[other].T, (ones[one], ones[other])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        times = np.stack([e * d - b * f, a * f - e * c], axis=1) / (a * d - b * c)[:, None]
+    times = times[(np.isfinite(times) & (times >= 0)).all(axis=1)]
+    a_simulation, a_flop = times[np.argmin(np.abs(times @ work.T - 1).sum(axis=1))]
+    return float(a_simulation), float(a_flop)
 
 
 def _learner_shares(tables: Tables, run: str, grid: np.ndarray) -> np.ndarray:

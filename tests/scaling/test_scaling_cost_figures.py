@@ -35,7 +35,8 @@ def test_parts_of_a_life_add_up_and_training_and_serving_are_even_where_the_line
 
 def test_the_split_that_is_drawn_is_that_of_the_plans(numbers):
     analysis = small_analysis()
-    assert numbers["serving"]["currency"] == "USD"  # every run of the plant is timed
+    assert numbers["serving"]["currency"] == "USD at 0.04 a core-hour"  # every run of the plant is timed
+    assert "cheapest bill\n(USD at 0.04 a core-hour)" in [axes.get_ylabel() for axes in draw_figure("serving", numbers["serving"]).axes]
     for board in numbers["serving"]["boards"]:
         bills = [np.array(level["bill"]) for level in board["levels"]]
         assert all(0 < share < 1 for level in board["levels"] for share in level["share"])

@@ -17,6 +17,7 @@ from hexlab.scaling.serving import (
     charge_agent,
     find_isoquants,
     find_plan,
+    fit_speeds,
     measure_speeds,
     price_core_hours,
     solve_tradeoff,
@@ -154,6 +155,23 @@ def test_core_hours_charge_each_run_by_its_own_speed():
     assert bill.learner == pytest.approx(snapshot.learner_flops / 5e8 / 3600 * 0.04)
     assert bill.serving == pytest.approx(300 * agent.test_flops / 5e8 / 3600 * 0.04)
     assert charge_agent(tables, agent.agent, Demand(100, 3), Price()).selfplay == snapshot.selfplay_flops
+
+
+def test_speeds_leave_out_the_start_and_runs_that_shared_their_core():
+    tables, _ = plant(sizes=(3,), nets={3: ((1, 1), (4, 2), (16, 2), (64, 4))}, seeds=(0, 1, 2), openings=8)
+    seeds = {row.run: row.seed for row in tables.runs}
+
+    def spend(row):
+        alone = 2e-6 * row.simulations + row.train_flops / 4e10  # in the tree, in the network
+        return (alone * (5 if seeds[row.run] == 0 else 1) + 3.0) * (row.snapshot > 0)
+
+    timed = dataclasses.replace(tables, timings=tuple(Timing(row.run, row.snapshot, spend(row)) for row in tables.snapshots))
+    for run, speed in fit_speeds(timed).items():
+        last = max((row for row in tables.snapshots if row.run == run), key=lambda row: row.snapshot)
+        assert last.train_flops / speed == pytest.approx(2e-6 * last.simulations + last.train_flops / 4e10)
+        assert measure_speeds(timed)[run] < speed
+    single = with_timings(plant(sizes=(3,), nets={3: ((1, 1), (4, 2))}, seeds=(0,), snapshots=1, openings=8)[0], 5e8)
+    assert list(fit_speeds(single).values()) == pytest.approx([5e8, 5e8])  # with one snapshot a run the start is not told apart
 
 
 def test_what_makes_no_sense_is_refused():

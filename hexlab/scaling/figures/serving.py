@@ -103,7 +103,7 @@ def _draw(numbers: Numbers) -> "Figure":
         bills = [bill for board in boards for level in board["levels"] for bill in level["bill"]]
         pairs[0][1].set_ylim(0.4 * min(bills), 3 * max(bills))
         pairs[0][0].set_ylabel("share of training\nin the cheapest bill")
-        pairs[0][1].set_ylabel(f"cheapest bill ({numbers['currency']})")
+        pairs[0][1].set_ylabel(f"cheapest bill\n({numbers['currency']})")
         figure.supxlabel("games served in the agent's life", fontsize=10.5)
         handles = [
             legend_line(shades[level], ls=lines[level], label=f"Elo {level:.0f}".replace("-", "−")) for level in names
@@ -118,8 +118,8 @@ FIGURE = Kind(
     "For a number of games to be served, the pair of training and test-time compute that reaches an Elo for the smallest bill: above, the "
     "share of training in it, below, the bill, with 95 % bands. Where training and search exchange by a power law the share would be the "
     "dotted one whatever the number. What moves it are the ends: few games do not repay more training than the largest search needs, and "
-    "at one simulation a move nothing is left to save. Bills are in USD at 0.04 a core-hour where every run was timed, each net at its "
-    "own measured speed, and in FLOPs elsewhere.",
+    "at one simulation a move nothing is left to save. Bills are in USD, at the speed that each network has on one core once it runs, "
+    "where runs of every board were timed, and in FLOPs elsewhere.",
     lambda analysis: _numbers(analysis.isoquants, analysis.tradeoffs, choose_price(analysis.tables)) | note_zeros(analysis),
     _draw,
 )
