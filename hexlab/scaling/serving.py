@@ -11,7 +11,11 @@ Where the exchange of training for search is a power law, ``test = k * train ** 
 (1928), and training takes the share ``-slope / (1 - slope)`` of the best bill whatever the number of games. Measured isoquants end:
 below one simulation a move nothing is left to save, and above the largest budget nothing is left to spend.
 
-As for the frontiers, pairs are picked by Elo on one half of the games and charged for what they need by the other half.
+As for the frontiers, what is picked by one half of the games is judged by the other. The cheapest pairs by the half that picks are
+those that its luck favors, and the other half says by how much: by a factor, one for each Elo, the mean over the pairs that no other
+undercuts. Every pair is charged for what it needs by the half that picks, times that factor. No pair is chosen or looks cheap by its
+own luck on the half that rates, and a bill, the least of many that each grow with the games, grows with the games too. Who reaches
+more Elo serves less as well, so that it also grows with the Elo.
 """
 
 import dataclasses
@@ -146,31 +150,27 @@ class Isoquant:
         level: Elo.
         runs: P run keys.
         train_flops: float64[P], training compute.
-        picking: float64[P], the compute a move that reaches the level by one half of the games; inf unless both halves reach it.
-        rating: float64[P], the same by the other half.
+        test_flops: float64[P], the compute a move that each is charged for; inf unless it reaches the level by both halves of the games.
         learner_share: float64[P], share of the training compute that the learner takes.
         flops_a_simulation: float64[P].
-        picking_copies: float64[R, P], `picking` of bootstrap copies, inf for runs that a copy did not draw; R is 0 without bootstrap.
-        rating_copies: float64[R, P].
+        copies: float64[R, P], `test_flops` of bootstrap copies, inf for runs that a copy did not draw; R is 0 without bootstrap.
     """
 
     size: int
     level: float
     runs: tuple[str, ...]
     train_flops: np.ndarray
-    picking: np.ndarray
-    rating: np.ndarray
+    test_flops: np.ndarray
     learner_share: np.ndarray
     flops_a_simulation: np.ndarray
-    picking_copies: np.ndarray
-    rating_copies: np.ndarray
+    copies: np.ndarray
 
     @property
     def edge(self) -> np.ndarray:
-        """Places of the pairs that no other undercuts in both computes, by the half that picks, in order of training compute."""
-        order = np.lexsort((self.picking, self.train_flops))
-        least = np.minimum.accumulate(self.picking[order])
-        return order[self.picking[order] < np.concatenate([[np.inf], least[:-1]])]
+        """Places of the pairs that no other undercuts in both computes, in order of training compute."""
+        order = np.lexsort((self.test_flops, self.train_flops))
+        least = np.minimum.accumulate(self.test_flops[order])
+        return order[self.test_flops[order] < np.concatenate([[np.inf], least[:-1]])]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,13 +179,13 @@ class Plan:
 
     Attributes:
         size: board size.
-        level: Elo.
+        level: Elo that it reaches, or more.
         demand: games to be served.
         currency: of the bill.
         run: key of the run to take, or to train again.
         train_flops: training compute at which to take it.
         test_flops: compute a move.
-        simulations: that compute in simulations a move; between two budgets it is interpolated.
+        simulations: that compute in simulations a move, not a whole number.
         bill: self-play, learner and serving.
         total_interval: 95 % bootstrap interval of the bill's total, upper end inf if open; nan without bootstrap.
         share_interval: 95 % bootstrap interval of the share of training.
@@ -313,7 +313,10 @@ def find_isoquants(
 
     On a grid of training compute of a tenth of a decade, each run's Elo at each test budget is interpolated between its snapshots,
     and the compute a move at which it reaches the level is interpolated in log10 between its budgets; a run that reaches it at its
-    smallest budget needs that one. Bootstrap copies draw openings, seeds and networks.
+    smallest budget needs that one. A pair is charged for what it needs by the half of the games that picks, times the factor by
+    which the pairs that no other undercuts there need more by the half that rates, their geometric mean; for no more than it is
+    charged at a higher one of the levels, which it reaches too; and for no less than the smallest budget. Bootstrap copies draw openings,
+    seeds and networks, and have factors of their own.
 
     Args:
         tables: an experiment.
@@ -321,6 +324,9 @@ def find_isoquants(
         levels: in Elo; those that no pair reaches by both halves of the games are left out.
         bootstrap: number of copies; 0 for no intervals.
         seed: of the copies.
+
+    Returns:
+        Isoquants in order of their level.
 
     Raises:
         NotEnoughDataError: fewer than two test budgets, no level that is reached, or games on one half of the openings only.
@@ -339,16 +345,16 @@ def find_isoquants(
     train_flops = np.tile(10**surface.grid, len(surface.runs))
     learner = np.concatenate([_learner_shares(tables, run, surface.grid) for run in surface.runs])
     a_simulation = np.nanmin(10**surface.log10_test / surface.simulations, axis=1)
-    isoquants = []
-    for level in levels:
-        pair, copies = (_reach_both(surface, heights, level) for heights in (measured, copied))
-        if not np.isfinite(pair[0]).any():
-            continue
-        kept = np.flatnonzero(np.isfinite(np.concatenate([pair[0], copies[0]])).any(axis=0))  # the others serve nobody
-        names = tuple(surface.runs[run] for run in runs[kept])
-        picking, rating, picking_copies, rating_copies = (each[:, kept] for each in (*pair, *copies))
-        about = train_flops[kept], picking[0], rating[0], learner[kept], a_simulation[runs[kept]]
-        isoquants.append(Isoquant(size, float(level), names, *about, picking_copies, rating_copies))
+    isoquants: list[Isoquant] = []
+    charged = np.full((1 + bootstrap, len(runs)), np.inf)
+    for level in sorted(levels, reverse=True):
+        charged = np.minimum(charged, np.vstack([_charge(surface, heights, level) for heights in (measured, copied)]))
+        test_flops, copies = charged[0], charged[1:]
+        if np.isfinite(test_flops).any():
+            kept = np.flatnonzero(np.isfinite(test_flops) | np.isfinite(copies).any(axis=0))  # the others serve nobody
+            names = tuple(surface.runs[run] for run in runs[kept])
+            about = train_flops[kept], test_flops[kept], learner[kept], a_simulation[runs[kept]], copies[:, kept]
+            isoquants.insert(0, Isoquant(size, float(level), names, *about))
     if not isoquants:
         wanted = ", ".join(f"{level:g}" for level in levels)
         raise NotEnoughDataError(f"not enough data: needs agents on {size}x{size} that reach {wanted} Elo by both halves of the games")
@@ -357,6 +363,8 @@ def find_isoquants(
 
 def find_plan(isoquant: Isoquant, demand: Demand, price: Price) -> Plan:
     """Find the cheapest pair of training and test compute on an isoquant for a demand.
+
+    Bills grow with the games, and with the level among isoquants that were found together; so do the ends of their intervals.
 
     Args:
         isoquant: one of those that `find_isoquants` returned.
@@ -368,11 +376,11 @@ def find_plan(isoquant: Isoquant, demand: Demand, price: Price) -> Plan:
     """
     train, serve = price.of(isoquant.runs)
     paid, a_unit = train * isoquant.train_flops, demand.games * demand.moves * serve
-    (place,), (serving,) = _pick_cheapest(paid, a_unit, isoquant.picking[None], isoquant.rating[None])
-    learner = float(paid[place] * isoquant.learner_share[place])
-    places, copies = _pick_cheapest(paid, a_unit, isoquant.picking_copies, isoquant.rating_copies)
-    totals = paid[places] + copies
-    shares = np.where(np.isfinite(totals), paid[places] / totals, np.nan)
+    place = int(np.argmin(paid + a_unit * isoquant.test_flops))
+    test_flops, learner = float(isoquant.test_flops[place]), float(paid[place] * isoquant.learner_share[place])
+    bills = paid + a_unit * isoquant.copies
+    totals, trained = bills.min(axis=1), paid[bills.argmin(axis=1)]
+    shares = np.where(np.isfinite(totals), trained / totals, np.nan)
     low, high = interval(shares) if len(shares) else (math.nan, math.nan)
     return Plan(
         isoquant.size,
@@ -381,9 +389,9 @@ def find_plan(isoquant: Isoquant, demand: Demand, price: Price) -> Plan:
         price.currency,
         isoquant.runs[place],
         float(isoquant.train_flops[place]),
-        float(isoquant.rating[place]),
-        float(isoquant.rating[place] / isoquant.flops_a_simulation[place]),
-        Bill(float(paid[place]) - learner, learner, float(serving)),
+        test_flops,
+        test_flops / float(isoquant.flops_a_simulation[place]),
+        Bill(float(paid[place]) - learner, learner, float(a_unit[place]) * test_flops),
         bound_interval(totals, totals),
         (float(low), float(high)),
     )
@@ -418,22 +426,24 @@ def solve_tradeoff(tradeoff: Tradeoff, level: float, demand: Demand, price: Pric
     return 10**log10_train, float(10 ** tradeoff.predict(level, log10_train))
 
 
-def _reach_both(surface: Surface, heights: Sequence[np.ndarray], level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the compute a move at which each run reaches a level by either half, float64[R, K * G] twice; inf unless both reach it."""
-    pairs = len(surface.runs) * len(surface.grid)
-    picking, rating = (10 ** surface.reach(height, level)[0].reshape(len(height), pairs) for height in heights)
-    both = np.isfinite(picking) & np.isfinite(rating)
-    return np.where(both, picking, np.inf), np.where(both, rating, np.inf)
+def _charge(surface: Surface, heights: Sequence[np.ndarray], level: float) -> np.ndarray:
+    """Return the compute a move that each pair is charged for at a level, float64[R, K * G]; inf unless both halves reach it.
 
-
-def _pick_cheapest(paid: np.ndarray, a_unit: np.ndarray, picking: np.ndarray, rating: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pick the pair with the smallest bill in each copy, float64[R, P].
-
-    Returns:
-        Its place int64[R], and what serving costs by the half that rates, float64[R]: inf where a copy has no pair.
+    Args:
+        surface: of the board.
+        heights: by the half that picks and by the half that rates, float64[R, K, T, G].
+        level: Elo.
     """
-    place = np.argmin(paid + a_unit * picking, axis=1)
-    return place, a_unit[place] * rating[np.arange(len(place)), place]
+    picking, rating = (surface.reach(height, level)[0] for height in heights)
+    picking = np.where(np.isfinite(rating), picking, np.inf)
+    cheapest = np.argmin(picking, axis=1)[:, None]
+    picked, rated = (np.take_along_axis(each, cheapest, axis=1)[:, 0] for each in (picking, rating))
+    least = np.minimum.accumulate(picked, axis=1)
+    edge = picked < np.concatenate([np.full((len(least), 1), np.inf), least[:, :-1]], axis=1)
+    more = np.where(edge, rated - np.where(edge, picked, 0.0), 0.0).sum(axis=1) / np.maximum(edge.sum(axis=1), 1)
+    smallest = np.nanmin(surface.log10_test, axis=1)
+    charged = np.maximum(picking + more[:, None, None], smallest[:, None])
+    return 10 ** charged.reshape(len(charged), charged.shape[1] * charged.shape[2])
 
 
 def _fit_seconds(work: np.ndarray) -> tuple[float, float]:

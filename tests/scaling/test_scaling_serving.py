@@ -14,6 +14,7 @@ from hexlab.scaling.serving import (
     Demand,
     Isoquant,
     Price,
+    _charge,  # what luck does to it needs thousands of tables
     charge_agent,
     find_isoquants,
     find_plan,
@@ -22,14 +23,14 @@ from hexlab.scaling.serving import (
     price_core_hours,
     solve_tradeoff,
 )
+from hexlab.scaling.surfaces import Surface
 
 
 def make_isoquant(train_flops, test_flops, runs=None):
-    """Return an isoquant of pairs that are exactly known: both halves say the same."""
+    """Return an isoquant of pairs that are exactly known."""
     count = len(train_flops)
     runs = runs or ("net",) * count
-    none = np.empty((0, count))
-    return Isoquant(5, -100.0, runs, train_flops, test_flops, test_flops, np.full(count, 0.25), np.full(count, 10.0), none, none)
+    return Isoquant(5, -100.0, runs, train_flops, test_flops, np.full(count, 0.25), np.full(count, 10.0), np.empty((0, count)))
 
 
 def with_timings(tables, flops_per_second):
@@ -63,7 +64,7 @@ def test_no_pair_is_cheaper():
         price = Price(*({f"run{number}": rng.uniform(1, 9) for number in range(7)} for _ in range(2)))
         bills = [
             price.train[run] * train + demand.games * demand.moves * price.serve[run] * test
-            for run, train, test in zip(runs, isoquant.train_flops, isoquant.rating, strict=True)
+            for run, train, test in zip(runs, isoquant.train_flops, isoquant.test_flops, strict=True)
         ]
         plan = find_plan(isoquant, demand, price)
         assert plan.bill.total == pytest.approx(min(bills))
@@ -118,17 +119,88 @@ def test_every_pair_of_the_tables_tried_by_hand_gives_the_same_plan():
             before = here
         return math.inf
 
-    best = (math.inf,)
-    for run in {row.run for row in tables.runs}:
-        for cost in np.arange(70, 120) / 10:
+    pairs = []
+    for cost in np.arange(70, 125) / 10:
+        for run in sorted({row.run for row in tables.runs}):
             picked, rated = needed(picking, run, cost), needed(rating, run, cost)
             if math.isfinite(picked + rated):
-                bill = 10**cost + 2 * demand.games * demand.moves * picked
-                best = min(best, (bill, 10**cost, run, rated))
+                pairs.append((cost, run, picked, rated))
+    least, logs = math.inf, []
+    for cost in sorted({pair[0] for pair in pairs}):  # the pairs that no other undercuts say how far luck flatters the half that picks
+        picked, rated = min(pair[2:] for pair in pairs if pair[0] == cost)
+        if picked < least:
+            logs.append(math.log(rated / picked))
+            least = picked
+    factor = math.exp(sum(logs) / len(logs))
+    smallest = {agent.run: agent.test_flops for agent in tables.agents if agent.test_simulations == 1}
+    bill, cost, run, test = min(
+        (10**cost + 2 * demand.games * demand.moves * max(factor * picked, smallest[run]), cost, run, max(factor * picked, smallest[run]))
+        for cost, run, picked, _ in pairs
+    )
     plan = find_plan(isoquant, demand, price)
-    assert (plan.run, plan.train_flops) == (best[2], pytest.approx(best[1]))
-    assert plan.test_flops == pytest.approx(best[3])
-    assert plan.bill.total == pytest.approx(best[1] + 2 * demand.games * demand.moves * best[3])
+    assert len(logs) > 3
+    assert (plan.run, plan.train_flops) == (run, pytest.approx(10**cost))
+    assert plan.test_flops == pytest.approx(test)
+    assert plan.bill.total == pytest.approx(bill)
+
+
+def bills_by_single_ratings(tables, size, levels, games):
+    """Return bills in FLOPs, float64[levels, games], where each pair is picked by one half and charged what the other says of it alone."""
+    surface = Surface.of(tables.select(size), size, "train_flops")
+    every = np.ones((1, len(surface.runs)), bool)
+    halves = [pools.rate_pool(half).column(surface.agents)[None] for half in pools.gather_halves(tables.select(size))]
+    bills = []
+    for level in levels:
+        picked, rated = (10 ** surface.reach(surface.interpolate(elo, every), level)[0][0] for elo in halves)
+        picked = np.where(np.isfinite(rated), picked, np.inf)
+        totals = 10**surface.grid + np.multiply.outer(games, picked)
+        places = totals.reshape(len(games), -1).argmin(axis=1)
+        bills.append(np.tile(10**surface.grid, len(surface.runs))[places] + games * rated.ravel()[places])
+    return np.array(bills)
+
+
+def falls(values):
+    """Whether numbers of rows of levels and columns of games fall with either."""
+    with np.errstate(invalid="ignore"):  # of infinity less infinity
+        return bool((np.diff(values, axis=0) < 0).any() or (np.diff(values, axis=1) < 0).any())
+
+
+def test_bills_and_their_intervals_grow_with_the_games_and_with_the_elo():
+    levels, games, fell = np.arange(-300.0, -50.0, 25.0), np.geomspace(1, 1e9, 28), 0
+    for seed in range(3):
+        nets = {4: ((4, 2), (16, 2), (32, 2))}
+        tables, _ = plant(sizes=(4,), nets=nets, snapshots=6, budgets=(1, 4, 16, 64), openings=16, seed=seed)  # few games, much luck
+        fell += falls(bills_by_single_ratings(tables, 4, levels, games))
+        isoquants = find_isoquants(tables, 4, levels, bootstrap=20)
+        assert [isoquant.level for isoquant in isoquants] == levels.tolist()
+        plans = [[find_plan(isoquant, Demand(count, 1), Price()) for count in games] for isoquant in isoquants]
+        assert not falls([[plan.bill.total for plan in row] for row in plans])
+        assert not falls([[plan.total_interval[0] for plan in row] for row in plans])
+        assert not falls([[plan.total_interval[1] for plan in row] for row in plans])
+    assert fell > 1  # that is what luck does to single ratings
+
+
+def test_the_luck_of_the_halves_neither_flatters_nor_spoils_a_charge():
+    tables, truth = plant(sizes=(4,), nets={4: ((4, 2), (8, 2), (16, 2), (32, 2))}, snapshots=6, openings=4)
+    surface = Surface.of(tables, 4, "train_flops")
+    draws, rng = 2000, np.random.default_rng(0)
+    every = np.ones((draws, len(surface.runs)), bool)
+    known = np.array([truth[agent] for agent in surface.agents])
+    picking, rating = (surface.interpolate(known + 25 * rng.standard_normal((draws, len(known))), every) for _ in range(2))
+    for level in (-200.0, -150.0):
+        exact = surface.reach(surface.interpolate(known[None], every[:1]), level)[0].reshape(-1)
+        charged = _charge(surface, (picking, rating), level)
+        picked = np.where(np.isfinite(charged), 10 ** surface.reach(picking, level)[0].reshape(draws, -1), np.inf)
+        errors = []
+        for test_flops in (picked, charged):
+            place = np.argmin(np.tile(10**surface.grid, len(surface.runs)) + 1e4 * test_flops, axis=1)
+            error = np.log10(test_flops[np.arange(draws), place]) - exact[place]
+            errors.append(float(error[np.isfinite(error)].mean()))
+        assert errors[0] < -0.025  # the cheapest pair by one half is the luckiest
+        assert abs(errors[1]) < 0.012
+        above = np.isfinite(charged) & (charged > 1.001 * np.repeat(10 ** surface.log10_test[:, 0], len(surface.grid)))
+        ratios = [row[seen] / other[seen] for row, other, seen in zip(charged, picked, above, strict=True)]
+        assert all(row == pytest.approx(row[:1].repeat(len(row))) for row in ratios)  # the half that rates says nothing of one pair
 
 
 def test_a_planted_exchange_is_split_as_it_should_be():
@@ -137,8 +209,8 @@ def test_a_planted_exchange_is_split_as_it_should_be():
         sizes=(5,), nets={5: ((32, 4),)}, seeds=(0,), snapshots=14, span=4.0, seed_sd=0.0, greed=0.0, openings=120, search_worth=0.9
     )
     isoquant = find_isoquants(tables, 5, [-250.0], bootstrap=60)[0]
-    middle = isoquant.train_flops[isoquant.edge][len(isoquant.edge) // 2]
-    games = middle / (isoquant.rating[isoquant.edge][len(isoquant.edge) // 2] * 7.5)
+    middle = isoquant.edge[len(isoquant.edge) // 2]
+    games = isoquant.train_flops[middle] / (isoquant.test_flops[middle] * 7.5)
     plan = find_plan(isoquant, Demand(games, 7.5), Price())
     assert plan.bill.train_share == pytest.approx(0.526, abs=0.2)  # grid and noise; the bill is flat around its least
     assert plan.share_interval[0] <= 0.526 <= plan.share_interval[1]

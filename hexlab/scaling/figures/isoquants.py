@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from hexlab.scaling.figures.style import (
     name_board,
     panel_size,
 )
-from hexlab.scaling.serving import Demand, Isoquant, Plan, Price, find_plan, typical_moves
+from hexlab.scaling.serving import Demand, Isoquant, Price, find_plan, typical_moves
 from hexlab.scaling.tables import NotEnoughDataError
 from hexlab.scaling.tradeoffs import Tradeoff
 
@@ -31,12 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["FIGURE", "plot_isoquants"]
 
 _FEWEST = 4  # points that make a curve
-_LINES = 3
-_GAMES = 10.0 ** np.arange(1, 13)
+_GAMES = (1e4, 1e5, 1e6)
 
 
 def plot_isoquants(isoquants: Mapping[int, Sequence[Isoquant]], tradeoffs: Mapping[int, Tradeoff] | None = None) -> "Figure":
-    """Draw for each board the isoquant of most points, with lines of equal bills that touch it.
+    """Draw for each board its highest isoquant of at least four points, with lines of equal bills that touch it.
 
     Args:
         isoquants: by board size, what `find_isoquants` returned.
@@ -50,7 +49,7 @@ def _numbers(isoquants: Mapping[int, Sequence[Isoquant]], tradeoffs: Mapping[int
     for size, members in sorted(isoquants.items()):
         curves = [isoquant for isoquant in members if len(isoquant.edge) >= _FEWEST]
         if curves:
-            isoquant = max(curves, key=lambda each: (len(each.edge), each.level))
+            isoquant = max(curves, key=lambda each: each.level)
             edge = isoquant.edge
             law = tradeoffs.get(size)
             train = isoquant.train_flops[edge]
@@ -62,12 +61,12 @@ def _numbers(isoquants: Mapping[int, Sequence[Isoquant]], tradeoffs: Mapping[int
                     "moves": typical_moves(size),
                     "run": [isoquant.runs[place] for place in edge],
                     "train_flops": train,
-                    "test_flops": isoquant.rating[edge],
+                    "test_flops": isoquant.test_flops[edge],
                     "low": low,
                     "high": high,
-                    "law": None if law is None else _pass_through(law.slope, train, isoquant.rating[edge]),
+                    "law": None if law is None else _pass_through(law.slope, train, isoquant.test_flops[edge]),
                     "slope": None if law is None else law.slope,
-                    "plans": _choose_plans(isoquant),
+                    "plans": [_describe_plan(isoquant, games) for games in _GAMES],
                 }
             )
     if not boards:
@@ -79,9 +78,7 @@ def _bands(isoquant: Isoquant, edge: np.ndarray) -> np.ndarray:
     """Return 95 % intervals of the least compute a move at each training compute of the edge, inf where a copy does not reach the level."""
     ends = []
     for train in isoquant.train_flops[edge]:
-        allowed = isoquant.train_flops <= train
-        picking, rating = isoquant.picking_copies[:, allowed], isoquant.rating_copies[:, allowed]
-        least = rating[np.arange(len(rating)), np.argmin(picking, axis=1)]
+        least = isoquant.copies[:, isoquant.train_flops <= train].min(axis=1)
         ends.append(bound_interval(least, least))
     return np.array(ends).T
 
@@ -92,23 +89,10 @@ def _pass_through(slope: float, train: np.ndarray, test: np.ndarray) -> np.ndarr
     return 10 ** (np.log10(test).mean() + slope * (logs - logs.mean()))
 
 
-def _choose_plans(isoquant: Isoquant) -> list[dict[str, Any]]:
-    """Return the best pairs for up to three numbers of games, powers of ten for which it differs, spread over the isoquant."""
-    plans: list[Plan] = []
-    for games in _GAMES:
-        plan = find_plan(isoquant, Demand(float(games), typical_moves(isoquant.size)), Price())
-        if not plans or plan.train_flops > plans[-1].train_flops:
-            plans.append(plan)
-    kept = sorted({round(place) for place in np.linspace(0, len(plans) - 1, _LINES)})
-    return [
-        {
-            "games": plans[place].demand.games,
-            "train_flops": plans[place].train_flops,
-            "test_flops": plans[place].test_flops,
-            "bill": plans[place].bill.total,
-        }
-        for place in kept
-    ]
+def _describe_plan(isoquant: Isoquant, games: float) -> dict[str, float]:
+    """Return the cheapest pair for a number of games at one price a FLOP."""
+    plan = find_plan(isoquant, Demand(games, typical_moves(isoquant.size)), Price())
+    return {"games": games, "train_flops": plan.train_flops, "test_flops": plan.test_flops, "bill": plan.bill.total}
 
 
 def _draw(numbers: Numbers) -> "Figure":
@@ -123,9 +107,12 @@ def _draw(numbers: Numbers) -> "Figure":
         handles = [
             legend_line(INK, ls="none", marker="o", ms=5, label="pair that reaches the Elo, 95 %"),
             legend_line(INK, ls=(0, (5, 2)), lw=1.4, label="at the fitted slope"),
-            legend_line(INK, lw=1, label="equal bills; ring: the cheapest pair"),
         ]
-        figure.legend(handles=handles, loc="outside upper left", ncols=min(len(boards), 3))
+        plans = boards[0]["plans"]
+        for plan, shade in zip(plans, make_shades(len(plans)), strict=True):
+            label = f"10$^{{{math.log10(plan['games']):.0f}}}$ games: equal bills, cheapest pair"
+            handles.append(legend_line(shade, lw=1.1, marker="o", ms=9, mfc="none", mew=1.6, label=label))
+        figure.legend(handles=handles, loc="outside upper left", ncols=min(len(boards), 2))
     return figure
 
 
@@ -133,7 +120,7 @@ def _draw_board(axes: "Axes", board: Numbers) -> None:
     color = board_color(board["size"])
     train, test = floats(board["train_flops"]), floats(board["test_flops"])
     low, high = floats(board["low"]), floats(board["high"])
-    right, top = 1.08 * train.max(), 1.25 * test.max()
+    right, top = 1.08 * train.max(), 1.4 * max(plan["test_flops"] for plan in board["plans"])
     ends = np.where(np.isnan([low, high]), 0.0, np.maximum([test - low, high - test], 0.0))
     # An interval that is open above, where copies do not reach the Elo, runs out of the picture.
     ends[1] = np.where(np.isfinite(low) & np.isnan(high), top, ends[1])
@@ -144,20 +131,20 @@ def _draw_board(axes: "Axes", board: Numbers) -> None:
     for plan, shade in zip(board["plans"], make_shades(len(board["plans"])), strict=True):
         a_flop = plan["games"] * board["moves"]
         x = np.array([0, right])
-        axes.plot(x, (plan["bill"] - x) / a_flop, color=shade, lw=1.1, label=f"10$^{{{math.log10(plan['games']):.0f}}}$ games")
+        axes.plot(x, (plan["bill"] - x) / a_flop, color=shade, lw=1.1)
         axes.plot([plan["train_flops"]], [plan["test_flops"]], ls="none", marker="o", ms=10, mfc="none", color=shade, mew=1.6, zorder=4)
     axes.set_xlim(0, right)
     axes.set_ylim(0, top)
-    axes.legend(loc="upper right", fontsize=8.5)
 
 
 FIGURE = Kind(
     "Training traded for search, on linear axes",
     "Pairs of training and test-time compute that reach one Elo, those that no other undercuts, with 95 % intervals, and a power "
-    "law of the slope of the logarithmic figure through their middle. Straight lines join pairs of equal bills, training plus so many "
-    "games at one price a FLOP; the line that touches the curve first touches it at the cheapest pair, ringed. Few games are served "
-    "cheapest by little training and much search, many games the other way about. Pairs are picked on half of the games and charged "
-    "by the other half.",
+    "law of the slope of the logarithmic figure through their middle. The Elo is the highest of -400, -200 and -50 with at least "
+    f"{_FEWEST} such pairs. Straight lines join pairs of equal bills, training plus so many games at one price a FLOP; the line that "
+    "touches the curve first touches it at the cheapest pair, ringed. Few games are served cheapest by little training and much search, "
+    "many games the other way about. A panel is as high as the cheapest pair for the fewest games needs, pairs with more search lie "
+    "above it. Pairs are picked on half of the games and charged for more by a factor from the other half.",
     lambda analysis: _numbers(analysis.isoquants, analysis.tradeoffs) | note_zeros(analysis),
     _draw,
 )

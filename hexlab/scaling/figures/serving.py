@@ -72,7 +72,7 @@ def _numbers(isoquants: Mapping[int, Sequence[Isoquant]], tradeoffs: Mapping[int
 
 def _span_games(isoquants: Sequence[Isoquant]) -> np.ndarray:
     """Return numbers of games from where almost all of the bill is training to where almost all is serving, between powers of ten."""
-    even = [each.train_flops[each.edge] / each.rating[each.edge] / typical_moves(each.size) for each in isoquants]
+    even = [each.train_flops[each.edge] / each.test_flops[each.edge] / typical_moves(each.size) for each in isoquants]
     first, last = np.floor(np.log10(0.02 * min(map(min, even)))), np.ceil(np.log10(50 * max(map(max, even))))
     return np.geomspace(max(10.0**first, 1.0), 10.0**last, _POINTS)
 
@@ -115,11 +115,12 @@ def _draw(numbers: Numbers) -> "Figure":
 
 FIGURE = Kind(
     "The best split between training and search",
-    "For a number of games to be served, the pair of training and test-time compute that reaches an Elo for the smallest bill: above, the "
-    "share of training in it, below, the bill, with 95 % bands. Where training and search exchange by a power law the share would be the "
-    "dotted one whatever the number. What moves it are the ends: few games do not repay more training than the largest search needs, and "
-    "at one simulation a move nothing is left to save. Bills are in USD, at the speed that each network has on one core once it runs, "
-    "where runs of every board were timed, and in FLOPs elsewhere.",
+    "For a number of games to be served, the pair of training and test-time compute that reaches an Elo, or more, for the smallest bill: "
+    "above, the share of training in it, below, the bill, with 95 % bands. A bill grows with the games and with the Elo. The share falls "
+    "while one pair serves more games, and jumps up where another takes over that was trained for longer and searches less. Where "
+    "training and search exchange by a power law the share would be the dotted one whatever the number. What moves it are the ends: few "
+    "games do not repay more training than the largest search needs, and at one simulation a move nothing is left to save. Bills are in "
+    "USD, at the speed that each network has on one core once it runs, where runs of every board were timed, and in FLOPs elsewhere.",
     lambda analysis: _numbers(analysis.isoquants, analysis.tradeoffs, choose_price(analysis.tables)) | note_zeros(analysis),
     _draw,
 )
