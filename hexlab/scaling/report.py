@@ -19,7 +19,7 @@ from hexlab.scaling.frontiers import paper_frontier
 from hexlab.scaling.laws import PARAMETERS
 from hexlab.scaling.paper_tables import make_paper_tables
 from hexlab.scaling.saturation import CeilingCurve, judge_ceiling
-from hexlab.scaling.serving import Demand, Isoquant, Price, choose_price, find_plan, typical_moves
+from hexlab.scaling.serving import tabulate_plans
 from hexlab.scaling.tables import Tables
 from hexlab.scaling.trust import make_trust_tables
 from hexlab.system import write_whole
@@ -239,9 +239,8 @@ def _search_section(analysis: Analysis) -> str:
         rows = [row for _, curve in sorted(analysis.ceilings.items()) for row in _ceiling_rows(curve)]
         parts.append(note + _table("Where more search stops paying, with 95 % intervals", heads, rows, stack=True))
     if analysis.isoquants:
-        price = choose_price(analysis.tables)
-        heads = ["board", "games served", "net", "training FLOPs", "simulations a move", f"bill, {price.currency}", "share of training"]
-        rows = [row for _, members in sorted(analysis.isoquants.items()) for row in _plan_rows(analysis.tables, members, price)]
+        heads, texts = tabulate_plans(analysis.tables, analysis.isoquants)
+        rows = [[("", row[0]), *(("number", _text(cell)) for cell in row[1:])] for row in texts]
         parts.append(_table("The cheapest pair of training and search, with 95 % intervals", heads, rows, stack=True))
     return "".join(parts) or '<p class="note">Not enough data: needs snapshots rated at two test budgets.</p>'
 
@@ -262,22 +261,6 @@ def _ceiling_rows(curve: CeilingCurve) -> list[list[tuple[str, str]]]:
             stops = format_estimate(curve.enough[at], first, last)
         cells = (f"10<sup>{curve.log10_train[at]:.0f}</sup>", raw, searched, ceiling, stops)
         rows.append([("", f"{curve.size}x{curve.size}"), *(("number", cell) for cell in cells)])
-    return rows
-
-
-def _plan_rows(tables: Tables, isoquants: Sequence[Isoquant], price: Price) -> list[list[tuple[str, str]]]:
-    rows = []
-    hardest = max(isoquants, key=lambda isoquant: isoquant.level)
-    for games in (1e3, 1e5, 1e7):
-        plan = find_plan(hardest, Demand(games, typical_moves(hardest.size)), price)
-        run, (low, high) = tables.run_by_key[plan.run], plan.total_interval
-        bill = f"{plan.bill.total:.2g}"
-        if not math.isnan(low):
-            bill += f" [{low:.2g}, {high:.2g}]" if math.isfinite(high) else f" [above {low:.2g}]"
-        share = format_estimate(plan.bill.train_share, *plan.share_interval)
-        cells = (f"{games:,.0f}", f"{run.width}x{run.depth}", f"{plan.train_flops:.2g}", f"{plan.simulations:.1f}", bill, share)
-        name = f"{plan.size}x{plan.size}, Elo {plan.level:.0f}".replace("-", "−")
-        rows.append([("", name), *(("number", cell) for cell in cells)])
     return rows
 
 

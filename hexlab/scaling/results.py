@@ -33,6 +33,7 @@ from hexlab.scaling.crossings import ELO, find_reaches, fit_growth, format_estim
 from hexlab.scaling.figures.registry import FIGURES
 from hexlab.scaling.forecasts import Forecast, Score, read_forecast, score_forecast
 from hexlab.scaling.frontiers import paper_frontier
+from hexlab.scaling.serving import tabulate_plans
 from hexlab.scaling.tables import NotEnoughDataError, Tables, read
 from hexlab.scaling.trust import make_trust_tables
 from hexlab.system import write_whole
@@ -52,8 +53,8 @@ def compute_results(
     """Return every result that a page may show, as text by name.
 
     - Counts: "networks", "snapshots", "agents", "games", "self-play simulations"; "seconds to train" and so on, "minutes in all".
-    - Tables: "claims", "crossings", "slopes", "exchange by level", "search that pays", "lives", "forecasts", "anchors", "goodness",
-      "cycles",       "halves and colors", "openings".
+    - Tables: "claims", "crossings", "slopes", "exchange by level", "search that pays", "lives", "plans", "forecasts", "anchors",
+      "goodness", "cycles", "halves and colors", "openings".
     - "rule", that of the verdicts.
     - Single numbers with their intervals: each of `answer_claims` by its claim, each row of `make_claims` by its text, and the paper's
       value as "the paper, " and the text.
@@ -86,6 +87,7 @@ def compute_results(
         "search that pays": _tabulate_search(analysis),
         "lives": _tabulate_lives(analysis),
         "forecasts": _tabulate_forecasts(tables, forecasts),
+        "plans": _write_table(*tabulate_plans(tables, analysis.isoquants)),
         **{name: table.to_markdown() for name, table in make_trust_tables(tables, openings, seed=analysis.seed).items()},
     }
     results |= {f"seconds to {stage}": f"{spent:,.0f}" for stage, spent in (seconds or {}).items()}

@@ -27,7 +27,7 @@ import numpy as np
 
 from hexlab.errors import ConfigError
 from hexlab.scaling import pools
-from hexlab.scaling.crossings import bound_interval
+from hexlab.scaling.crossings import bound_interval, format_estimate
 from hexlab.scaling.laws import interval
 from hexlab.scaling.surfaces import Surface
 from hexlab.scaling.tables import NotEnoughDataError, Tables
@@ -48,6 +48,7 @@ __all__ = [
     "measure_speeds",
     "price_core_hours",
     "solve_tradeoff",
+    "tabulate_plans",
     "typical_moves",
 ]
 
@@ -397,6 +398,34 @@ def find_plan(isoquant: Isoquant, demand: Demand, price: Price) -> Plan:
     )
 
 
+def tabulate_plans(tables: Tables, isoquants: Mapping[int, Sequence[Isoquant]]) -> tuple[list[str], list[list[str]]]:
+    """Return the cheapest pairs at the highest level of each board, for a thousand, a million and a billion games, as texts.
+
+    Args:
+        tables: an experiment; `choose_price` says what its compute costs.
+        isoquants: by board size, what `find_isoquants` returned.
+
+    Returns:
+        The heads of the columns, and a row for each board and number of games.
+    """
+    price = choose_price(tables)
+    heads = ["board", "Elo", "games served", "net", "training FLOPs", "simulations a move", f"bill, {price.currency}", "share of training"]
+    rows = []
+    for size, members in sorted(isoquants.items()):
+        hardest = max(members, key=lambda isoquant: isoquant.level)
+        for games in (1e3, 1e6, 1e9):
+            plan = find_plan(hardest, Demand(games, typical_moves(size)), price)
+            run, (low, high) = tables.run_by_key[plan.run], plan.total_interval
+            bill = _write(plan.bill.total)
+            if not math.isnan(low):
+                bill += f" [{_write(low)}, {_write(high)}]" if math.isfinite(high) else f" [above {_write(low)}]"
+            first, last = plan.share_interval
+            share = format_estimate(100 * plan.bill.train_share, 100 * first, 100 * last)
+            pair = f"{run.width}x{run.depth}", _write(plan.train_flops), f"{plan.simulations:.{0 if plan.simulations >= 10 else 1}f}"
+            rows.append([f"{size}x{size}", f"{plan.level:.0f}".replace("-", "−"), f"{games:,.0f}", *pair, bill, f"{share} %"])
+    return heads, rows
+
+
 def solve_tradeoff(tradeoff: Tradeoff, level: float, demand: Demand, price: Price) -> tuple[float, float]:
     """Return the cheapest training compute and compute a move where the exchange is the fitted power law, beyond its points too.
 
@@ -468,6 +497,16 @@ def _learner_shares(tables: Tables, run: str, grid: np.ndarray) -> np.ndarray:
     trained = [row for row in tables.snapshots if row.run == run and row.train_flops > 0]
     cost, share = np.array(sorted((row.train_flops, row.learner_flops / row.train_flops) for row in trained)).T
     return np.interp(grid, np.log10(cost), share)
+
+
+def _write(value: float) -> str:
+    """Return a number with two digits.
+
+    >>> _write(0.0017), _write(6.4e-6), _write(3.25e11)
+    ('0.0017', '6.4e−6', '3.2e11')
+    """
+    digits, _, power = f"{value:.2g}".partition("e")
+    return f"{digits}e{int(power)}".replace("-", "−") if power else digits
 
 
 def _require_positive(name: str, value: float, unit: str) -> None:

@@ -136,7 +136,7 @@ def test_search_and_plans_are_tables_of_the_page(page):
     text = " ".join("".join(page.text).split())
     assert "Where more search stops paying" in text
     assert "The cheapest pair of training and search" in text
-    assert "10,000,000" in text
+    assert "1,000,000,000" in text
     assert "nan" not in text
 
 

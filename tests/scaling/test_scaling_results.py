@@ -19,8 +19,13 @@ We trained <!--= networks -->0<!--/--> networks; random play: <!--= 3x3: Elo of 
 <!--= crossings -->
 <!--/-->
 
+<!--= plans -->
+<!--/-->
+
 The end.
 """
+
+RESULTS = {"networks": "12", "3x3: Elo of random play": "−270 [−280, −260]", "crossings": "| a |\n|---|", "plans": "| b |\n|---|"}
 
 
 @pytest.fixture
@@ -32,9 +37,9 @@ def experiment(tmp_path):
 
 
 def test_marks_are_filled_and_the_rest_is_left_alone():
-    page = fill_page(PAGE, {"networks": "12", "3x3: Elo of random play": "−270 [−280, −260]", "crossings": "| a |\n|---|"})
-    assert list_marks(page) == [("networks", "12"), ("3x3: Elo of random play", "−270 [−280, −260]"), ("crossings", "| a |\n|---|")]
-    assert "<!--= crossings -->\n| a |\n|---|\n<!--/-->\n\nThe end.\n" in page
+    page = fill_page(PAGE, RESULTS)
+    assert list_marks(page) == list(RESULTS.items())
+    assert "<!--= plans -->\n| b |\n|---|\n<!--/-->\n\nThe end.\n" in page
     assert fill_page(page, dict(list_marks(page))) == page
     assert fill_page("nothing marked", {}) == "nothing marked"
 
@@ -98,7 +103,8 @@ def test_results_hold_what_pages_quote():
     assert results["agents"] == f"{len(tables.ratings):,}"
     assert results["500 Elo a decade of training compute"] in results["claims"]
     assert results["openings"].splitlines()[2].startswith("| 3x3 | 4 | 4 | 4 | 2 |")
-    for name in ("anchors", "goodness", "cycles", "halves and colors", "crossings", "slopes", "exchange by level", "search that pays"):
+    by_board = ("anchors", "goodness", "cycles", "halves and colors", "crossings", "slopes", "exchange by level", "search that pays", "plans")
+    for name in (*by_board, "lives"):
         widths = {line.count("|") for line in results[name].splitlines()}
         assert len(widths) == 1, name
         assert "5x5" in results[name]
@@ -118,7 +124,10 @@ def test_growth_is_told_over_every_span_of_boards():
 def test_pages_are_written_and_drift_is_named(experiment):
     page, tables = experiment / "README.md", experiment / "tables"
     assert write_results(tables, [page], bootstrap=0) == [tables / "results.json", page]
-    assert dict(list_marks(page.read_text(encoding="utf-8")))["networks"] == "12"
+    shown = dict(list_marks(page.read_text(encoding="utf-8")))
+    assert shown["networks"] == "12"
+    assert shown["plans"].splitlines()[0].startswith("| board | Elo | games served | net | training FLOPs | simulations a move | bill, ")
+    assert [line.split(" | ")[2] for line in shown["plans"].splitlines()[2:5]] == ["1,000", "1,000,000", "1,000,000,000"]
     assert check_results(tables, [page]) == check_results(tables, [page], recompute=False) == []
 
     page.write_text(page.read_text(encoding="utf-8").replace("-->12<", "-->13<"), encoding="utf-8")

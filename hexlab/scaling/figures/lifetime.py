@@ -64,7 +64,6 @@ def _numbers(analysis: Analysis) -> Numbers:
                 "elo": tables.rating_by_agent[agent.agent].elo,
                 "test_simulations": agent.test_simulations,
                 "train_flops": trained,
-                "train_seconds": tables.seconds_by_key.get((agent.run, agent.snapshot), math.nan),
                 "moves": moves,
                 "even": even,
                 "even_raw": even * agent.test_simulations,
@@ -95,8 +94,6 @@ def _draw(numbers: Numbers) -> "Figure":
                 axes.axvline(board[key], color=INK, lw=1.2, ls=line)
                 annotate(axes, _write_count(board[key]), (board[key], 0.5), (4, 0), INK, fontsize=8.5)
             about = f"{board['width']}×{board['depth']}, Elo {board['elo']:.0f}, 10$^{{{math.log10(board['train_flops']):.1f}}}$ FLOPs"
-            if board["train_seconds"] is not None:
-                about += f", {board['train_seconds']:,.{0 if board['train_seconds'] >= 10 else 1}f} s"
             axes.set_title(f"{board_name(board['size'])}\n", color=board_color(board["size"]))
             axes.annotate(about.replace("-", "−"), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=9)
             log_axis(axes, "x")

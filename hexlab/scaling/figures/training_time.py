@@ -11,7 +11,7 @@ from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
 from hexlab.scaling.figures.style import INK, annotate, board_color, board_marker, board_name, canvas, legend_line
 from hexlab.scaling.frontiers import resample_agents
 from hexlab.scaling.paper import PAPER_TRAINING_SECONDS
-from hexlab.scaling.tables import NotEnoughDataError
+from hexlab.scaling.tables import NotEnoughDataError, Tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ def plot_training_time(analysis: Analysis) -> "Figure":
 def _numbers(analysis: Analysis) -> Numbers:
     frontier = require_frontier(analysis)
     tables = analysis.tables
-    seconds = {(row.run, row.snapshot): row.seconds for row in tables.timings}
+    seconds = _list_seconds(tables)
     if not seconds:
         raise NotEnoughDataError("not enough data: needs timings.csv, how long each snapshot had trained")
     copies = resample_agents(frontier, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
@@ -70,6 +70,21 @@ def _numbers(analysis: Analysis) -> Numbers:
         raise NotEnoughDataError(f"not enough data: needs an agent above {ELO:.0f} Elo whose training was timed")
     paper = [{"size": size, "seconds": spent} for size, spent in PAPER_TRAINING_SECONDS.items()]
     return {"level": ELO, "test_simulations": frontier.test_simulations, "boards": boards, "paper": paper}
+
+
+def _list_seconds(tables: Tables) -> dict[tuple[str, int], float]:
+    """Return how long each snapshot had trained, less the seconds of starting: what its first one took beyond the pace of its run."""
+    lines: dict[str, list[tuple[int, float, float]]] = {}
+    for row in sorted(tables.timings, key=lambda row: row.snapshot):
+        trained = tables.snapshot_by_key[row.run, row.snapshot].train_flops
+        if trained > 0:
+            lines.setdefault(row.run, []).append((row.snapshot, trained, row.seconds))
+    seconds = {}
+    for run, line in lines.items():
+        (_, first, begun), (_, last, ended) = line[0], line[-1]
+        start = max(begun - first * (ended - begun) / (last - first), 0.0) if last > first else 0.0
+        seconds |= {(run, snapshot): spent - start for snapshot, _, spent in line}
+    return seconds
 
 
 def _draw(numbers: Numbers) -> "Figure":
@@ -117,8 +132,8 @@ def _describe(seconds: float) -> str:
 FIGURE = Kind(
     "How long a strong agent trains",
     "Wall-clock time, on one core, of the quickest agent above −50 Elo by both halves of the games on each board, at equal search in "
-    "play, with 95 % intervals from drawing openings, seeds and networks again; an interval that runs to the top is open. Some seconds "
-    "of each are the start of the program. The cross is what Jones 2021 says of 9×9.",
+    "play, with 95 % intervals from drawing openings, seeds and networks again; an interval that runs to the top is open. The seconds that "
+    "the program takes to start are left out. The cross is what Jones 2021 says of 9×9.",
     _numbers,
     _draw,
     figure=3,
