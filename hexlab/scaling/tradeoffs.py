@@ -75,9 +75,9 @@ class Tradeoff:
     intercept: float
     intervals: Mapping[str, tuple[float, float]]
     r2: float
-    by_level: tuple[LevelSlope, ...]
-    steepening: float
-    steepening_interval: tuple[float, float]
+    by_level: tuple[LevelSlope, ...] = ()
+    steepening: float = float("nan")
+    steepening_interval: tuple[float, float] = (float("nan"), float("nan"))
 
     def predict(self, level: float, log10_train) -> np.ndarray:
         """Return log10 of the test compute that reaches `level` with that training compute, where levels are evenly apart."""

@@ -79,7 +79,7 @@ def _list_seconds(tables: Tables) -> dict[tuple[str, int], float]:
         trained = tables.snapshot_by_key[row.run, row.snapshot].train_flops
         if trained > 0:
             lines.setdefault(row.run, []).append((row.snapshot, trained, row.seconds))
-    seconds = {}
+    seconds: dict[tuple[str, int], float] = {}
     for run, line in lines.items():
         (_, first, begun), (_, last, ended) = line[0], line[-1]
         start = max(begun - first * (ended - begun) / (last - first), 0.0) if last > first else 0.0
