@@ -81,12 +81,17 @@ def test_the_best_agent_meets_perfect_play_on_openings_that_did_not_pick_it(numb
         best = int(np.argmax(curves.picking))
         assert shown["agent"] == curves.agents[best]
         both, one, none = curves.perfect[best]
-        assert (shown["won"], shown["games"]) == (2 * both + one, 2 * (both + one + none))
+        assert (shown["won"], shown["games"], shown["openings"]) == (2 * both + one, 2 * (both + one + none), both + one + none)
         low, middle, high = shown["quantiles"]
         assert low < middle < high
         assert low - 0.05 < shown["won"] / shown["games"] < high + 0.05
-    low, high = numbers["perfect_score"]["paper_even"]
-    assert (1 - low, round(low, 3)) == (pytest.approx(high), 0.444)
+
+
+def test_the_papers_games_have_the_interval_that_an_agent_with_as_many_openings_would_have(numbers):
+    low, high = numbers["perfect_score"]["paper_split"]
+    assert 1 - low == pytest.approx(high)
+    drawn = np.random.default_rng(0).dirichlet([1, 65, 1], 200_000) @ [1, 0.5, 0]
+    assert (low, high) == pytest.approx(tuple(np.quantile(drawn, [0.1, 0.9])), abs=2e-4)
 
 
 def test_the_paper_predicts_its_boards_as_well_as_published():
