@@ -94,6 +94,20 @@ def test_the_papers_games_have_the_interval_that_an_agent_with_as_many_openings_
     assert (low, high) == pytest.approx(tuple(np.quantile(drawn, [0.1, 0.9])), abs=2e-4)
 
 
+def test_snapshots_with_more_search_span_the_strengths_of_a_board(numbers):
+    for board in numbers["test_compute"]["boards"]:
+        at_play = [each["elo"][each["simulations"].index(64)] for each in board["curves"]]
+        curves = small_analysis().test_curves[board["size"]]
+        trained = [curve.elo[list(curve.simulations).index(64)] for curve in curves if curve.train_flops]
+        span = max(trained) - min(trained)
+        assert at_play == sorted(at_play)
+        assert at_play[0] - min(trained) <= 0.1 * span
+        assert max(trained) - at_play[-1] <= 0.1 * span
+    drawn = draw_figure("test_compute", numbers["test_compute"])
+    assert len({axes.get_ylim() for axes in drawn.axes}) == len(drawn.axes)  # each board on a scale of its own
+    assert all(len(axes.texts) <= 6 for axes in drawn.axes)  # one curve alone is labeled
+
+
 def test_the_paper_predicts_its_boards_as_well_as_published():
     # Recomputed by the reference from the published curves: fitted up to 4x4, 5x5, 7x7.
     theirs = {(each.seen, each.size): each.unexplained for each in paper_extrapolations()}

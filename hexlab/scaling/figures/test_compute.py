@@ -8,6 +8,7 @@ import numpy as np
 
 from hexlab.scaling.figures.kinds import Kind, Numbers, note_zeros
 from hexlab.scaling.figures.style import (
+    INK,
     MARKERS,
     annotate,
     canvas,
@@ -24,10 +25,12 @@ from hexlab.scaling.saturation import TestCurve, evaluate_test_curve
 from hexlab.scaling.tables import NotEnoughDataError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["FIGURE", "plot_test_compute"]
 
+_LEVELS, _NEAR, _PICKED_AT = (1.0, 0.6, 0.25, 0.0), 0.1, 64
 _LEGEND = {"fontsize": 8.5, "title_fontsize": 8.5, "handletextpad": 0.1, "columnspacing": 0.8, "alignment": "left"}
 
 
@@ -68,24 +71,36 @@ def _numbers(curves: Mapping[int, Sequence[TestCurve]]) -> Numbers:
 
 
 def _choose_curves(curves: Sequence[TestCurve]) -> list[TestCurve]:
-    """Return up to four snapshots, each a quarter dearer than the last: the cheapest to reach each of four levels with most search."""
-    trained = [curve for curve in curves if curve.train_flops > 0] or list(curves)
-    depth = min(float(curve.elo.min()) for curve in trained)
-    chosen: list[TestCurve] = []
-    for level in (0.85 * depth, 0.6 * depth, 0.35 * depth, 0.12 * depth):
-        least = 1.25 * chosen[-1].train_flops if chosen else 0.0
-        reach = [curve for curve in trained if curve.elo[-1] >= level and curve.train_flops >= least and curve not in chosen]
-        if reach:
-            chosen.append(min(reach, key=lambda curve: (curve.train_flops, curve.run)))
-    return chosen or [max(trained, key=lambda curve: curve.elo[-1])]
+    """Return up to four snapshots from the weakest to the best: those nearest to four levels of strength at 64 simulations.
+
+    They are trained ones, if there are any. The levels are parts of the distance from the best to the weakest, closer together at the
+    top, where search stops to help. Of snapshots within a tenth of that distance of a level, those rated at most numbers of simulations
+    come first.
+    """
+    members = {(curve.run, curve.snapshot): curve for curve in curves if curve.train_flops > 0}
+    members = members or {(curve.run, curve.snapshot): curve for curve in curves}
+    strength = {key: _read_strength(curve) for key, curve in members.items()}
+    best = max(strength.values())
+    span = best - min(strength.values())
+    chosen = set()
+    for part in _LEVELS:
+        off = {key: abs(elo - best + part * span) for key, elo in strength.items()}
+        ranks = {key: (off[key] > _NEAR * span, -len(curve.simulations), off[key], key) for key, curve in members.items()}
+        chosen.add(min(ranks, key=ranks.__getitem__))
+    return [members[key] for key in sorted(chosen, key=lambda key: (strength[key], key))]
+
+
+def _read_strength(curve: TestCurve) -> float:
+    """Return the Elo at 64 simulations, or at the number next to it."""
+    return float(curve.elo[np.abs(np.log(curve.simulations / _PICKED_AT)).argmin()])
 
 
 def _draw(numbers: Numbers) -> "Figure":
     boards = numbers["boards"]
     with canvas(*panel_size(len(boards), 4.1)) as figure:
-        panels = make_panels(figure, len(boards), sharey=True)
-        shown = []
+        panels = make_panels(figure, len(boards), sharey=False)
         for axes, board in zip(panels, boards, strict=True):
+            shown = []
             shades = make_shades(len(board["curves"]))
             for curve, shade, marker in zip(board["curves"], shades, MARKERS, strict=False):
                 x, elo = floats(curve["test_flops"]), floats(curve["elo"])
@@ -101,24 +116,33 @@ def _draw(numbers: Numbers) -> "Figure":
                     axes.plot(steps * x[0] / curve["simulations"][0], fitted, color=shade, lw=1.4)
                 else:
                     axes.plot(x, elo, color=shade, lw=0.9, ls=":")
-                every = 1 if len(x) <= 5 else 2
-                for place, simulations in list(zip(zip(x, elo, strict=True), curve["simulations"], strict=True))[::every]:
-                    annotate(axes, str(simulations), place, (4, -9), shade, fontsize=7.5)
                 shown += [curve["low"], curve["high"]]
+            _label_points(axes, board["curves"][-1])
+            elo_axis(axes, shown)
+            axes.set_ylabel("")
             log_axis(axes, "x")
             name_board(axes, board["size"], numbers)
             axes.legend(title="training FLOPs, net", ncols=2, loc="upper left", bbox_to_anchor=(-0.04, -0.08), **_LEGEND)
             perfect_line(axes)
-        elo_axis(panels[0], shown)
         figure.supxlabel("test-time compute (FLOPs a move)", fontsize=10.5)
+        figure.supylabel("Elo (0 is perfect play), each board on its own scale", fontsize=10.5)
     return figure
+
+
+def _label_points(axes: "Axes", curve: Numbers) -> None:
+    """Write the simulations a move above the points of a curve, at every second one of many."""
+    x, high = floats(curve["test_flops"]), floats(curve["high"])
+    every = 1 if len(x) <= 5 else 2
+    for place, simulations in list(zip(zip(x, high, strict=True), curve["simulations"], strict=True))[::every]:
+        annotate(axes, str(simulations), place, (0, 2), INK, fontsize=7.5, ha="center", va="bottom")
 
 
 FIGURE = Kind(
     "Strength against search at play",
-    "Elo of single snapshots at several numbers of simulations a move, which label the points, with 95 % intervals: the cheapest "
-    "snapshots to reach each of four levels, by the compute of their training. Lines are logistic curves in log compute up to a ceiling of "
-    "their own; dotted where there are too few budgets for one.",
+    "Elo of single snapshots at several numbers of simulations a move, with 95 % intervals: of each board one of the weakest and one "
+    "of the best at 64 simulations, and two between them, by the compute of their training and their net. Numbers at the points of the "
+    "best are the simulations; those of the others are the same from the first point on. Lines are logistic curves in log compute up to "
+    "a ceiling of their own; dotted where there are too few budgets for one.",
     lambda analysis: _numbers(analysis.test_curves) | note_zeros(analysis),
     _draw,
     figure=8,
