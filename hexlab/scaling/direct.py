@@ -52,6 +52,13 @@ class DirectFrontier:
         met = self.counts[size][1].sum(axis=-1)
         return self.zeros[size][0] + float(score_to_elo(np.array([0, 0, met[met > 0].min()])))
 
+    def lost(self, size: int) -> np.ndarray:
+        """Return where the frontier rests on an agent that lost every game of the half that rates, and so may be weaker: bool[G]."""
+        curves, counts = self.frontier.board(size).curves, self.counts[size][1]
+        beaten = (counts[:, 2] == counts.sum(axis=-1)).astype(float)
+        picked = pick(curves, curves.picking[None], np.ones((1, len(curves.runs)), bool))
+        return read_picked(curves, beaten[None], *picked)[0] > 0
+
 
 def score_to_elo(counts: np.ndarray) -> np.ndarray:
     """Return Elo against the opponent from openings of which both games, one, none were won: int64[..., 3] to float64[...].

@@ -56,6 +56,23 @@ def test_the_law_knows_nothing_of_what_lies_below_the_floor():
         fit_direct_law(dataclasses.replace(direct, frontier=dataclasses.replace(direct.frontier, boards=(sunk,))))
 
 
+def test_the_frontier_tells_where_it_rests_on_agents_that_lost_every_game():
+    tables, _ = small()
+    direct = compute_direct_frontier(tables, (5,))
+    board = direct.frontier.board(5)
+    run, agents = board.curves.runs.index(board.run[0]), board.curves.agents
+    first = agents.index(next(agents[at] for at in board.curves.left[run] if board.curves.agent_run[at] == run))
+    counts = direct.counts[5].copy()
+    counts[1, :, 0] += 1  # now everyone won some
+    winners = dataclasses.replace(direct, counts={5: counts})
+    assert not winners.lost(5).any()
+    counts = counts.copy()
+    counts[1, first] = 0, 0, 9
+    lost = dataclasses.replace(direct, counts={5: counts}).lost(5)
+    assert lost[0]
+    assert not lost[-1]
+
+
 def test_the_best_agent_stands_in_where_nobody_met_perfect_play():
     tables, _ = tiny()
     without = dataclasses.replace(

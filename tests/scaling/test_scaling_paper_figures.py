@@ -1,6 +1,7 @@
 """The figures of Jones 2021 show what their captions say, and have the paper's numbers beside ours."""
 
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ from hexlab.scaling import analyze
 from hexlab.scaling.extrapolation import extrapolate, paper_extrapolations
 from hexlab.scaling.figures import FIGURES, compute_numbers, draw_figure, plot_game, training_time
 from hexlab.scaling.figures.kinds import plain
+from hexlab.scaling.figures.style import board_color
 from hexlab.scaling.pools import gather_halves
 from hexlab.scaling.tables import NotEnoughDataError
 
@@ -106,6 +108,19 @@ def test_snapshots_with_more_search_span_the_strengths_of_a_board(numbers):
     drawn = draw_figure("test_compute", numbers["test_compute"])
     assert len({axes.get_ylim() for axes in drawn.axes}) == len(drawn.axes)  # each board on a scale of its own
     assert all(len(axes.texts) <= 6 for axes in drawn.axes)  # one curve alone is labeled
+
+
+def test_agents_that_lost_every_game_are_hollow_and_the_law_ends_at_the_floor(numbers):
+    shown = json.loads(json.dumps(numbers["direct_frontiers"]))
+    board = shown["boards"][-1]
+    board["lost"] = [True] * 10 + [False] * (len(board["elo"]) - 10)
+    board["law"] = np.linspace(board["floor"] - 300, 0, len(board["elo"])).tolist()
+    axes = draw_figure("direct_frontiers", shown).axes[0]
+    color = board_color(board["size"])
+    hollow = [line for line in axes.lines if line.get_color() == color and line.get_markerfacecolor() == "white"]
+    assert [len(line.get_xdata()) for line in hollow] == [4]
+    (law,) = (line for line in axes.lines if line.get_color() == color and line.get_linestyle() == "--")
+    assert np.nanmin(law.get_ydata()) >= board["floor"]
 
 
 def test_the_paper_predicts_its_boards_as_well_as_published():

@@ -64,7 +64,7 @@ def _numbers(analysis: Analysis) -> Numbers:
         }
         if copies:
             entry["low"], entry["high"] = interval(copies[board.size])
-        entry["floor"] = direct.floor(board.size)
+        entry["floor"], entry["lost"] = direct.floor(board.size), direct.lost(board.size)
         if law is not None and board.size in law.sizes:
             entry["law"] = law.predict(board.size, board.log10_flops)
         boards.append(entry)
@@ -84,10 +84,13 @@ def _draw(numbers: Numbers) -> "Figure":
             if "low" in board:
                 axes.fill_between(x, floats(board["low"]), floats(board["high"]), color=color, alpha=0.16, lw=0)
             axes.plot(powers(board["rated_log10_flops"]), floats(board["rated_elo"]), color=color, lw=1.1, alpha=0.8)
-            axes.plot(x[::3], floats(board["elo"])[::3], ls="none", marker=board_marker(board["size"]), ms=4, color=color)
+            elo, lost = floats(board["elo"])[::3], np.array(board["lost"])[::3]
+            for chosen, face in ((lost, "white"), (~lost, color)):
+                axes.plot(x[::3][chosen], elo[chosen], ls="none", marker=board_marker(board["size"]), ms=4, color=color, mfc=face)
             if "law" in board:
-                axes.plot(x, floats(board["law"]), color=color, ls=MODEL_LINES[_MODEL], lw=1.6)
-            if np.nanmin(floats(board["elo"])) <= board["floor"]:
+                law = floats(board["law"])
+                axes.plot(x, np.where(law >= board["floor"], law, np.nan), color=color, ls=MODEL_LINES[_MODEL], lw=1.6)
+            if _meets_floor(board):
                 axes.plot(x[[0, -1]], [board["floor"]] * 2, color=color, lw=1, ls=":")
             label_curve(axes, board["log10_flops"], board["elo"], board["size"])
         perfect = all(board["opponent"].startswith("perfect") for board in boards)
@@ -95,8 +98,10 @@ def _draw(numbers: Numbers) -> "Figure":
         handles = [legend_line(INK, ls="none", marker="o", ms=4, label=f"frontier by games against {against}")]
         if any("low" in board for board in boards):
             handles.append(legend_band(INK, "its 95 % bootstrap band"))
-        if any(np.nanmin(floats(board["elo"])) <= board["floor"] for board in boards):
-            handles.append(legend_line(INK, lw=1, ls=":", label="floor: every game lost"))
+        if any(any(board["lost"]) for board in boards):
+            handles.append(legend_line(INK, ls="none", marker="o", ms=4, mfc="white", label="its agent lost every game, may be weaker"))
+        if any(map(_meets_floor, boards)):
+            handles.append(legend_line(INK, lw=1, ls=":", label="floor: every game lost, of the fewest played"))
         handles.append(legend_line(INK, lw=1.1, alpha=0.8, label="frontier by Elo from all games"))
         if "law" in numbers:
             text = f"{MODEL_NAMES[_MODEL]}, RMSE {numbers['law']['rmse']:.0f} Elo"
@@ -108,12 +113,18 @@ def _draw(numbers: Numbers) -> "Figure":
     return figure
 
 
+def _meets_floor(board: Numbers) -> bool:
+    return bool(np.nanmin(floats(board["elo"])) <= board["floor"])
+
+
 FIGURE = Kind(
     "Frontiers by direct games",
     "The frontiers made again from games against perfect play alone (against the best agent, where nobody met perfect play and most met "
-    "that one), as Elo of the games won and lost, one of each added: below the floor, where every game is lost, nothing is seen. "
+    "that one), as Elo of the games won and lost, one of each added: whoever loses every game may be weaker than is seen, and is hollow. "
+    "How deep that lies, an agent's number of games decides; the floor is that of the agents with the fewest, so that agents with more "
+    "games are seen below it. "
     "Agents are picked on half of the openings and measured on the other. Bands are from drawing openings, seeds and networks again; "
-    "dashed, the change-point law fitted to these frontiers above their floors.",
+    "dashed, the change-point law fitted to these frontiers above their floors, where it is drawn.",
     _numbers,
     _draw,
     figure=10,
