@@ -6,6 +6,7 @@ import xml.etree.ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from planted_tables import small, small_analysis, tiny, tiny_with_preset, uneven
 
 from hexlab.errors import StoreError
@@ -20,6 +21,7 @@ from hexlab.scaling import (
     write_figures,
 )
 from hexlab.scaling.figures import FIGURES, compute_numbers, draw_figure, render_svg
+from hexlab.scaling.figures.style import label_curve
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +199,14 @@ def test_figures_that_lost_their_data_are_removed(tmp_path):
     paths = write_figures(nothing, tmp_path, bootstrap=0)
     assert [path.name for path in paths] == ["elo_scale.svg", "elo_scale.json"]
     assert not (tmp_path / "prediction.svg").exists()
+
+
+def test_the_name_of_a_board_keeps_off_the_axis():
+    axes = Figure().add_subplot()
+    log10_flops = np.linspace(6, 9, 40)
+    label_curve(axes, log10_flops, [-200, *[-20] * 39], 3)
+    label_curve(axes, log10_flops, np.linspace(-900, 0, 40), 5)
+    flat, steep = axes.texts
+    assert flat.get_horizontalalignment() == "center"
+    assert 7 < np.log10(flat.xy[0]) < 8
+    assert steep.get_horizontalalignment() == "right"

@@ -6,7 +6,18 @@ import numpy as np
 
 from hexlab import arena
 from hexlab.scaling.figures.kinds import Kind, Numbers, plain
-from hexlab.scaling.figures.style import GRAY, INK, board_color, board_name, canvas, floats, make_panels, panel_size
+from hexlab.scaling.figures.style import (
+    GRAY,
+    INK,
+    board_color,
+    board_name,
+    canvas,
+    floats,
+    legend_band,
+    legend_line,
+    make_panels,
+    panel_size,
+)
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
 if TYPE_CHECKING:
@@ -62,14 +73,14 @@ def _draw(numbers: Numbers) -> "Figure":
         for axes, board in zip(panels, boards, strict=True):
             color, at = board_color(board["size"]), 100 * floats(board["predicted"])
             stray = 100 * floats(board["stray"])
-            for name, shade, label in (("expected", 0.16, "expected, 95 %"), ("luck", 0.3, "by luck alone")):
+            for name, shade in (("expected", 0.16), ("luck", 0.3)):
                 reach = 100 * floats(board[name])
-                axes.fill_between(at, -reach, reach, color=color, alpha=shade, lw=0, label=label)
+                axes.fill_between(at, -reach, reach, color=color, alpha=shade, lw=0)
             pairs = 100 * floats(board["pair_predicted"]), 100 * floats(board["pair_stray"])
             axes.plot(*pairs, ls="none", marker=".", ms=4, color=GRAY, alpha=0.7, mew=0, label="pairs")
             low, high = 100 * floats(board["stray_low"]), 100 * floats(board["stray_high"])
             # A few upsets among sure wins pull a mean out of the bar that holds 95 % of the pairs: points and bars apart.
-            axes.errorbar(at, (low + high) / 2, (high - low) / 2, fmt="none", color=INK, elinewidth=1.0, capsize=2, label="observed, 95 %")
+            axes.errorbar(at, (low + high) / 2, (high - low) / 2, fmt="none", color=INK, elinewidth=1.0, capsize=2)
             axes.plot(at, stray, ls="none", marker="o", ms=4, color=INK, label="observed, mean")
             axes.axhline(0, color=INK, lw=0.9)
             axes.set_title(board_name(board["size"]), color=color)
@@ -77,7 +88,14 @@ def _draw(numbers: Numbers) -> "Figure":
                 about = f"spread {board['spread']:.2f}, {100 * board['inside']:.0f} % within"
                 axes.annotate(about, (0.5, 0.02), xycoords="axes fraction", ha="center", fontsize=9)
         panels[0].set_ylabel("observed less predicted, percentage points")
-        panels[-1].legend(loc="upper right", fontsize=8.5)
+        handles = [
+            legend_line(GRAY, ls="none", marker=".", ms=4, alpha=0.7, mew=0, label="pairs"),
+            legend_line(INK, ls="none", marker="o", ms=4, label="observed, mean"),
+            legend_line(INK, ls="none", marker="|", ms=11, mew=1.0, label="observed, 95 %"),
+            legend_band(INK, "expected, 95 %", 0.16),
+            legend_band(INK, "by luck alone", 0.4),
+        ]
+        figure.legend(handles=handles, loc="outside upper left", ncols=len(handles) if len(boards) > 2 else 2)
         figure.supxlabel("predicted score of the favorite, %", fontsize=10.5)
     return figure
 

@@ -168,11 +168,11 @@ def legend_line(color: str, **style: Any) -> Any:
     return Line2D([], [], color=color, **style)
 
 
-def legend_band(color: str, label: str) -> Any:
+def legend_band(color: str, label: str, alpha: float = 0.16) -> Any:
     """Return an entry of a legend for a band."""
     from matplotlib.patches import Patch
 
-    return Patch(color=color, alpha=0.16, lw=0, label=label)
+    return Patch(color=color, alpha=alpha, lw=0, label=label)
 
 
 def compute_label(x: str) -> str:
@@ -229,15 +229,20 @@ def perfect_line(axes: "Axes") -> None:
 
 
 def label_curve(axes: "Axes", log10_flops: Any, elo: Any, size: int) -> None:
-    """Write a board size beside its curve, so far up its way to 0 that the names of neighboring boards keep apart."""
+    """Write a board size beside its curve, so far up its way to 0 that the names of neighboring boards keep apart.
+
+    Where that is at the curve's start, beside the axis, the name stands below its middle.
+    """
     x, y = floats(log10_flops), floats(elo)
     known = np.isfinite(y)
     if not known.any():
         return
     x, y = x[known], y[known]
     at = int(np.argmax(y >= (0.38 if size % 2 else 0.62) * y.min()))
-    place = (10 ** x[at], y[at])
-    annotate(axes, board_name(size), place, (-6, 5), board_color(size), ha="right", fontsize=11, fontweight="bold")
+    offset, aligned = (-6.0, 5.0), {"ha": "right"}
+    if at < len(x) / 16:
+        at, offset, aligned = 2 * len(x) // 5, (0.0, -12.0), {"ha": "center", "va": "top"}
+    annotate(axes, board_name(size), (10 ** x[at], y[at]), offset, board_color(size), fontsize=11, fontweight="bold", **aligned)
 
 
 def annotate(axes: "Axes", text: str, place: Any, offset: tuple[float, float], color: Any, **style: Any) -> None:
