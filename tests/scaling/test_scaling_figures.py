@@ -20,7 +20,7 @@ from hexlab.scaling import (
     redraw_figures,
     write_figures,
 )
-from hexlab.scaling.figures import FIGURES, compute_numbers, draw_figure, render_svg
+from hexlab.scaling.figures import FIGURES, calibration, compute_numbers, draw_figure, render_svg
 from hexlab.scaling.figures.style import label_curve
 
 
@@ -210,3 +210,9 @@ def test_the_name_of_a_board_keeps_off_the_axis():
     assert flat.get_horizontalalignment() == "center"
     assert 7 < np.log10(flat.xy[0]) < 8
     assert steep.get_horizontalalignment() == "right"
+
+
+def test_agents_of_like_elo_and_one_score_are_one_faint_point():
+    elo, score = np.array([-101.0, -99.0, -99.0, -300.0, 0.0]), np.array([0.25, 0.25, 0.5, 0.25, 0.5])
+    bins = {(among, point) for among, points in calibration._gather_bins(elo, score) for point in map(tuple, points.T)}
+    assert bins == {(2, (-100.0, 0.25)), (1, (-99.0, 0.5)), (1, (-300.0, 0.25)), (1, (0.0, 0.5))}

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FIGURE", "plot_calibration"]
 
+_BIN = 10.0  # Elo, the width of a point
+_FAINT = 0.22  # how opaque one agent is
+
 
 def plot_calibration(tables: Tables) -> "Figure":
     """Draw every agent's direct score against perfect play over its fitted Elo."""
@@ -44,6 +47,13 @@ def _numbers(tables: Tables) -> Numbers:
     return {"boards": boards}
 
 
+def _gather_bins(elo: np.ndarray, score: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Return agents of one score and of one bin of Elo as one: by their number in a bin, means of Elo over scores, float64[2, bins]."""
+    cells, place, count = np.unique(np.stack([score, np.round(elo / _BIN) + 0.0]), axis=1, return_inverse=True, return_counts=True)
+    means = np.bincount(place.ravel(), weights=elo) / count
+    return [(int(among), np.stack([means, cells[0]])[:, count == among]) for among in np.unique(count)]
+
+
 def _draw(numbers: Numbers) -> "Figure":
     with canvas(7.2, 4.4) as figure:
         axes = figure.add_subplot()
@@ -51,7 +61,9 @@ def _draw(numbers: Numbers) -> "Figure":
         for board in numbers["boards"]:
             elo, score = floats(board["elo"]), floats(board["score"])
             color, marker = board_color(board["size"]), board_marker(board["size"])
-            axes.plot(elo, score, ls="none", marker=marker, ms=2.6, color=color, alpha=0.22, mew=0)
+            for among, bins in _gather_bins(elo, score):
+                shade = 1 - (1 - _FAINT) ** among
+                axes.plot(*bins, ls="none", marker=marker, ms=2.6, color=color, alpha=shade, mew=0)
             axes.errorbar(
                 floats(board["group_elo"]),
                 floats(board["group_score"]),
@@ -79,7 +91,8 @@ def _draw(numbers: Numbers) -> "Figure":
 
 FIGURE = Kind(
     "Fitted Elo against direct score",
-    "Share of games won against perfect play over the Elo fitted to all games: every agent faint, and groups of agents of like Elo "
+    "Share of games won against perfect play over the Elo fitted to all games: every agent faint, those of one score within 10 Elo as one, "
+    "the more of them the darker, and groups of agents of like Elo "
     "with the 95 % interval of their mean. The line is what the Elo model expects.",
     lambda analysis: _numbers(analysis.tables),
     _draw,
