@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import xml.etree.ElementTree
 
 import numpy as np
@@ -168,7 +169,8 @@ def test_figures_are_drawn_again_from_the_numbers_beside_them(committed, copied)
     data = figures / "frontiers.json"
     data.write_text(json.dumps(json.loads(data.read_text()) | {"matplotlib": "1.0", "svg_sha256": "0" * 64}))
     paths = redraw_figures(figures)
-    assert {path.stem for path in paths} == {path.stem for path in (committed / "figures").glob("*.json")}
+    assert paths[-1].name == "README.md"
+    assert {path.stem for path in paths[:-1]} == {path.stem for path in (committed / "figures").glob("*.json")}
     for path in paths:
         assert path.read_bytes() == (committed / "figures" / path.name).read_bytes()
 
@@ -197,8 +199,49 @@ def test_figures_that_lost_their_data_are_removed(tmp_path):
     (tmp_path / "prediction.svg").write_text("old")
     nothing = dataclasses.replace(tiny()[0], runs=(), snapshots=(), agents=(), pairings=(), ratings=())
     paths = write_figures(nothing, tmp_path, bootstrap=0)
-    assert [path.name for path in paths] == ["elo_scale.svg", "elo_scale.json"]
+    assert [path.name for path in paths] == ["elo_scale.svg", "elo_scale.json", "README.md"]
     assert not (tmp_path / "prediction.svg").exists()
+    assert re.findall(r"\]\((\w+)\.svg\)", (tmp_path / "README.md").read_text(encoding="utf-8")) == ["elo_scale"]
+
+
+def test_a_page_shows_the_figures_of_the_paper_in_its_order_then_the_others_then_its_tables(committed):
+    folder = committed / "figures"
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    names = re.findall(r"\]\((\w+)\.svg\)", page)
+    assert set(names) == {path.stem for path in folder.glob("*.svg")}
+    redone = [FIGURES[name].figure for name in names if FIGURES[name].figure]
+    assert redone == sorted(redone)
+    assert [FIGURES[name].figure for name in names[: len(redone)]] == redone
+    assert all(f"{FIGURES[name].title}\n\n![" in page and FIGURES[name].caption in page for name in names)
+    tables = re.findall(r"\]\((\w+)\.md\)", page)
+    assert set(tables) == {path.stem for path in folder.glob("*.md")} - {"README"}
+    assert page.index(f"]({tables[0]}.md)") > page.index(f"]({names[-1]}.svg)")
+    assert all((folder / target).is_file() for target in re.findall(r"\]\(([^)]+)\)", page))
+
+
+def test_a_page_that_drifts_is_found_and_made_again_without_what_is_gone(committed, copied):
+    figures = copied / "figures"
+    page = figures / "README.md"
+    page.write_text(page.read_text(encoding="utf-8").replace("Elo", "ELO", 1), encoding="utf-8")
+    assert check_figures(copied / "tables", figures) == ["README.md: not the page of the figures and tables beside it"]
+    page.unlink()
+    assert check_figures(copied / "tables", figures) == ["README.md: the page that shows the figures is missing"]
+    redraw_figures(figures)
+    assert page.read_bytes() == (committed / "figures" / "README.md").read_bytes()
+    for name in ("game_of_others.md", "calibration.json", "maxima.md"):
+        (figures / name).unlink(missing_ok=True)
+    redraw_figures(figures)
+    assert not re.search(r"calibration|maxima", page.read_text(encoding="utf-8"))
+
+
+def test_a_page_of_another_hand_is_not_overwritten(copied, tmp_path):
+    page = copied / "figures" / "README.md"
+    page.write_text("# My notes\n")
+    before = {path: path.read_bytes() for path in page.parent.iterdir()}
+    for write in (lambda: redraw_figures(page.parent), lambda: write_figures(tiny()[0], page.parent, bootstrap=0)):
+        with pytest.raises(StoreError, match="not written by `hexlab figures`"):
+            write()
+    assert {path: path.read_bytes() for path in page.parent.iterdir()} == before
 
 
 def test_the_name_of_a_board_keeps_off_the_axis():

@@ -1,4 +1,4 @@
-"""Figures and the paper's tables as files: drawn, written beside the numbers behind them, and checked."""
+"""Figures and the paper's tables as files: drawn, written beside the numbers behind them, shown on a page, and checked."""
 
 import csv
 import functools
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from hexlab.errors import StoreError
 from hexlab.scaling.claims import Analysis, analyze
 from hexlab.scaling.figures.kinds import Numbers, plain
+from hexlab.scaling.figures.pages import MARK, write_page
 from hexlab.scaling.figures.registry import FIGURES
 from hexlab.scaling.figures.style import STYLE
-from hexlab.scaling.paper_tables import make_paper_tables
+from hexlab.scaling.paper_tables import PAPER_TABLES, make_paper_tables
 from hexlab.scaling.tables import NotEnoughDataError, Tables, read
 from hexlab.system import write_whole
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["check_figures", "compute_numbers", "draw_figure", "redraw_figures", "render_numbers", "render_svg", "write_figures"]
 
 _TOLERANCE = 1e-6
+_PAGE = "README.md"
 
 
 @functools.lru_cache(maxsize=1)
@@ -80,7 +82,7 @@ def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, 
     """Write every figure that the tables allow, NAME.svg, and NAME.json with the numbers behind it, and the paper's tables.
 
     A table of the paper, ours beside its own, is NAME.md for readers and NAME.csv with its numbers in full. Figures and tables of an
-    earlier time for which there is no longer enough data are removed.
+    earlier time for which there is no longer enough data are removed. README.md shows all that there are, with their captions.
 
     Args:
         tables: an experiment, or its analysis.
@@ -89,10 +91,14 @@ def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, 
         seed: of the copies; an analysis brings its own.
 
     Returns:
-        The paths written: SVG and JSON in turn, then Markdown and CSV in turn.
+        The paths written: SVG and JSON in turn, then Markdown and CSV in turn, then README.md.
+
+    Raises:
+        StoreError: a folder with a README.md of another hand; nothing is written then.
     """
-    analysis = tables if isinstance(tables, Analysis) else analyze(tables, bootstrap=bootstrap, seed=seed)
     folder = Path(folder)
+    _check_hand(folder)
+    analysis = tables if isinstance(tables, Analysis) else analyze(tables, bootstrap=bootstrap, seed=seed)
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     for name, numbers in compute_numbers(analysis).items():
@@ -110,7 +116,7 @@ def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, 
         for path, text in zip(written, (table.to_markdown(), table.to_csv()), strict=True):
             write_whole(path, text)
         paths += written
-    return paths
+    return [*paths, _write_page(folder)]
 
 
 def redraw_figures(folder: str | os.PathLike[str]) -> list[Path]:
@@ -120,10 +126,11 @@ def redraw_figures(folder: str | os.PathLike[str]) -> list[Path]:
         folder: as `write_figures` left it.
 
     Returns:
-        The paths written: SVG and JSON in turn.
+        The paths written: SVG and JSON in turn, then README.md.
 
     Raises:
-        StoreError: a folder without figures, or a file that does not hold the numbers of one; nothing is written then.
+        StoreError: a folder without figures or with a README.md of another hand, or a file that does not hold the numbers of a figure;
+            nothing is written then.
 
     >>> redraw_figures("nowhere")
     Traceback (most recent call last):
@@ -131,17 +138,19 @@ def redraw_figures(folder: str | os.PathLike[str]) -> list[Path]:
     hexlab.errors.StoreError: no figures in 'nowhere': expected files such as training_curves.json and training_curves.svg
     """
     folder = Path(folder)
+    _check_hand(folder)
     records = {name: _read_record(path) for name, path in _list_numbers(folder).items()}
     for name, record in records.items():
         try:
             render_numbers(name, record["numbers"])
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise StoreError(f"{name}.json: not the numbers of this figure ({error!r}): write it anew with `hexlab figures`") from None
-    return [
+    paths = [
         path
         for name, record in records.items()
         for path in _write_figure(folder, name, record["bootstrap"], record["seed"], record["numbers"])
     ]
+    return [*paths, _write_page(folder)]
 
 
 def _name_files(folder: Path, name: str) -> tuple[Path, Path]:
@@ -166,6 +175,25 @@ def _write_figure(folder: Path, name: str, bootstrap: int, seed: int, numbers: N
     return drawing, data
 
 
+def _make_page(folder: Path) -> str:
+    """Return the page of the figures and tables that lie in a folder."""
+    files = {name: folder / f"{name}.md" for name in PAPER_TABLES}
+    titles = {name: path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for name, path in files.items() if path.is_file()}
+    return write_page([name for name in FIGURES if (folder / f"{name}.json").is_file()], titles)
+
+
+def _write_page(folder: Path) -> Path:
+    write_whole(folder / _PAGE, _make_page(folder))
+    return folder / _PAGE
+
+
+def _check_hand(folder: Path) -> None:
+    """Refuse to overwrite a page that somebody wrote."""
+    page = folder / _PAGE
+    if page.is_file() and not page.read_text(encoding="utf-8").startswith(MARK):
+        raise StoreError(f"{str(page)!r} was not written by `hexlab figures`: give a folder for figures alone, or move that file")
+
+
 def _list_numbers(folder: Path) -> dict[str, Path]:
     """Return the files with the numbers behind figures by the figure's name."""
     files = sorted(folder.glob("*.json")) if folder.is_dir() else []
@@ -188,7 +216,7 @@ def check_figures(tables_folder: str | os.PathLike[str], figures_folder: str | o
 
     Numbers are compared within a relative tolerance of 1e-6. The SVG must be there and be the one whose hash its JSON file names;
     what it shows is compared byte by byte where the same version of matplotlib is installed. Of the paper's tables the text is compared,
-    and the numbers within the tolerance.
+    and the numbers within the tolerance. README.md must show the figures and tables that are committed.
 
     Returns:
         One line for each drift, none if all is as committed.
@@ -234,7 +262,14 @@ def check_figures(tables_folder: str | os.PathLike[str], figures_folder: str | o
         drifts += [f"{name}: the tables allow it, but it is not committed" for name in missing]
         drifts += _check_paper_tables(analyses[settings], folder)
         break
-    return drifts
+    return drifts + _check_page(folder)
+
+
+def _check_page(folder: Path) -> list[str]:
+    page = folder / _PAGE
+    if not page.is_file():
+        return [f"{_PAGE}: the page that shows the figures is missing"]
+    return [] if page.read_text(encoding="utf-8") == _make_page(folder) else [f"{_PAGE}: not the page of the figures and tables beside it"]
 
 
 def _check_paper_tables(analysis: Analysis, folder: Path) -> list[str]:
