@@ -77,6 +77,7 @@ class Measure:
 
     Attributes:
         frontier: it.
+        elos: float64[R, G], its best agents so far.
         slope: Elo a decade of its steep part.
         slopes: float64[R].
         reach: log10 of the compute at which it crosses -50 Elo, perfect play being 0.
@@ -90,6 +91,7 @@ class Measure:
     """
 
     frontier: scaling.Frontier
+    elos: np.ndarray
     slope: float
     slopes: np.ndarray
     reach: Crossing
@@ -136,6 +138,7 @@ def measure_pool(
     cost, best, bests = board.log10_flops, float(board.kept_elo[-1]), kept[:, -1]
     return Measure(
         frontier,
+        kept,
         incline_slope(cost, board.elo),
         np.array([incline_slope(cost, row) for row in copies]),
         crossing(cost, board.kept_elo, ELO),
@@ -494,10 +497,16 @@ def write_rates(data: Data) -> Iterator[str]:
 
 def write_c(data: Data, arm: str) -> Iterator[str]:
     """Yield the table of c with one lambda; the spread between seeds is that of all runs on 4x4 which have two, with either."""
+    swept, alike = list_c(data, arm)
+    yield from write_sweep(swept, "c", alike)
+
+
+def list_c(data: Data, arm: str) -> tuple[list[Trial], list[Trial]]:
+    """List the runs of the sweep of c with one lambda, and the others from which the spread between seeds is taken as well."""
     trials = [(name, trial) for name, own in _OWN_C.items() for trial in list_trials(data, f"{name}_c", {name: own})]
     swept = [trial for name, trial in trials if (name, trial.width) == (arm, _SWEPT_WIDTH)]
     spread = [(name, trial) for name, trial in trials if trial.value == _OWN_C[name]]
-    yield from write_sweep(swept, "c", [trial for name, trial in spread if (name, trial.width) != (arm, _SWEPT_WIDTH)])
+    return swept, [trial for name, trial in spread if (name, trial.width) != (arm, _SWEPT_WIDTH)]
 
 
 PARTS: dict[str, Callable[[Data], Iterator[str]]] = {
@@ -515,35 +524,66 @@ PARTS: dict[str, Callable[[Data], Iterator[str]]] = {
 
 
 def draw(data: Data, path: pathlib.Path) -> None:
-    """Draw the frontiers of the two lambdas and of the four protocols, the costs by c, and the best rates."""
+    """Draw the frontiers of the two lambdas and of the four protocols, the Elo by c and by rate, with the intervals of the tables."""
     from matplotlib.figure import Figure
+
+    from hexlab.scaling.figures import render_svg
 
     figure = Figure(figsize=(11, 9), layout="constrained")
     grid = figure.subplots(2, 2)
     colors = {3: "#1f5fa8", 4: "#c05a1c"}
     for size in (3, 4):
         for arm, line in zip(_ARMS, ("-", "--"), strict=True):
-            (board,) = measure_pool(data, size, "lab", arm).frontier.boards
-            grid[0, 0].plot(board.log10_flops, board.kept_elo, line, color=colors[size], label=f"{size}x{size}, {arm} lambda")
+            _draw_frontier(grid[0, 0], measure_pool(data, size, "lab", arm), line, colors[size], f"{size}x{size}, {arm} lambda")
     marks = dict(zip(PROTOCOLS, ("#999999", "#1f5fa8", "#c05a1c", "#a3195b"), strict=True))
     for protocol in _list_protocols(data, 4):
-        (board,) = measure_pool(data, 4, protocol, "paper").frontier.boards
-        grid[0, 1].plot(board.log10_flops, board.kept_elo, color=marks[protocol], label=protocol)
-    for axes, title in ((grid[0, 0], "Two lambdas, rated alike"), (grid[0, 1], "Runs with the paper's lambda on 4x4 by protocol")):
+        _draw_frontier(grid[0, 1], measure_pool(data, 4, protocol, "paper"), "-", marks[protocol], protocol)
+    titles = "Two lambdas, rated alike; 95 % bands", "The paper's lambda on 4x4 by protocol; 95 % bands"
+    for axes, title in zip(grid[0], titles, strict=True):
         axes.axhline(ELO, color="#444444", linestyle=":", linewidth=1)
         axes.set(title=title, xlabel="log10 FLOPs of training, the paper's count", ylabel="Elo, perfect play 0")
     for base, color in zip(_ARMS, ("#1f5fa8", "#c05a1c"), strict=True):
-        trials = [trial for trial in list_trials(data, f"{base}_c", {base: _OWN_C[base]}) if trial.width == _SWEPT_WIDTH]
-        grid[1, 0].semilogx([t.value for t in trials], [t.elo for t in trials], "o", color=color, label=f"{base} lambda", base=2)
-    grid[1, 0].set(title="16x2 on 4x4 by c", xlabel="c", ylabel="Elo at the end against perfect play")
-    for width, color in zip((4, 8, 16, 32), ("#999999", "#1f5fa8", "#c05a1c", "#a3195b"), strict=True):
+        swept, alike = list_c(data, base)
+        _draw_trials(grid[1, 0], swept, find_spread((*swept, *alike), lambda trial: trial.elo), color, f"{base} lambda")
+    _mark_values(grid[1, 0], sorted({trial.value for base in _ARMS for trial in list_c(data, base)[0]}))
+    about = "means with 95 %; crosses: runs"
+    grid[1, 0].set(title=f"16x2 on 4x4 by c; {about}", xlabel="c", ylabel="Elo at the end against perfect play")
+    for place, (width, color) in enumerate(zip((4, 8, 16, 32), ("#999999", "#1f5fa8", "#c05a1c", "#a3195b"), strict=True)):
         trials = [trial for trial in list_trials(data, "rate") if trial.width == width]
-        grid[1, 1].semilogx([t.value for t in trials], [t.elo for t in trials], "o", color=color, label=f"width {width}")
-    grid[1, 1].set(title="50,000 positions on 4x4 by learning rate", xlabel="learning rate", ylabel="Elo at the end against perfect play")
+        _draw_trials(grid[1, 1], trials, find_spread(trials, lambda trial: trial.elo), color, f"width {width}", 1.045 ** (place - 1.5))
+    _mark_values(grid[1, 1], sorted({trial.value for trial in list_trials(data, "rate")}))
+    grid[1, 1].set(title=f"50,000 positions on 4x4 by rate; {about}", xlabel="learning rate", ylabel="Elo at the end against perfect play")
     for axes in grid.flat:
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    figure.savefig(path)
+        axes.title.set_fontsize(10.5)
+    path.write_bytes(render_svg(figure, "bugs"))
+
+
+def _draw_frontier(axes, measure, line, color, label):
+    (board,) = measure.frontier.boards
+    band = interval(measure.elos)
+    axes.fill_between(board.log10_flops, *band, color=color, alpha=0.08, linewidth=0)
+    for edge in band:
+        axes.plot(board.log10_flops, edge, line, color=color, alpha=0.45, linewidth=0.6)
+    axes.plot(board.log10_flops, board.kept_elo, line, color=color, label=label)
+
+
+def _draw_trials(axes, trials, spread, color, label, beside=1.0):
+    """Draw every run, faint, and by value the mean with its t interval, by a spread as `find_spread` gives it, `beside` times the value."""
+    values = sorted({trial.value for trial in trials})
+    groups = [[trial.elo for trial in trials if trial.value == value] for value in values]
+    reach = [spread[0] * spread[1] / math.sqrt(len(group)) for group in groups]
+    axes.semilogx([beside * trial.value for trial in trials], [trial.elo for trial in trials], "x", color=color, alpha=0.6, markersize=4)
+    means, style = [np.mean(group) for group in groups], {"fmt": "o", "markersize": 5, "capsize": 3, "elinewidth": 1.2}
+    axes.errorbar([beside * value for value in values], means, reach, color=color, label=label, **style)
+
+
+def _mark_values(axes, values):
+    """Leave ticks at the values alone, powers of two as such."""
+    powers = all(math.log2(value).is_integer() for value in values)
+    axes.set_xticks(values, [f"1/{round(1 / value)}" if powers and value < 1 else f"{value:g}" for value in values])
+    axes.set_xticks([], minor=True)
 
 
 def main() -> None:
