@@ -109,11 +109,14 @@ def _whole(seconds):
 def draw(costs: Sequence[Cost], path: pathlib.Path) -> None:
     """Draw for each board the arms' costs, one mark a seed, in both counts, with the targets; a seed that missed is a gray triangle."""
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    from hexlab.scaling.figures import render_svg
 
     boards = sorted({cost.board for cost in costs})
     counts = [sum(cost.board == board for cost in costs) for board in boards]
-    figure = Figure(figsize=(8, 0.5 + 0.6 * len(boards) + 0.24 * sum(counts)), layout="constrained")
-    heights = [count + 1 for count in counts]  # room for the title and the numbers of the axis
+    figure = Figure(figsize=(8, 0.9 + 0.8 * len(boards) + 0.24 * sum(counts)), layout="constrained")
+    heights = [count + 1 for count in counts]
     for axes, board in zip(figure.subplots(len(boards), height_ratios=heights, squeeze=False)[:, 0], boards, strict=True):
         shown = [cost for cost in costs if cost.board == board][::-1]
         for place, cost in enumerate(shown):
@@ -126,10 +129,19 @@ def draw(costs: Sequence[Cost], path: pathlib.Path) -> None:
         names = [cost.arm if cost.complete else f"{cost.arm} ({len(cost.true)} of {cost.runs})" for cost in shown]
         axes.set_yticks(range(len(shown)), names, fontsize=8)
         axes.set_ylim(-0.7, len(shown) - 0.3)
-        axes.set_title(f"{board}x{board}; dashed: a tenth of the paper's; seeds and their mean", fontsize=9, loc="left")
+        axes.set_title(f"{board}x{board}", fontsize=10, fontweight="bold", loc="left")
+        axes.set_xlabel(f"log10 FLOPs to hold {LEVEL:.4f} on {board}x{board}", fontsize=9)
         axes.grid(axis="x", alpha=0.3)
-    axes.set_xlabel(f"log10 FLOPs to hold {LEVEL:.4f}: true with learner (blue), paper's count (orange), spent in vain (gray)", fontsize=9)
-    figure.savefig(path)
+    marks = {
+        "true FLOPs with the learner, a seed": {"marker": "o", "color": "#1f5fa8", "markersize": 4, "alpha": 0.5},
+        "the paper's count, a seed": {"marker": "s", "color": "#c05a1c", "markersize": 4, "alpha": 0.5},
+        "mean, where every seed gets there": {"marker": "|", "color": "#444444", "markersize": 13, "markeredgewidth": 2},
+        "true FLOPs spent in vain, a seed": {"marker": ">", "color": "#999999", "markersize": 5},
+    }
+    handles = [Line2D([], [], linestyle="none", label=label, **style) for label, style in marks.items()]
+    handles.append(Line2D([], [], color="#444444", linestyle="--", linewidth=1, label="a tenth of the paper's"))
+    figure.legend(handles=handles, loc="outside upper left", ncols=3, fontsize=8.5, frameon=False)
+    path.write_bytes(render_svg(figure, "efficiency"))
 
 
 def main() -> None:
