@@ -66,9 +66,9 @@ def _draw(numbers: Numbers) -> "Figure":
     columns = rows - (-len(smaller) // rows)
     with canvas(5.2 if columns == 1 else 2.9 * max(columns, 3), 3.2 * rows if rows > 1 else 4.2) as figure:
         grid = figure.add_gridspec(rows, columns)
-        _draw_board(figure.add_subplot(grid[:, :rows]), largest, named=True)
+        _draw_board(figure.add_subplot(grid[:, :rows]), largest)
         for place, board in enumerate(reversed(smaller)):
-            _draw_board(figure.add_subplot(grid[place % rows, rows + place // rows]), board, named=columns < 3)
+            _draw_board(figure.add_subplot(grid[place % rows, rows + place // rows]), board)
         figure.supxlabel(compute_label(numbers["x"]), fontsize=10.5)
         figure.supylabel("test-time compute (FLOPs a move)", fontsize=10.5)
         handles = [
@@ -80,7 +80,7 @@ def _draw(numbers: Numbers) -> "Figure":
     return figure
 
 
-def _draw_board(axes: "Axes", board: Numbers, *, named: bool) -> None:
+def _draw_board(axes: "Axes", board: Numbers) -> None:
     levels = sorted(set(floats(board["levels"]).tolist()))
     for level, shade, marker in zip(levels, make_shades(len(levels)), MARKERS, strict=False):
         mine = floats(board["levels"]) == level
@@ -91,8 +91,6 @@ def _draw_board(axes: "Axes", board: Numbers, *, named: bool) -> None:
         slope = next((each["slope"] for each in board["by_level"] if each["level"] == level), 0.0)  # of a single point there is none
         line = test.mean() + slope * (ends - cost.mean())
         axes.plot(powers(ends), powers(line), color=shade, ls=(0, (5, 2)), lw=1.3)
-        if not named and level not in (levels[0], levels[-1]):
-            continue
         name = f"Elo {level:.0f}" if level == levels[-1] else f"{level:.0f}"
         place = (10.0 ** ends[1], 10.0 ** line[1])
         annotate(axes, name.replace("-", "−"), place, (4, 0), shade, va="center", fontsize=8.5)
