@@ -85,7 +85,7 @@ class Join:
         """Read, check and write."""
         from hexlab.lab.joining import join_runs
 
-        for path in join_runs(self.folders, self.out):
+        for path in join_runs(self.folders, self.out, say=_say):
             print(path)
 
 
@@ -603,7 +603,7 @@ class Rate:
         """Write or check."""
         from hexlab import scaling
 
-        found = scaling.rate_tables(self.tables, check=self.check)
+        found = scaling.rate_tables(self.tables, check=self.check, say=_say)
         print("\n".join(found) if found else f"all ratings of {self.tables} are those of its games")
         return int(self.check and bool(found))
 
@@ -781,6 +781,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else error)
     except RuntimeError as error:
         return _complain(_explain(error, dials))
+
+
+def _say(text: str) -> None:
+    """Tell what takes a while, beside the results."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _complain(message: object) -> int:

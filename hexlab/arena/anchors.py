@@ -20,7 +20,7 @@ at 0 itself: its uncertainty is not a number.
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from scipy.special import stdtrit
@@ -147,19 +147,30 @@ def find_anchors(pairings: Iterable[Pairing], agents: Iterable[Agent], conversio
     return anchors | {size: calibrate_anchor(known, references) for size, known in to_calibrate.items()}
 
 
-def rate_boards(pairings: Iterable[Pairing], agents: Iterable[Agent], conversions: Iterable[Conversion] = ()) -> list[Rating]:
+def rate_boards(
+    pairings: Iterable[Pairing],
+    agents: Iterable[Agent],
+    conversions: Iterable[Conversion] = (),
+    *,
+    say: Callable[[str], None] | None = None,
+) -> list[Rating]:
     """Rate the pools of all boards, each by what has a known distance from perfect play there, to a millionth of an Elo.
 
-    Arguments and errors are those of `find_anchors`.
+    Arguments and errors are those of `find_anchors`; `say` is told what is done before it is, for thousands of agents take minutes.
 
     >>> games = [Pairing(3, "perfect-3", "random-3", 0, won_both=30, won_black_only=9, won_white_only=1, lost_both=0)]
     >>> agents = [Agent(f"{kind}-3", 3, kind, "", -1, 0, 0.0) for kind in ("perfect", "random")]
     >>> [(row.agent, round(row.elo)) for row in rate_boards(games, agents)]
     [('perfect-3', 0), ('random-3', -338)]
     """
-    rows = list(pairings)
+    rows, say = list(pairings), say or (lambda text: None)
+    say("looking for what has a known distance from perfect play")
     anchors = find_anchors(rows, agents, conversions)
-    rated = [row for size, anchor in anchors.items() for row in rate((row for row in rows if row.size == size), anchor=anchor)]
+    rated: list[Rating] = []
+    for size, anchor in anchors.items():
+        mine = [row for row in rows if row.size == size]
+        say(f"rating {size}x{size}: {len(mine):,} rows of games")
+        rated += rate(mine, anchor=anchor)
     return [dataclasses.replace(row, **{name: round(getattr(row, name), _DIGITS) for name in _ROUNDED}) for row in rated]
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hexlab import arena, scaling
 from hexlab.errors import HexlabError, RunError, StoreError
@@ -20,7 +20,9 @@ _MANIFEST = {"command", "finished", "grid", "later_machines", "machine", "seed",
 _JOINED = {"cells", "presets", "more_simulations", "half_widths", "about"}  # all else in a grid is the protocol
 
 
-def join_runs(folders: Sequence[str | os.PathLike], out: str | os.PathLike) -> list[pathlib.Path]:
+def join_runs(
+    folders: Sequence[str | os.PathLike], out: str | os.PathLike, *, say: Callable[[str], None] | None = None
+) -> list[pathlib.Path]:
     """Join the tables and manifests of finished folders of `hexlab.lab.pipeline.reproduce`.
 
     The tables are those that one folder with all boards would have had. All boards are rated anew, for a board without perfect play takes
@@ -29,6 +31,7 @@ def join_runs(folders: Sequence[str | os.PathLike], out: str | os.PathLike) -> l
     Args:
         folders: two at least, each with ``manifest.json`` and ``tables/``, of one scale and with no board in common.
         out: folder to create; it appears whole or not at all.
+        say: told what is done before it is; see `hexlab.arena.rate_boards`.
 
     Returns:
         The files, in ``out``.
@@ -47,13 +50,15 @@ def join_runs(folders: Sequence[str | os.PathLike], out: str | os.PathLike) -> l
     _check_protocols(homes, manifests)
     order = sorted(range(len(homes)), key=lambda index: _list_sizes(manifests[index]))
     homes, manifests = [homes[index] for index in order], [manifests[index] for index in order]
+    if say:
+        say(f"reading the tables of {len(homes)} folders")
     parts = [_read_tables(home, _list_sizes(manifest)) for home, manifest in zip(homes, manifests, strict=True)]
     openings = [row for home in homes for row in read_table(home / "tables" / table_file("openings"), PairOpenings)]
     conversions = [row for home in homes for row in read_table(home / "tables" / table_file("conversions"), Conversion)]
     names = [field.name for field in dataclasses.fields(scaling.Tables)]
     tables = scaling.Tables(*(tuple(row for part in parts for row in getattr(part, name)) for name in names))
     games = tuple(sorted(tables.games, key=lambda game: game.size))
-    ratings = arena.rate_boards(tables.pairings, tables.agents, conversions)
+    ratings = arena.rate_boards(tables.pairings, tables.agents, conversions, say=say)
     tables = dataclasses.replace(tables, ratings=tuple(ratings), games=games)
 
     try:

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -148,12 +148,15 @@ def bootstrap_halves(
     return picking, rating
 
 
-def rate_tables(folder: str | os.PathLike[str], *, check: bool = False) -> list[str]:
+def rate_tables(
+    folder: str | os.PathLike[str], *, check: bool = False, say: Callable[[str], None] | None = None
+) -> list[str]:
     """Rate the games of an experiment's tables and write ``ratings.csv`` anew.
 
     Args:
         folder: as for `hexlab.scaling.read`; its ``conversions.csv`` is read too where it is there.
         check: write nothing, compare.
+        say: told what is done before it is; see `hexlab.arena.rate_boards`.
 
     Returns:
         The file that was written; to check, one line for each rating that is not, to a millionth, that of the games.
@@ -167,7 +170,7 @@ def rate_tables(folder: str | os.PathLike[str], *, check: bool = False) -> list[
     if not tables.pairings:
         raise StoreError(f"{home / store.table_file('pairings')} has no games to rate: restore it, or play some")
     conversions = store.read_table(kept, records.Conversion) if kept.is_file() else ()
-    rated = sorted(rate_boards(tables.pairings, tables.agents, conversions), key=lambda row: row.agent)  # as tables are written
+    rated = sorted(rate_boards(tables.pairings, tables.agents, conversions, say=say), key=lambda row: row.agent)  # as tables are written
     path = home / store.table_file("ratings")
     if not check:
         return [str(store.write_table(path, rated, records.Rating))]

@@ -109,7 +109,10 @@ def test_a_board_takes_its_zero_from_the_boards_of_the_other_folder(tmp_path):
     small, large = write_folder(tmp_path / "small", (5, 6)), write_folder(tmp_path / "large", (7,))
     assert math.isnan(read_anchor(large, 7)[1])
     whole = write_folder(tmp_path / "whole", (5, 6, 7))
-    join_runs([large, small], tmp_path / "joined")
+    said: list[str] = []
+    join_runs([large, small], tmp_path / "joined", say=said.append)
+    assert said[0] == "reading the tables of 2 folders"
+    assert [line.partition(":")[0] for line in said[2:]] == ["rating 5x5", "rating 6x6", "rating 7x7"]
     assert read_anchor(tmp_path / "joined", 7) == read_anchor(whole, 7)
     for path in (whole / "tables").iterdir():
         assert (tmp_path / "joined" / "tables" / path.name).read_bytes() == path.read_bytes(), path.name
