@@ -29,7 +29,7 @@ from hexlab.errors import ConfigError, StoreError
 from hexlab.records import Opening, PairOpenings
 from hexlab.scaling.answers import RULE, answer_claims, write_markdown
 from hexlab.scaling.claims import Analysis, analyze, make_claims
-from hexlab.scaling.crossings import ELO, find_reaches, fit_growth, format_estimate, format_factor, format_number
+from hexlab.scaling.crossings import ELO, crossing, find_reaches, fit_growth, format_estimate, format_factor, format_number
 from hexlab.scaling.figures.registry import FIGURES
 from hexlab.scaling.forecasts import Forecast, Score, read_forecast, score_forecast
 from hexlab.scaling.frontiers import paper_frontier
@@ -62,6 +62,7 @@ def compute_results(
       above -50 Elo), "width of intervals on 5x5", "cheaper than the paper on 5x5" (at the dear end of the interval).
     - Of the compute of -50 Elo: "growth of compute over 3x3 to 5x5", a board, for each such span of boards, and "factors of compute from
       board to board".
+    - "preset paper on 5x5, times as dear": what the preset's last agent cost over what the frontier asks for its Elo.
     - Counts are of what is rated: "agents" are those with an Elo.
     - Of the prediction of the largest board, by model: "prediction by change_point, RMSE", "..., share inside"; "prediction by the
       smaller board unchanged, RMSE".
@@ -98,6 +99,7 @@ def compute_results(
         name = claim.text.partition(";")[0]
         results |= {name: str(claim), f"the paper, {name}": format_number(claim.paper)}
     results |= _describe_growth(analysis)
+    results |= _describe_presets(analysis)
     for size in tables.sizes:
         results |= _describe_board(analysis, size)
     for model, prediction in analysis.predictions.items():
@@ -236,6 +238,19 @@ def _describe_growth(analysis: Analysis) -> dict[str, str]:
         found[f"growth of compute over {boards}"] = format_factor(growth.factor, growth.low, growth.high)
     steps = [10 ** (one.value - other.value) for other, one in itertools.pairwise(reaches)]
     found["factors of compute from board to board"] = ", ".join(f"{float(f'{step:.2g}'):g}" for step in steps)
+    return found
+
+
+def _describe_presets(analysis: Analysis) -> dict[str, str]:
+    found = {}
+    frontier = analysis.frontier
+    for line in analysis.presets:
+        if frontier is not None and line.run.size in frontier.sizes:
+            board = frontier.board(line.run.size)
+            asked = crossing(board.log10_flops, board.elo, line.elo[-1])
+            if asked.seen:
+                times = 10 ** (line.log10_flops[-1] - asked.value)
+                found[f"preset {line.run.preset} on {board.size}x{board.size}, times as dear"] = f"{float(f'{times:.1g}'):g}"
     return found
 
 

@@ -3,12 +3,13 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
-from planted_tables import small, small_analysis
+from planted_tables import small, small_analysis, tiny_with_preset
 
 from hexlab.errors import ConfigError, StoreError
 from hexlab.records import Opening
-from hexlab.scaling import compute_frontier, forecast_board
+from hexlab.scaling import analyze, compute_frontier, forecast_board
 from hexlab.scaling.crossings import crossing
 from hexlab.scaling.results import check_results, compute_results, fill_page, list_marks, write_results
 
@@ -119,6 +120,21 @@ def test_growth_is_told_over_every_span_of_boards():
     assert [float(step) for step in results["factors of compute from board to board"].split(", ")] == pytest.approx(steps, rel=0.05)
     whole = float(results["growth of compute over 3x3 to 5x5"].partition(" ")[0])
     assert whole == pytest.approx(10 ** ((cost[5] - cost[3]) / 2), rel=0.05)
+
+
+def test_a_preset_is_told_by_what_the_frontier_asks_for_its_elo():
+    """A preset whose agents come out half-way up the frontier costs what its last one did over what the frontier costs there."""
+    tables = tiny_with_preset()
+    board = compute_frontier(tables).boards[0]
+    middle = float(np.nanmean([np.nanmin(board.elo), np.nanmax(board.elo)]))
+    preset = next(run.run for run in tables.runs if run.preset)
+    ratings = tuple(
+        dataclasses.replace(row, elo=middle) if tables.agent_by_key[row.agent].run == preset else row for row in tables.ratings
+    )
+    results = compute_results(analyze(dataclasses.replace(tables, ratings=ratings), bootstrap=0))
+    cost = max(row.train_flops for row in tables.snapshots if row.run == preset)
+    wanted = cost / 10 ** crossing(board.log10_flops, board.elo, middle).value
+    assert float(results["preset paper on 3x3, times as dear"]) == float(f"{wanted:.1g}")
 
 
 def test_pages_are_written_and_drift_is_named(experiment):
