@@ -68,8 +68,10 @@ def _tabulate_goodness(checks: list[arena.RatingCheck]) -> TrustTable:
     for check in checks:
         fit = check.goodness
         spreads = f"{fit.spread_by_chance:.2f}", f"{fit.spread:.2f}", f"{100 * fit.inside:.1f} %"
-        rows.append((_board(check.size), f"{check.agents}", f"{len(fit.games):,}", f"{fit.misfit:.0f}", *spreads))
-    heads = ("board", "agents", "pairs", "effect of a pair, Elo", "spread by luck alone", "spread, sound: 1", "within 1.96, sound: 95 %")
+        apart = f"{check.agents * (check.agents - 1) / 2 / len(fit.games):.0f}"
+        rows.append((_board(check.size), f"{check.agents}", f"{len(fit.games):,}", apart, f"{fit.misfit:.0f}", *spreads))
+    pairs = "board", "agents", "pairs", "of a round-robin's one in", "effect of a pair, Elo"
+    heads = (*pairs, "spread by luck alone", "spread, sound: 1", "within 1.96, sound: 95 %")
     return TrustTable("Surpluses of pairs over their predicted scores, in units of their expected scatter", heads, tuple(rows))
 
 

@@ -20,6 +20,7 @@ html_title = "hexlab"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 root_doc = "notebooks/guide/index"
 include_patterns = ["CHANGELOG.md", "CONTRIBUTING.md", "experiments/**.md", "hexlab/data/*.md", "notebooks/*.ipynb", "notebooks/**.md"]
+include_patterns.append("plots/*.md")
 
 nitpicky = True
 nitpick_ignore_regex = [
@@ -88,7 +89,7 @@ def read_page(app, document, content):
     """Lead links to a folder of an experiment to its README; keep tables beside it out of the menu, with a title where they have none."""
     content[0] = re.sub(r"\]\(((?:\.\./)+\d\d_\w+)\)", r"](\1/README.md)", content[0])
     _, _, name = document.rpartition("/")
-    if document.startswith("experiments/") and name != "README":
+    if document.startswith(("experiments/", "plots/")) and name != "README":
         title = "" if content[0].startswith("# ") else f"# {name}\n\n"
         content[0] = f"---\norphan: true\n---\n{title}{content[0]}"
 

@@ -30,7 +30,8 @@ def test_rows_are_those_of_the_checks(made):
     tables, _ = small()
     check = arena.check_ratings([row for row in tables.pairings if row.size == 4])
     goodness, cycles = made["goodness"].rows[1], made["cycles"].rows[1]
-    assert goodness[3:6] == (f"{check.goodness.misfit:.0f}", f"{check.goodness.spread_by_chance:.2f}", f"{check.goodness.spread:.2f}")
+    assert goodness[3] == f"{check.agents * (check.agents - 1) / 2 / len(check.goodness.games):.0f}"
+    assert goodness[4:7] == (f"{check.goodness.misfit:.0f}", f"{check.goodness.spread_by_chance:.2f}", f"{check.goodness.spread:.2f}")
     assert cycles[1:3] == (f"{check.cycles.triples:,}", str(check.cycles.found))
     assert cycles[-1] == "as many as expected, none surer", "the planted games have no cycles but by luck"
 
