@@ -46,6 +46,8 @@ def test_examples_run(name, tmp_path, monkeypatch):
 
 def test_workers_of_a_batch_system_are_asked_for_with_encryption(monkeypatch, capsys):
     pytest.importorskip("distributed", reason="the page on clusters needs the cluster extra")
+    from dask.utils import parse_timedelta
+
     asked = {}
 
     class Cluster:
@@ -54,8 +56,8 @@ def test_workers_of_a_batch_system_are_asked_for_with_encryption(monkeypatch, ca
         def __init__(self, **settings):
             asked.update(settings)
 
-        def scale(self, jobs):
-            asked["jobs"] = jobs
+        def adapt(self, minimum_jobs, maximum_jobs):
+            asked["jobs"] = minimum_jobs, maximum_jobs
 
     monkeypatch.setitem(sys.modules, "dask_jobqueue", types.SimpleNamespace(SLURMCluster=Cluster))
     monkeypatch.setattr("builtins.input", print)
@@ -63,7 +65,15 @@ def test_workers_of_a_batch_system_are_asked_for_with_encryption(monkeypatch, ca
     exec(compile(script, "workers.py", "exec"), {"__name__": "__main__"})
     assert asked["security"].require_encryption
     assert asked["cores"] == asked["processes"]
-    assert asked["jobs"] == 8
+    assert asked["jobs"] == (8, 8)
+    assert asked["scheduler_options"]["port"] == 8786, "where it is started again"
+    words = asked["worker_extra_args"]
+    importlib.import_module("distributed.cli.dask_worker").main.make_context("dask worker", [Cluster.scheduler_address, *words])
+    given = dict(zip(words[::2], words[1::2], strict=True))
+    lifetime, stagger, wall = (
+        parse_timedelta(each) for each in (given["--lifetime"], given["--lifetime-stagger"], f"{asked['walltime'].partition(':')[0]}h")
+    )
+    assert 0 < lifetime + stagger < wall
     assert Cluster.scheduler_address in capsys.readouterr().out
 
 
