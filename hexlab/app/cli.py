@@ -507,7 +507,10 @@ class Web:
         try:
             from hexlab.app.web.server import serve
         except ModuleNotFoundError as error:
-            raise ConfigError(f"the page needs {error.name}, which is not installed: python -m pip install 'hexlab[web]'") from None
+            raise ConfigError(
+                f"the page needs {error.name}, which is not installed: install hexlab with its extra web, as you installed hexlab:"
+                ' python -m pip install -e ".[web]"'
+            ) from None
         with contextlib.suppress(KeyboardInterrupt):
             serve(self.runs, self.host, self.port)
 

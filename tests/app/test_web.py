@@ -739,7 +739,9 @@ def test_without_the_extra_the_command_says_what_to_install(monkeypatch, capsys)
     monkeypatch.delitem(sys.modules, "hexlab.app.web.server")
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert cli.main(["web"]) == 2
-    assert "the page needs uvicorn, which is not installed: python -m pip install 'hexlab[web]'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the page needs uvicorn, which is not installed: install hexlab with its extra web, as you installed hexlab: python -m" in said
+    assert 'python -m pip install -e ".[web]"' in said
 
 
 def test_a_port_that_is_taken_ends_in_one_line(page, capsys):
