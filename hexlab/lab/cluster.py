@@ -10,6 +10,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import functools
+import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -24,13 +25,17 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from hexlab.errors import ClusterError, ConfigError, WorkerError
+from hexlab.lab.machine import machine_facts
 from hexlab.system import write_whole
 
-__all__ = ["ClusterExecutor", "check_address"]
+__all__ = ["ClusterExecutor", "check_address", "check_scheduler"]
 
 _CONNECT_SECONDS = 10.0
+_ANSWER_SECONDS = 20.0  # for which one who accepts connections may say nothing
 _SHARED_SECONDS = 10.0  # until a new file shows on a network disk
-_ALIKE = ("hexlab", "numpy", "numba", "jax", "jaxlib")  # what decides the bits of results
+_ALIKE = ("hexlab", "numpy", "numba", "scipy", "jax", "jaxlib", "flax", "optax")  # what decides the bits of results
+_TLS_WORDS = " --tls-ca-file cert.pem --tls-cert cert.pem --tls-key key.pem"
+_TLS_SETTINGS = {"ca_file": "ca-file", "cert": "client.cert", "key": "client.key"}  # below distributed.comm.tls
 
 
 class _Ticket(NamedTuple):
@@ -45,7 +50,7 @@ class _Ticket(NamedTuple):
 class ClusterExecutor(concurrent.futures.Executor):
     """Runs calls on the workers of a dask scheduler.
 
-    Every worker is checked before its first call: it runs the driver's versions of hexlab and of the libraries that decide results,
+    Every worker is checked before its first call: it runs the driver's code and its versions of the libraries that decide results,
     and sees the folder that both share. Calls whose worker dies are run again on another one, by dask; calls that a lost scheduler
     knew of are sent again.
 
@@ -54,40 +59,44 @@ class ClusterExecutor(concurrent.futures.Executor):
         folder: of the job; driver and workers see it at the same path.
         patience: seconds to wait for a scheduler that went away.
 
+    Attributes:
+        address: of the scheduler.
+        machines: what `hexlab.lab.machine.machine_facts` tells of the workers that were there at the start, each only once.
+        most_workers: the largest number that `workers` has told so far.
+
     Raises:
-        ConfigError: an address that makes no sense, or the extra ``cluster`` is not installed.
+        ConfigError: an address that makes no sense, certificates that are missing, or the extra ``cluster`` is not installed.
         ClusterError: no scheduler answers, or a worker does not agree with the driver. Calls raise it too, for workers that came later
             and for a scheduler that did not come back; the calls of one whose workers died again and again raise `WorkerError`.
     """
 
     def __init__(self, address: str, folder: str | os.PathLike, *, patience: float = 300.0):
         """Connect, and check the workers that are there."""
-        host, port = check_address(address)
+        check_scheduler(address)
         import distributed
 
         self.address, self._patience = address, patience
+        self.most_workers = 0
         self._closed = False
-        self._client: Any = None
         self._calls: dict[concurrent.futures.Future, Any] = {}  # those under way, each with dask's own future
-        try:
-            socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
-        except OSError as error:
-            raise ClusterError(
-                f"no scheduler answers at {address} ({error}): start one with `dask scheduler --host {host} --port {port}`"
-            ) from None
         self._file = pathlib.Path(folder).resolve() / "cluster.token"
         token = uuid.uuid4().hex
         write_whole(self._file, token)
         self._ticket = _Ticket(_versions(), str(self._file), token, _SHARED_SECONDS)
+        self._client: Any = distributed.Client.__new__(distributed.Client)  # known before it connects, so that it is closed if it cannot
         try:
-            self._client = distributed.Client(address, timeout=patience, set_as_default=False)
-            self._client.run(_check, self._ticket)
-        except OSError as error:
+            distributed.Client.__init__(self._client, address, timeout=patience, set_as_default=False)
+            found = list(self._client.run(_introduce, self._ticket).values())
+        except BaseException as error:
             self.shutdown(wait=False)
-            raise ClusterError(f"what answers at {address} is no scheduler of dask that this process may talk to ({error})") from error
-        except Exception as error:
-            self.shutdown(wait=False)
-            raise _translate(error) from error
+            if isinstance(error, OSError):
+                raise ClusterError(
+                    f"the scheduler at {address}, or one of its workers, went away ({error}): see their logs, and repeat the command"
+                ) from error
+            if isinstance(error, Exception):
+                raise _translate(error) from error
+            raise
+        self.machines: list[dict[str, Any]] = [facts for number, facts in enumerate(found) if facts not in found[:number]]
 
     @property
     def workers(self) -> int:
@@ -95,14 +104,16 @@ class ClusterExecutor(concurrent.futures.Executor):
         if self._client.status != "running":
             return 0
         with contextlib.suppress(OSError):
-            return sum(self._client.nthreads().values())
+            found = sum(self._client.nthreads().values())
+            self.most_workers = max(self.most_workers, found)
+            return found
         return 0
 
     def remark(self) -> str:
         """Say what keeps the work from going on, or nothing."""
         if self._client.status != "running":
             return f"the scheduler at {self.address} is gone: waiting until it is started again"
-        return "" if self.workers else f"no workers: start some with `dask worker {self.address} --nthreads 1 --host HOST`"
+        return "" if self.workers else f"no workers: start some with `{_worker_command(self.address)}`"
 
     def submit(self, work: Callable, /, *arguments: Any, **keywords: Any) -> concurrent.futures.Future:
         """Run ``work(*arguments, **keywords)`` on a worker; all three travel as pickles."""
@@ -120,7 +131,7 @@ class ClusterExecutor(concurrent.futures.Executor):
         self._closed = True
         for future in list(self._calls):
             future.cancel()
-        if self._client is not None:
+        with contextlib.suppress(TimeoutError):
             self._client.close(timeout=_CONNECT_SECONDS)
         with contextlib.suppress(OSError):
             self._file.unlink()
@@ -166,21 +177,124 @@ def check_address(address: str) -> tuple[str, int]:
     """Return host and port of a scheduler's address, without asking whether anybody answers there.
 
     Raises:
-        ConfigError: it is no such address, or the extra ``cluster`` is not installed.
+        ConfigError: it is no such address, it begins with ``tls://`` and dask's settings name no certificates that can be used, or the
+            extra ``cluster`` is not installed.
 
     >>> check_address("tcp://127.0.0.1:8786")
     ('127.0.0.1', 8786)
     """
+    host, port = _split_address(address)
+    if importlib.util.find_spec("distributed") is None:
+        raise ConfigError(
+            "a cluster needs dask.distributed, which is not installed: install hexlab with its extra cluster, as you installed hexlab:"
+            ' python -m pip install -e ".[cluster]"'
+        )
+    if address.startswith("tls"):
+        _check_certificates(address)
+    return host, port
+
+
+def _split_address(address: str) -> tuple[str, int]:
     found = re.fullmatch(r"(?:tcp|tls)://(?:\[(?P<six>[0-9a-fA-F:]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>\d{1,5})", address)
     if not found or not 0 < int(found["port"]) < 2**16:
         raise ConfigError(f"cluster {address!r} is not the address of a scheduler: write it as tcp://HOST:PORT, or tls://HOST:PORT")
-    if importlib.util.find_spec("distributed") is None:
-        raise ConfigError("a cluster needs dask.distributed, which is not installed: `pip install 'hexlab[cluster]'`")
     return found["six"] or found["host"], int(found["port"])
 
 
+def _check_certificates(address: str) -> None:
+    import distributed
+
+    security = distributed.Security()
+    for name, told in security.get_tls_config_for_role("client").items():
+        if name not in _TLS_SETTINGS:
+            continue
+        setting = f"distributed.comm.tls.{_TLS_SETTINGS[name]}"
+        variable = f"DASK_{setting.upper().replace('.', '__').replace('-', '_')}"
+        if not told and name != "key":  # which the file of the certificate may hold
+            raise ConfigError(f"cluster {address!r} needs certificates, and dask's setting {setting} names none: set {variable} to a file")
+        if told and "\n" not in told and not pathlib.Path(told).is_file():  # a setting may hold the certificate itself
+            raise ConfigError(
+                f"cluster {address!r} needs certificates, and {told!r} of dask's setting {setting} is no file: set {variable} to the"
+                " path of one"
+            )
+    try:
+        security.get_connection_args("client")
+    except OSError as error:
+        raise ConfigError(
+            f"cluster {address!r} needs certificates, and those of dask's settings distributed.comm.tls cannot be used ({error}): name"
+            " a key and its certificate, both in PEM"
+        ) from None
+
+
+def check_scheduler(address: str) -> None:
+    """Ask who answers at an address, and return if it is a scheduler of dask.
+
+    Raises:
+        ConfigError: see `check_address`.
+        ClusterError: nobody answers there, or somebody else, or nothing comes back within 20 s.
+    """
+    host, port = check_address(address)
+    import distributed
+    from distributed.utils import LoopRunner, sync
+
+    try:
+        socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
+    except socket.gaierror as error:
+        raise ClusterError(f"no scheduler answers at {address}, for {host!r} has no address ({error}): check the host name") from None
+    except OSError as error:
+        raise ClusterError(f"no scheduler answers at {address} ({error}): start one with `{_scheduler_command(address)}`") from None
+
+    async def ask() -> str:
+        async with distributed.rpc(address, connection_args=distributed.Security().get_connection_args("client")) as other:
+            return (await other.identity())["type"]
+
+    runner = LoopRunner()  # a thread, for this one may have a loop of its own
+    runner.start()
+    try:
+        kind = sync(runner.loop, ask, callback_timeout=_ANSWER_SECONDS)
+    except Exception as error:
+        reason = f"nothing came back within {_ANSWER_SECONDS:.0f} s" if isinstance(error, TimeoutError) else error
+        raise ClusterError(
+            f"what answers at {address} is no scheduler of dask that this process may talk to ({reason}): check host and port, whether"
+            " it is tcp:// or tls://, and the certificates"
+        ) from None
+    finally:
+        runner.stop()
+    if kind != "Scheduler":
+        raise ClusterError(f"what answers at {address} is no scheduler of dask but a {kind}: give the address that `dask scheduler` prints")
+
+
+def _scheduler_command(address: str) -> str:
+    """Return the command of the page on clusters; nothing of it listens where nobody asked it to."""
+    host, port = _split_address(address)
+    tls = address.startswith("tls")
+    where = f"--host {host} --port {port} --dashboard-address 127.0.0.1:8787"
+    return f"dask scheduler {'--protocol tls ' if tls else ''}{where}{_TLS_WORDS if tls else ''}"
+
+
+def _worker_command(address: str) -> str:
+    host, _ = _split_address(address)
+    own = host if host in ("localhost", "::1") or host.startswith("127.") else "HOST"
+    where = f"--host {own} --dashboard-address 127.0.0.1:0"
+    return f"dask worker {address} {where} --nthreads 1 --nworkers 4{_TLS_WORDS if address.startswith('tls') else ''}"
+
+
 def _versions() -> tuple[tuple[str, str], ...]:
-    return ("python", ".".join(platform.python_version_tuple()[:2])), *((name, importlib.metadata.version(name)) for name in _ALIKE)
+    libraries = ((name, importlib.metadata.version(name)) for name in _ALIKE)
+    return ("python", ".".join(platform.python_version_tuple()[:2])), *libraries, ("code", _hash_code())
+
+
+@functools.lru_cache(maxsize=1)
+def _hash_code() -> str:
+    """Return the hash of the package's modules, ends of lines apart, as they are when this process first asks."""
+    package = pathlib.Path(__file__).parents[1]
+    modules = {path.relative_to(package).as_posix(): path.read_bytes().replace(b"\r\n", b"\n") for path in package.rglob("*.py")}
+    return hashlib.blake2b(repr(sorted(modules.items())).encode(), digest_size=6).hexdigest()
+
+
+def _introduce(ticket: _Ticket) -> dict[str, Any]:
+    _check(ticket)
+    return machine_facts()
 
 
 def _run(ticket: _Ticket, call: Callable[[], Any]) -> Any:
@@ -192,7 +306,14 @@ def _run(ticket: _Ticket, call: Callable[[], Any]) -> Any:
 def _check(ticket: _Ticket) -> None:
     """Raise `ClusterError` unless this process may work for the driver who wrote the ticket."""
     worker = f"the worker on {socket.gethostname()} (process {os.getpid()})"
-    for (name, ours), (_, theirs) in zip(_versions(), ticket.versions, strict=True):
+    drivers = dict(ticket.versions)
+    for name, ours in _versions():
+        theirs = drivers.get(name)
+        if ours != theirs and name == "code":
+            raise ClusterError(
+                f"{worker} runs other modules of hexlab than the driver, though of the same version (hash {ours}, the driver's {theirs}):"
+                " bring both to the same state, and start the workers again"
+            )
         if ours != theirs:
             raise ClusterError(f"{worker} runs {name} {ours}, the driver {theirs}: install the same version on both")
     path = pathlib.Path(ticket.file)

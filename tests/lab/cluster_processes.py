@@ -1,21 +1,26 @@
 """Schedulers and workers for tests, each a process of its own on loopback."""
 
 import os
+import pathlib
 import re
 import subprocess
 import sys
 import threading
 
+import hexlab
+
+PATH = os.pathsep.join([os.path.dirname(__file__), str(pathlib.Path(hexlab.__file__).parents[1])])  # `pass_gate`, and the driver's hexlab
+
 
 class Processes:
     """A scheduler and its workers, by the commands of the manual; all end with the ``with`` block."""
 
-    def __init__(self, folder):
-        self.folder, self.started, self.readers, self.address = folder, [], [], None
+    def __init__(self, folder, *words):
+        self.folder, self.words, self.started, self.readers, self.address = folder, words, [], [], None
 
     def start(self, *words, until, **environment):
-        command = [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"]
-        environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)} | environment  # for workers to import `pass_gate`
+        command = [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0", *self.words]
+        environment = os.environ | {"PYTHONPATH": PATH} | environment
         child = subprocess.Popen(command, cwd=self.folder, env=environment, stderr=subprocess.PIPE, text=True)
         self.started.append(child)
         said = []
