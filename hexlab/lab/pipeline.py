@@ -21,7 +21,7 @@ import numpy as np
 
 from hexlab import arena, network, scaling, training
 from hexlab.errors import ConfigError, RunError
-from hexlab.lab.cluster import ClusterExecutor, check_address
+from hexlab.lab.cluster import ClusterExecutor, check_scheduler
 from hexlab.lab.grids import Grid, describe_opponents, read_grid
 from hexlab.lab.heartbeats import Heartbeat
 from hexlab.lab.machine import machine_facts
@@ -100,7 +100,7 @@ def reproduce(
     Raises:
         ConfigError: an unknown scale, boards that it does not declare, a malformed experiment file or address, or more workers than the
             memory holds.
-        ClusterError: while it runs, a scheduler that does not answer, or workers that do not agree with this process.
+        ClusterError: a scheduler that does not answer; while it runs, also workers that do not agree with this process.
         RunError: the folder holds something else, another process is at work on it, or, at the end, networks failed to train.
     """
     grid = read_grid(scale, experiment, sizes)
@@ -108,7 +108,6 @@ def reproduce(
     if cluster is not None:
         if workers is not None:
             raise ConfigError(f"workers={workers} and cluster={cluster!r}: give one of them, for a cluster has the workers that it has")
-        check_address(cluster)
     else:
         workers = max(count_fitting_workers(grid.cells, count_cores()), 1) if workers is None else workers
         if workers < 1:
@@ -116,6 +115,8 @@ def reproduce(
         check_workers_memory(grid.cells, workers)
     folder = pathlib.Path(out)
     _check_folder(folder)
+    if cluster is not None:
+        check_scheduler(cluster)  # before there is a folder, which would be held to this scale
     folder.mkdir(parents=True, exist_ok=True)
     lock = lock_folder(folder)
     try:
@@ -150,17 +151,22 @@ def _reproduce(
 
 def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: str | None, manifest: dict) -> Iterator[Progress]:
     failed: tuple[str, ...] = ()
+    if cluster is not None:
+        yield Progress("train", 0.0, f"connecting to {cluster}", 0.0, None)
     with Store(folder / "results.sqlite", network=cluster is not None) as store, _open_pool(folder, workers, cluster) as pool:
+        if isinstance(pool, ClusterExecutor):
+            _note_machines(folder, manifest, pool.machines)
         for step in _timed("train", train_cells(grid.cells, folder / "cells", pool, cores=workers or 1), folder, manifest):
             failed = step.failed
+            at_work = _count_workers(pool, workers)
             yield step
         cells = [cell for cell in grid.cells if not failed or is_finished(cell, folder / "cells")]
         if not cells:
             raise _describe_failures(failed, grid)
         agents = _register(cells, grid, folder, store)
-        at_work = pool.workers if isinstance(pool, ClusterExecutor) else workers or 1
         ready = max(_LEAST_AT_WORK, at_work) if isinstance(pool, ClusterExecutor) else at_work
         yield from _timed("rate", _rate(grid, ready, agents, store, pool, manifest), folder, manifest)
+        at_work = _count_workers(pool, workers)
         started = time.monotonic()
         yield Progress("fit", 0.0, "writing tables", 0.0, None)
         ratings = _write_tables(folder / "tables", agents, store)
@@ -184,6 +190,13 @@ def _open_pool(
     folder: pathlib.Path, workers: int | None, cluster: str | None
 ) -> contextlib.AbstractContextManager[concurrent.futures.Executor]:
     return make_pool(workers or 1) if cluster is None else ClusterExecutor(cluster, folder)
+
+
+def _count_workers(pool: concurrent.futures.Executor, workers: int | None) -> int:
+    """Return how many worked at once in this sitting; on a cluster, where they come and go, the most that were seen."""
+    if not isinstance(pool, ClusterExecutor):
+        return workers or 1
+    return max(pool.workers, pool.most_workers)
 
 
 def _describe_failures(failed: tuple[str, ...], grid: Grid) -> RunError:
@@ -246,15 +259,14 @@ def _open_manifest(folder: pathlib.Path, grid: Grid, command: str) -> dict:
         held = manifest.get("grid")
         if held != described and not _may_grow(held, described):
             name = (held or {}).get("scale")
+            if name is not None and name != grid.scale:
+                raise RunError(f"{folder} holds scale {name!r}, not {grid.scale!r}: choose another folder, or go on with --scale {name}")
             other = f"scale {name!r} with other settings than this version's {grid.scale!r}, or boards that are not asked for"
             raise RunError(f"{folder} holds {other}: choose another folder")
         if (held, manifest.get("command")) != (described, command):
             manifest |= {"grid": described, "finished": False, "command": command}
             _write_manifest(folder, manifest)
-        later = manifest.setdefault("later_machines", [])
-        if machine not in [manifest["machine"], *later]:  # another computer, or another version of the code
-            later.append(machine)
-            _write_manifest(folder, manifest)
+        _note_machines(folder, manifest, [machine])
         return manifest
     manifest = {
         "command": command,
@@ -267,6 +279,15 @@ def _open_manifest(folder: pathlib.Path, grid: Grid, command: str) -> dict:
     }
     _write_manifest(folder, manifest)
     return manifest
+
+
+def _note_machines(folder: pathlib.Path, manifest: dict, machines: Iterable[dict[str, Any]]) -> None:
+    """Keep what had a part and is not in the manifest yet: another computer, or another version of the code."""
+    later = manifest.setdefault("later_machines", [])
+    for machine in machines:
+        if machine not in [manifest["machine"], *later]:
+            later.append(machine)
+            _write_manifest(folder, manifest)
 
 
 def _may_grow(held: dict | None, wanted: dict) -> bool:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 from cluster_processes import Processes
 
 from hexlab import arena
-from hexlab.errors import ConfigError, RunError
+from hexlab.errors import ClusterError, ConfigError, RunError
 from hexlab.lab import pipeline, runner
 from hexlab.lab.cluster import ClusterExecutor
 from hexlab.lab.heartbeats import read_sign
@@ -325,7 +326,7 @@ def test_on_a_cluster_the_tables_are_those_of_this_computer_whoever_dies(tmp_pat
         assert read_tables(out) == read_tables(tmp_path / "whole")
 
         out = tmp_path / "killed"
-        for stage, steps in (("train", 2), ("rate", 20)):
+        for stage, steps in (("train", 3), ("rate", 20)):
             command = [sys.executable, tmp_path / "job.py", experiment, out, processes.address]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
                 while steps:
@@ -343,6 +344,60 @@ def test_a_job_has_workers_of_its_own_or_a_cluster(tmp_path, experiment):
     with pytest.raises(ConfigError, match="cluster 'nowhere' is not the address"):
         pipeline.reproduce("minute", tmp_path / "job", cluster="nowhere", experiment=experiment)
     assert not (tmp_path / "job").exists()
+
+
+def test_a_cluster_that_does_not_answer_leaves_no_folder(tmp_path, experiment):
+    pytest.importorskip("distributed", reason="needs the extra cluster")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(ClusterError, match=f"no scheduler answers at tcp://127.0.0.1:{port}"):
+        pipeline.reproduce("minute", tmp_path / "job", cluster=f"tcp://127.0.0.1:{port}", experiment=experiment)
+    assert not (tmp_path / "job").exists()
+
+
+def test_workers_that_come_and_go_are_counted_and_kept_in_the_manifest(tmp_path, experiment, monkeypatch):
+    class Pool(ClusterExecutor):
+        machines = [{"commit": "of a worker"}, {"commit": "of another"}]  # noqa: RUF012
+        most_workers, _counts = 0, iter([1, 3, 2])
+
+        def __init__(self, address, folder):
+            """Connect to nothing."""
+
+        def shutdown(self, wait=True, *, cancel_futures=False):
+            """Leave nothing."""
+
+        @property
+        def workers(self):
+            found = next(self._counts, 0)
+            type(self).most_workers = max(self.most_workers, found)
+            return found
+
+    def train_nothing(*_, **__):
+        for done in (0.1, 0.5, 0.9, 1.0):
+            yield runner.Progress("train", done, "", 0.0, None)
+
+    told = []
+    monkeypatch.setattr(pipeline, "check_scheduler", told.append)
+    monkeypatch.setattr(pipeline, "ClusterExecutor", Pool)
+    monkeypatch.setattr(pipeline, "train_cells", train_nothing)
+    monkeypatch.setattr(pipeline, "_rate", lambda *_: iter(()))
+    for name in ("_register", "_write_tables", "_write_timings", "_write_games"):
+        monkeypatch.setattr(pipeline, name, lambda *_: {})
+    for name in ("read", "analyze", "write_figures", "write_report"):
+        monkeypatch.setattr(pipeline.scaling, name, lambda *_, **__: None)
+    monkeypatch.setattr(pipeline, "_facts", lambda _, __, processes: told.append(processes))
+    steps = list(pipeline.reproduce("minute", tmp_path / "job", cluster="tcp://127.0.0.1:8786", experiment=experiment))
+    assert steps[0].message == "connecting to tcp://127.0.0.1:8786"
+    assert told == ["tcp://127.0.0.1:8786", 3], "none was there at the end"
+    manifest = json.loads((tmp_path / "job" / "manifest.json").read_text())
+    assert [facts["commit"] for facts in manifest["later_machines"]] == ["of a worker", "of another"]
+
+
+def test_a_folder_of_another_scale_is_told_as_one(tmp_path, experiment):
+    experiment.write_text(EXPERIMENT + EXPERIMENT.replace("minute", "hour"))
+    pipeline.reproduce("minute", tmp_path / "job", workers=1, experiment=experiment).close()
+    with pytest.raises(RunError, match=r"job holds scale 'minute', not 'hour': choose another folder, or go on with --scale minute$"):
+        pipeline.reproduce("hour", tmp_path / "job", workers=1, experiment=experiment)
 
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path, experiment):
