@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from hexlab.errors import StoreError
+from hexlab.ranges import find_fault
 from hexlab.records import Agent, Opening, Pairing, PairOpenings, Run, Snapshot
 from hexlab.system import Lock, find_holder, write_whole
 
@@ -452,7 +453,7 @@ def read_table(path: str | os.PathLike, kind: type[Row]) -> list[Row]:
     """Read a CSV file that `write_table` wrote; one whose name ends in ``.xz`` is unpacked.
 
     Raises:
-        StoreError: the file is missing, its columns are not those of `kind`, or a value cannot be read.
+        StoreError: the file is missing, its columns are not those of `kind`, or a value cannot be read or cannot be (`hexlab.ranges`).
     """
     path = pathlib.Path(path)
     names = list(_field_names(kind))
@@ -479,7 +480,7 @@ def _read_rows(lines: list[list[str]], kind: type[Row], path: pathlib.Path, firs
         if len(line) != len(fields):
             found = f"{len(line)} cells, not the {len(fields)} of {kind.__name__}"
             raise StoreError(f"row {number} of {path} has {found}: is the file cut off?")
-    values = []
+    values: dict[str, list] = {}
     for field, cells in zip(fields, zip(*lines, strict=True), strict=True):
         convert = sys.intern if field.type is str else field.type
         done: list = []
@@ -489,8 +490,12 @@ def _read_rows(lines: list[list[str]], kind: type[Row], path: pathlib.Path, firs
             at, expected = len(done), getattr(field.type, "__name__", field.type)
             message = f"row {first + at} of {path}: {field.name} is {cells[at]!r}, not {expected} as in a {kind.__name__} row"
             raise StoreError(message) from None
-        values.append(done)
-    return map(kind, *values)
+        values[field.name] = done
+    if fault := find_fault(kind, values):
+        value = repr(values[fault.field][fault.place])
+        held = value if len(value) <= 80 else f"{value[:80]}..."
+        raise StoreError(f"row {first + fault.place} of {path}: {fault.field} is {held}: expected {fault.expected}; restore the file")
+    return map(kind, *values.values())
 
 
 def columns(rows: Sequence, kind: type | None = None) -> dict[str, list]:

@@ -248,7 +248,7 @@ def test_a_damaged_store_says_what_to_do(path):
 
 def test_tables_have_stable_bytes_and_come_back(tmp_path):
     rows = [
-        Rating("b, the second", 3, 1 / 3, -float("inf"), 2e300, 10, float("nan"), float("nan"), float("nan"), 0),
+        Rating("b, the second", 3, 1 / 3, -1e5, 2e5 / 3, 10, float("nan"), float("nan"), float("nan"), 0),
         Rating("a", 3, -0.1, -1.0, 1.0, 10, 0.5, 0.25, 0.75, 4, "perfect-3"),
     ]
     path = write_table(tmp_path / "deep" / "ratings.csv", rows)
@@ -256,16 +256,16 @@ def test_tables_have_stable_bytes_and_come_back(tmp_path):
         b"agent,size,elo,low,high,games,perfect_score,perfect_score_low,perfect_score_high,perfect_games,"
         b"anchor,anchor_error\n"
         b"a,3,-0.1,-1.0,1.0,10,0.5,0.25,0.75,4,perfect-3,0.0\n"
-        b'"b, the second",3,0.3333333333333333,-inf,2e+300,10,nan,nan,nan,0,,0.0\n'
+        b'"b, the second",3,0.3333333333333333,-100000.0,66666.66666666667,10,nan,nan,nan,0,,0.0\n'
     )
     assert write_table(tmp_path / "again.csv", rows[::-1]).read_bytes() == path.read_bytes()
     first, second = read_table(path, Rating)
     assert first == rows[1]
-    assert (second.elo, second.low, second.high) == (1 / 3, -float("inf"), 2e300)
+    assert (second.elo, second.low, second.high) == (1 / 3, -1e5, 2e5 / 3)
     assert [file.name for file in path.parent.iterdir()] == ["ratings.csv"], "no partial file is left behind"
     with pytest.raises(StoreError, match=r"starts with 'agent,size,elo.*expected the columns 'run,snapshot"):
         read_table(path, Snapshot)
-    path.write_text(path.read_text().replace("10", "ten"))
+    path.write_text(path.read_text().replace(",10,", ",ten,"))
     with pytest.raises(StoreError, match=r"row 2 of .*ratings.csv: games is 'ten', not int as in a Rating row"):
         read_table(path, Rating)
     with pytest.raises(StoreError, match="cannot be read as a table of Rating rows"):

@@ -73,9 +73,13 @@ class Tables:
         _unique("ratings", [row.agent for row in self.ratings])
         for snapshot in self.snapshots:
             _require("snapshots", "run", snapshot.run, runs)
+        sizes = {run.run: run.size for run in self.runs}
         for agent in self.agents:
             if agent.kind == "snapshot":
                 _require("agents", "snapshot", (agent.run, agent.snapshot), snapshots)
+                if sizes[agent.run] != agent.size:
+                    told = f"its run {agent.run!r} is of {sizes[agent.run]}x{sizes[agent.run]} by runs.csv"
+                    raise StoreError(f"{store.table_file('agents')}: {agent.agent!r} plays {agent.size}x{agent.size}, and {told}")
         boards = {agent.agent: agent.size for agent in self.agents}
         for pairing in self.pairings:
             for name in (pairing.first, pairing.second):
@@ -87,6 +91,9 @@ class Tables:
                 raise StoreError(f"{store.table_file('pairings')}: half {pairing.half!r} of {pairing.first!r} is neither 0 nor 1")
         for rating in self.ratings:
             _require("ratings", "agent", rating.agent, agents)
+            if boards[rating.agent] != rating.size:
+                told = f"plays {boards[rating.agent]}x{boards[rating.agent]} by agents.csv"
+                raise StoreError(f"{store.table_file('ratings')}: {rating.agent!r} is rated on {rating.size}x{rating.size}, and {told}")
         _unique("timings", [(row.run, row.snapshot) for row in self.timings])
         for timing in self.timings:
             _require("timings", "snapshot", (timing.run, timing.snapshot), snapshots)

@@ -98,6 +98,11 @@ def test_rows_that_contradict_one_another_are_refused():
     odd = dataclasses.replace(tables.pairings[0], half=2)
     with pytest.raises(StoreError, match=r"half 2 .* is neither 0 nor 1"):
         dataclasses.replace(tables, pairings=(odd,))
+    rating, agent = tables.ratings[0], tables.agents[-1]
+    with pytest.raises(StoreError, match=r"ratings\.csv: .* is rated on 4x4, and plays 3x3 by agents\.csv"):
+        dataclasses.replace(tables, ratings=(dataclasses.replace(rating, size=4),))
+    with pytest.raises(StoreError, match=r"agents\.csv: .* plays 4x4, and its run .* is of 3x3 by runs\.csv"):
+        dataclasses.replace(tables, agents=(dataclasses.replace(agent, size=4),))
 
 
 def test_paper_curves_are_complete():
