@@ -74,13 +74,14 @@ _FLOPS = _Numbers(0, 1e30)
 _GAMES = _Numbers(0, 10**9)
 _WORK = _Numbers(0, 10**15)
 _SETTING = _Numbers(1, 10**12)  # as those of a training run
+_LAYERS = _Numbers(1, 10**6)
 _KEY = _Words(bool, "a key")
 _KIND = _Words(frozenset({"snapshot", "perfect", "random"}).__contains__, "snapshot, perfect or random")
 _RESULTS = _Words(lambda text: not text.strip("01"), "a 1 or 0 for each opening")
 
 _FIELDS: Mapping[type, Mapping[str, _Numbers | _Words]] = {
     Run: {
-        "run": _KEY, "size": _SIZE, "width": _SETTING, "depth": _SETTING, "seed": _Numbers(0, 2**63 - 1), "parameters": _WORK,
+        "run": _KEY, "size": _SIZE, "width": _LAYERS, "depth": _LAYERS, "seed": _Numbers(0, 2**63 - 1), "parameters": _WORK,
         "train_simulations": _SETTING, "config": _Words(_is_settings, "settings as JSON, such as {\"seed\": 0}"),
     },
     Snapshot: {

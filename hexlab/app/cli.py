@@ -781,7 +781,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return _complain(f"{error.filename}: {error.strerror}" if error.filename else error)
+        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return _complain(f"{told}; check that the path is right, that you may use it, and that its disk has room")
     except RuntimeError as error:
         return _complain(_explain(error, dials))
 
@@ -864,19 +865,50 @@ def _train_with_config(words: list[str]) -> type:
 def _one_line(page: str) -> str:
     """Return what a page of tyro's says, without its frames, its colors, and the help it repeats.
 
-    >>> _one_line("╭─ Value error ─╮\\n│ Error parsing --size: 'x' │\\n│ ──── │\\n│ For full helptext, run hexlab --help │\\n╰───╯")
-    "Error parsing --size: 'x'"
+    >>> _one_line("╭─ Value error ─╮\\n│ Unrecognized options: --x │\\n│ ──── │\\n│ For full helptext, run hexlab --help │\\n╰───╯")
+    'Unrecognized options: --x'
+    >>> _one_line(" Value error \\n ---- \\n  Unrecognized options: --x \\n  ---- \\n  For full helptext, run hexlab --help ")
+    'Unrecognized options: --x'
     """
     sections: list[list[str]] = [[]]
-    for line in re.sub(r"\x1b\[[0-9;]*m", "", page).splitlines():
+    page = re.sub(r"\x1b\[[0-9;]*m", "", page)
+    page = re.sub(r"\A\s*.*\n\s*-{3,}\s*\n", "", page)  # the title, which has no frame where the terminal knows none
+    for line in page.splitlines():
         text = line.strip("│|╭╮╰╯─ \t")
-        if line.startswith("╭") or not text:
+        if line.startswith("╭") or not text.strip("-"):
             sections.append([])
         else:
             sections[-1].append(text)
     kept = [" ".join(section) for section in sections if section]
     kept = [text for text in kept if not text.startswith(("For full helptext", "Argument helptext"))]
-    return "; ".join(kept) or "the command line makes no sense"
+    if not kept:
+        return "the command line makes no sense"
+    return _explain_number(kept[0]) or "; ".join(kept)
+
+
+def _explain_number(text: str) -> str | None:
+    """Return what to give in place of a word that is no number, if that is what a text of tyro's is about.
+
+    >>> _explain_number("Error parsing --sizes: no type matching {None}|{[INT [INT ...]]} could be instantiated from ['3', 'x'].")
+    "--sizes 'x': give whole numbers such as 3 4"
+    >>> _explain_number("Error parsing --seconds: could not convert string to float: 'x'")
+    "--seconds 'x': give a number"
+    """
+    found = re.match(r"Error parsing (--\S+): .*?\b(INT|FLOAT|int\(\)|float: )", text)
+    if not found:
+        return None
+    flag, kind = found[1], int if found[2].startswith(("INT", "int")) else float
+    words = re.findall(r"'([^']*)'", text)
+    word = next((word for word in words if not _is_number(word, kind)), " ".join(words))
+    one, several = ("a whole number", "whole numbers such as 3 4") if kind is int else ("a number", "numbers such as 0.5 1")
+    return f"{flag} {word!r}: give {several if '...' in text else one}"
+
+
+def _is_number(word: str, kind: type[int] | type[float]) -> bool:
+    with contextlib.suppress(ValueError):
+        kind(word)
+        return True
+    return False
 
 
 def _check_positive(flag: str, value: float | None) -> None:
