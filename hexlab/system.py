@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from types import TracebackType
 
@@ -13,12 +14,14 @@ from hexlab.errors import InUseError, RunError
 
 __all__ = [
     "Lock",
+    "check_writable",
     "count_cores",
     "end_tree",
     "find_holder",
     "joules_between",
     "list_descendants",
     "lock_folder",
+    "make_folder",
     "memory_bytes",
     "read_energy",
     "read_lines",
@@ -192,6 +195,46 @@ def write_whole(path: pathlib.Path, content: str | bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+def check_writable(folder: pathlib.Path) -> None:
+    """Raise unless files can be written into a folder; one that is missing is made for that, and removed again.
+
+    Ask before work that takes long, so that its results have a place to go.
+
+    Raises:
+        RunError: it is a file, or cannot be made or written to.
+    """
+    missing = [place for place in (folder, *folder.parents) if not os.path.lexists(place)]
+    try:
+        make_folder(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _refuse(folder, error) from None
+    finally:
+        for place in missing:
+            with contextlib.suppress(OSError):
+                place.rmdir()
+
+
+def make_folder(folder: pathlib.Path) -> None:
+    """Make a folder, and those that it lies in, where they are missing.
+
+    Raises:
+        RunError: it is a file, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refuse(folder, error) from None
+
+
+def _refuse(folder: pathlib.Path, error: OSError) -> RunError:
+    file = next((place for place in (folder, *folder.parents) if place.is_file()), None)
+    if file is not None:
+        return RunError(f"{file} is a file: name a folder")
+    return RunError(f"{folder} cannot be written to ({error.strerror}): name a folder where you may write")
 
 
 def remove_drafts(*folders: pathlib.Path) -> None:

@@ -102,6 +102,27 @@ def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
     assert path.read_bytes() == b"one\n"
 
 
+def test_a_folder_is_tried_before_work_and_left_as_it_was(tmp_path):
+    system.check_writable(tmp_path / "new" / "deep")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "there").mkdir()
+    system.check_writable(tmp_path / "there")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "there"]
+    (tmp_path / "file").write_text("mine")
+    for use in (system.check_writable, system.make_folder):
+        for folder in (tmp_path / "file", tmp_path / "file" / "deep" / "er"):
+            with pytest.raises(RunError, match="file is a file: name a folder"):
+                use(folder)
+    system.make_folder(tmp_path / "new" / "deep")
+    assert (tmp_path / "new" / "deep").is_dir()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="a folder that even the superuser cannot write to")
+def test_a_folder_that_cannot_be_made_is_told():
+    with pytest.raises(RunError, match=r"nope cannot be written to \(.+\): name a folder where you may write"):
+        system.check_writable(system.pathlib.Path("/proc/nope"))
+
+
 def test_the_machine_is_counted():
     assert 1 <= system.count_cores() <= 4096
     assert system.memory_bytes() is None or 2**27 < system.memory_bytes() < 2**50

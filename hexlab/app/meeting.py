@@ -8,7 +8,7 @@ from hexlab.app.agents import find_agent
 from hexlab.errors import ConfigError
 from hexlab.rules import sgf
 from hexlab.rules.board import Color
-from hexlab.system import write_whole
+from hexlab.system import make_folder, write_whole
 
 __all__ = ["play"]
 
@@ -50,7 +50,7 @@ def play(
     if out is not None:
         if out.is_dir():
             raise ConfigError(f"{out} is a folder: name a file for the games")
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(out.parent)
     with contextlib.ExitStack() as stack:
         players = [stack.enter_context(agent.open(size)) for agent in agents]
         if players[0].name == players[1].name:

@@ -35,7 +35,7 @@ from hexlab.protocols import Player
 from hexlab.records import Opening
 from hexlab.rules.board import Color
 from hexlab.rules.cells import check_size
-from hexlab.system import lock_folder, remove_drafts, write_whole
+from hexlab.system import lock_folder, make_folder, remove_drafts, write_whole
 
 __all__ = ["Contest", "ContestGame", "ContestMatch", "Entry", "Rules", "play_contest", "read_contest"]
 
@@ -229,7 +229,7 @@ def play_contest(
     if isinstance(workers, bool) or workers < 1:
         raise ConfigError(f"workers={workers!r}: give a number from 1 up")
     folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     players = folder / "players"
     bench = _Bench(players, rules, references)
     with lock_folder(folder), contextlib.closing(bench):

@@ -12,7 +12,7 @@ from hexlab.errors import HexlabError, RunError, StoreError
 from hexlab.lab.pipeline import read_manifest
 from hexlab.records import Conversion, PairOpenings
 from hexlab.store import read_table, table_file, write_table
-from hexlab.system import write_whole
+from hexlab.system import check_writable, write_whole
 
 __all__ = ["join_runs"]
 
@@ -46,6 +46,7 @@ def join_runs(
         raise RunError(f"folders to join: {', '.join(map(str, homes)) or 'none'}: give two or more")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"{out} is there already: name a folder to create")
+    check_writable(out.parent)
     manifests = [_read_manifest(home) for home in homes]
     _check_protocols(homes, manifests)
     order = sorted(range(len(homes)), key=lambda index: _list_sizes(manifests[index]))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hexlab import arena, network, training
 from hexlab.errors import ConfigError, RunError
 from hexlab.scaling.figures import render_svg
-from hexlab.system import write_whole
+from hexlab.system import make_folder, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -135,7 +135,7 @@ def plot_topp(topp: Topp) -> "Figure":
 def write_topp(topp: Topp, folder: str | os.PathLike) -> list[pathlib.Path]:
     """Write ``topp.svg`` and the numbers behind it, ``topp.json``; return their paths."""
     folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     more, even, pairs = topp.count_later_wins()
     numbers = {
         "size": topp.size,

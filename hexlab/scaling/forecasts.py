@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from hexlab.errors import StoreError
+from hexlab.rules.cells import check_size
 from hexlab.scaling.crossings import ELO, bound_interval, extend_crossings, find_reaches, fit_growth, format_estimate, format_number
 from hexlab.scaling.frontiers import Frontier, compute_frontier
 from hexlab.scaling.laws import MODELS, Law, fit_law, foretell
@@ -195,8 +196,10 @@ def forecast_board(
         test_simulations: simulations a move of the agents.
 
     Raises:
+        PositionError: no such board.
         NotEnoughDataError: fewer than two smaller boards, or too few snapshots on them.
     """
+    check_size(size)
     smaller = [each for each in tables.sizes if each < size and tables.knows_zero(each)]
     if len(smaller) < 2:
         raise NotEnoughDataError(f"not enough data: needs two smaller boards to foretell {size}x{size} from; there are {len(smaller)}")

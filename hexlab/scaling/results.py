@@ -20,7 +20,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -118,8 +117,7 @@ def fill_page(text: str, results: Mapping[str, str]) -> str:
     >>> fill_page("We played <!--= games -->3<!--/--> games.", {"games": "1,024"})
     'We played <!--= games -->1,024<!--/--> games.'
     """
-    if text.count("<!--= ") != len(_MARK.findall(text)) or text.count("<!--= ") != text.count("<!--/-->"):
-        raise ConfigError("a mark of the page does not end: write <!--= NAME -->text<!--/-->, and none within another")
+    _check_marks(text)
 
     def replace(match: re.Match[str]) -> str:
         name = match["name"]
@@ -131,6 +129,11 @@ def fill_page(text: str, results: Mapping[str, str]) -> str:
         return f"<!--= {name} -->{value}<!--/-->"
 
     return _MARK.sub(replace, text)
+
+
+def _check_marks(text: str) -> None:
+    if text.count("<!--= ") != len(_MARK.findall(text)) or text.count("<!--= ") != text.count("<!--/-->"):
+        raise ConfigError("a mark of the page does not end: write <!--= NAME -->text<!--/-->, and none within another")
 
 
 def list_marks(text: str) -> list[tuple[str, str]]:
@@ -159,11 +162,12 @@ def write_results(
 
     Raises:
         StoreError: tables that cannot be read.
-        ConfigError: a page with marks that cannot be filled.
+        ConfigError: a page that cannot be read, or with marks that cannot be filled; nothing is written then.
     """
     home = Path(tables_folder)
+    texts = _read_pages(pages)
     results = _compute(home, bootstrap, seed)
-    filled = {Path(page): fill_page(Path(page).read_text(encoding="utf-8"), results) for page in pages}
+    filled = {page: fill_page(text, results) for page, text in texts.items()}
     record = {"bootstrap": bootstrap, "seed": seed, "results": results}
     write_whole(home / _RESULTS, json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     for page, text in filled.items():
@@ -186,7 +190,7 @@ def check_results(
 
     Raises:
         StoreError: results or tables that cannot be read.
-        ConfigError: a page with marks that cannot be filled.
+        ConfigError: a page that cannot be read, or with marks that cannot be filled.
     """
     home = Path(tables_folder)
     try:
@@ -194,29 +198,49 @@ def check_results(
         kept, bootstrap, seed = dict(record["results"]), int(record["bootstrap"]), int(record["seed"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{home / _RESULTS} cannot be read ({error}): write it with `hexlab results`") from None
-    drifts = []
+    drifts, texts = [], _read_pages(pages)
     if recompute:
         now = _compute(home, bootstrap, seed)
         drifts = [f"{_RESULTS}: {name!r} is {kept.get(name)!r}, the tables give {now.get(name)!r}" for name in _differing(kept, now)]
-    for page in map(Path, pages):
-        text = page.read_text(encoding="utf-8")
+    for page, text in texts.items():
         shown, due = list_marks(text), list_marks(fill_page(text, kept))
         pairs = zip(shown, due, strict=True)
         drifts += [f"{page}: {name!r} is {one!r}, not {other!r}" for (name, one), (_, other) in pairs if one != other]
     return drifts
 
 
+def _read_pages(pages: Sequence[str | os.PathLike[str]]) -> dict[Path, str]:
+    """Return the texts of pages: what is wrong with one is said before the results are computed, which takes minutes."""
+    texts = {}
+    for page in map(Path, pages):
+        try:
+            texts[page] = page.read_text(encoding="utf-8")
+            _check_marks(texts[page])
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
+            raise ConfigError(f"the page {str(page)!r} cannot be read ({reason}): name a Markdown file") from None
+        except ConfigError as error:
+            raise ConfigError(f"{page}: {error}") from None
+    return texts
+
+
+def _read_seconds(home: Path) -> dict[str, float]:
+    """Return what the manifest of a run, with its tables or above them, says that each stage took; nothing where there is none."""
+    path = next((path for path in (home / "manifest.json", home.parent / "manifest.json") if path.is_file()), None)
+    if path is None:
+        return {}
+    try:
+        return {str(stage): float(spent) for stage, spent in json.loads(path.read_text(encoding="utf-8")).get("seconds", {}).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged ({error}): restore it") from None
+
+
 def _compute(home: Path, bootstrap: int, seed: int) -> dict[str, str]:
-    tables = read(home)
+    seconds, tables = _read_seconds(home), read(home)
     packed = home / store.table_file("openings")
     openings = store.split_openings(store.read_table(packed, PairOpenings)) if packed.is_file() else []
-    manifest: dict[str, Any] = {}
-    for path in (home / "manifest.json", home.parent / "manifest.json"):
-        if path.is_file():
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            break
     forecasts = [read_forecast(path) for path in sorted(home.parent.joinpath("predictions").glob("*.json"))]
-    return compute_results(analyze(tables, bootstrap=bootstrap, seed=seed), openings, manifest.get("seconds"), forecasts)
+    return compute_results(analyze(tables, bootstrap=bootstrap, seed=seed), openings, seconds, forecasts)
 
 
 def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:

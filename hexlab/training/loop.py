@@ -29,7 +29,7 @@ from hexlab.errors import ConfigError, RunError
 from hexlab.mcts.ahead import start_compiling
 from hexlab.records import Snapshot
 from hexlab.rules import Boards, sgf
-from hexlab.system import Lock, count_cores, lock_folder, remove_drafts, write_whole
+from hexlab.system import Lock, count_cores, lock_folder, make_folder, remove_drafts, write_whole
 from hexlab.training.config import Config
 from hexlab.training.learner import Learner, Losses, is_finite, learn, make_learner
 from hexlab.training.memory import check_memory
@@ -251,7 +251,7 @@ def _exists(folder: pathlib.Path) -> RunError:
 def _make_folder(folder: pathlib.Path, config: Config, state: _State) -> Lock:
     """Make the run's folder, whole or not at all, and return its lock."""
     building = folder.with_name(folder.name + ".new")
-    building.mkdir(parents=True, exist_ok=True)
+    make_folder(building)
     lock = lock_folder(building)
     try:
         for left in building.iterdir():  # by a process that was killed while making it

@@ -198,7 +198,7 @@ def cut(path):
 
 def test_a_folder_that_cannot_be_made_is_said_to(tmp_path):
     folders = write_folder(tmp_path / "five", (5,)), write_folder(tmp_path / "six", (6,))
-    with pytest.raises(RunError, match=r"manifest\.json.inside cannot be made .*: name a folder to create"):
+    with pytest.raises(RunError, match=r"manifest\.json is a file: name a folder"):
         join_runs(folders, tmp_path / "five" / "manifest.json" / "inside")
 
 

@@ -163,6 +163,26 @@ def test_a_page_that_cannot_be_filled_leaves_everything_as_it_was(experiment):
     assert not (experiment / "tables" / "results.json").exists()
 
 
+def test_a_page_that_cannot_be_read_is_told_before_anything_is_computed(tmp_path):
+    page = tmp_path / "page.md"
+    with pytest.raises(ConfigError, match=r"page\.md' cannot be read \(No such file or directory\): name a Markdown file"):
+        write_results(tmp_path / "nowhere", [page])
+    page.write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=r"page\.md' cannot be read \(not text in UTF-8\): name a Markdown file"):
+        write_results(tmp_path / "nowhere", [page])
+    page.write_text("<!--= games -->", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"page\.md: a mark of the page does not end"):
+        write_results(tmp_path / "nowhere", [page])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"seconds": 3}', '{"seconds": {"train": "long"}}'])
+def test_a_damaged_manifest_is_told(text, experiment):
+    (experiment / "manifest.json").write_text(text, encoding="utf-8")
+    with pytest.raises(StoreError, match=r"manifest\.json is damaged .*: restore it"):
+        write_results(experiment / "tables")
+    assert not (experiment / "tables" / "results.json").exists()
+
+
 def test_results_must_be_there_to_be_checked(experiment):
     with pytest.raises(StoreError, match=r"results.json cannot be read .*: write it with `hexlab results`"):
         check_results(experiment / "tables")
