@@ -31,7 +31,7 @@ from hexlab.rules import sgf
 from hexlab.rules.batch import Boards
 from hexlab.rules.solver import MAX_SIZE
 from hexlab.store import Store, read_table, write_table
-from hexlab.system import Lock, count_cores, joules_between, lock_folder, read_energy, remove_drafts, write_whole
+from hexlab.system import Lock, count_cores, joules_between, lock_folder, make_folder, read_energy, remove_drafts, write_whole
 
 __all__ = ["SnapshotPlayer", "read_manifest", "reproduce"]
 
@@ -39,6 +39,12 @@ _SEED = 0
 _ROUNDS, _NEIGHBORS = 2, 1
 _CHEAP = 1e4  # FLOPs of a forward pass up to which 256 rows take hardly longer than 64
 _LEAST_AT_WORK = 16  # workers of a cluster for whom matches are held ready: more may come
+_NUMBER = (int, float)
+_MANIFEST: dict[str, Any] = {
+    "command": str, "finished": bool, "grid": dict, "machine": dict, "later_machines": [dict], "seconds": {str: _NUMBER},
+    "joules": {str: _NUMBER}, "seed": int, "tournaments": {str: dict},
+}  # fmt: skip
+_GRID: dict[str, Any] = {"cells": [dict], "presets": {str: str}, "more_simulations": {str: [int]}, "half_widths": {str: _NUMBER}}
 
 
 class SnapshotPlayer:
@@ -117,7 +123,7 @@ def reproduce(
     _check_folder(folder)
     if cluster is not None:
         check_scheduler(cluster)  # before there is a folder, which would be held to this scale
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     lock = lock_folder(folder)
     try:
         remove_drafts(folder, folder / "tables")
@@ -235,19 +241,56 @@ def _check_folder(folder: pathlib.Path) -> None:
         raise RunError(f"{folder} holds tables and no networks, as `hexlab join` makes them: go on in the folders that were joined")
 
 
-def read_manifest(folder: pathlib.Path) -> dict:
+def read_manifest(folder: pathlib.Path, needs: Sequence[str] = ()) -> dict:
     """Return the manifest of a folder of `reproduce` or `hexlab.lab.joining.join_runs`.
 
+    Args:
+        folder: holds ``manifest.json``.
+        needs: what must not be missing in it.
+
     Raises:
-        RunError: it is not there, or damaged.
+        RunError: it is not there, or damaged: not JSON, or something in it is of another kind than `reproduce` writes.
     """
     path = folder / "manifest.json"
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        damage = _find_damage(manifest, needs)
     except OSError as error:
         raise RunError(f"{folder} holds no manifest.json ({error}): give a folder of `hexlab reproduce`") from None
-    except (ValueError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({error}): restore it, or choose another folder") from None
+    except ValueError as error:
+        damage = str(error)
+    if damage:
+        raise RunError(f"{path} is damaged ({damage}): restore it, or choose another folder")
+    return manifest
+
+
+def _find_damage(manifest: Any, needs: Sequence[str]) -> str:
+    """Tell what in a manifest is not what it should be; "" if nothing is."""
+    if not isinstance(manifest, dict):
+        return f"it is {_quote(manifest)}"
+    for name in needs:
+        if name not in manifest:
+            return f"it has no {name}"
+    grid = manifest.get("grid", {})
+    for held, kinds, where in ((manifest, _MANIFEST, ""), (grid, _GRID, " of its grid")):
+        for name, kind in kinds.items():
+            if name in held and not _is_of(kind, held[name]):
+                return f"{name}{where} is {_quote(held[name])}"
+    return ""
+
+
+def _is_of(kind: Any, value: Any) -> bool:
+    """Tell whether a value of JSON is of a kind: a type, [a kind] for a list of such, or {str: a kind} for names of such."""
+    if isinstance(kind, list):
+        return isinstance(value, list) and all(_is_of(kind[0], each) for each in value)
+    if isinstance(kind, dict):
+        return isinstance(value, dict) and all(_is_of(kind[str], each) for each in value.values())
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _quote(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def _open_manifest(folder: pathlib.Path, grid: Grid, command: str) -> dict:
@@ -255,15 +298,15 @@ def _open_manifest(folder: pathlib.Path, grid: Grid, command: str) -> dict:
     machine = machine_facts()
     described = json.loads(json.dumps(dataclasses.asdict(grid)))
     if (folder / "manifest.json").exists():
-        manifest = read_manifest(folder)
-        held = manifest.get("grid")
+        manifest = read_manifest(folder, ("command", "finished", "grid", "machine", "seconds", "seed"))
+        held = manifest["grid"]
         if held != described and not _may_grow(held, described):
-            name = (held or {}).get("scale")
+            name = held.get("scale")
             if name is not None and name != grid.scale:
                 raise RunError(f"{folder} holds scale {name!r}, not {grid.scale!r}: choose another folder, or go on with --scale {name}")
             other = f"scale {name!r} with other settings than this version's {grid.scale!r}, or boards that are not asked for"
             raise RunError(f"{folder} holds {other}: choose another folder")
-        if (held, manifest.get("command")) != (described, command):
+        if (held, manifest["command"]) != (described, command):
             manifest |= {"grid": described, "finished": False, "command": command}
             _write_manifest(folder, manifest)
         _note_machines(folder, manifest, [machine])
@@ -290,20 +333,20 @@ def _note_machines(folder: pathlib.Path, manifest: dict, machines: Iterable[dict
             _write_manifest(folder, manifest)
 
 
-def _may_grow(held: dict | None, wanted: dict) -> bool:
+def _may_grow(held: dict, wanted: dict) -> bool:
     """Tell whether a grid is the one that a folder holds with further cells, further budgets for some of them, or known otherwise."""
     growing = ("cells", "presets", "more_simulations", "half_width", "half_widths", "least_opponents")
-    if held is None or any(held.get(name) != wanted[name] for name in wanted.keys() - {*growing, "about"}):
+    if any(held.get(name) != wanted[name] for name in wanted.keys() - {*growing, "about"}):
         return False
     if (held.get("half_width") is None) != (wanted["half_width"] is None):
         return False
     try:
-        trained, asked = ({training.run_key(training.Config(**cell)) for cell in grid["cells"]} for grid in (held, wanted))
+        trained, asked = ({training.run_key(training.Config(**cell)) for cell in grid.get("cells", ())} for grid in (held, wanted))
     except (TypeError, ConfigError):  # a setting that this version does not know, or not with that value
         return False
     if not trained <= asked:
         return False
-    if any(wanted["presets"].get(run) != name for run, name in held["presets"].items()):
+    if any(wanted["presets"].get(run) != name for run, name in held.get("presets", {}).items()):
         return False
     budgets = held.get("more_simulations", {})
     return all(set(budgets[run]) <= set(wanted["more_simulations"].get(run, ())) for run in budgets)

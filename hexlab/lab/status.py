@@ -8,8 +8,9 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
-from hexlab.errors import RunError
+from hexlab.errors import ConfigError, RunError
 from hexlab.lab.heartbeats import read_sign
+from hexlab.lab.pipeline import read_manifest
 from hexlab.lab.runner import claim_path, count_iterations, read_last
 from hexlab.training import Config, run_key
 
@@ -122,14 +123,12 @@ def read_status(folder: str | os.PathLike) -> Status:
         RunError: there is no job in the folder, or its manifest is damaged.
     """
     path = pathlib.Path(folder)
+    manifest = read_manifest(path, ("command", "grid"))
     try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        cells = [Config.from_json(json.dumps(cell)) for cell in manifest["grid"]["cells"]]
-        command = f"{manifest['command']} --out {path}"
-    except (OSError, KeyError, TypeError) as error:
-        raise RunError(f"{path} holds no reproduction ({error}): name the folder (--out) of `hexlab reproduce`") from None
-    except ValueError as error:
+        cells = [Config.from_json(json.dumps(cell)) for cell in manifest["grid"].get("cells", ())]
+    except ConfigError as error:
         raise RunError(f"{path / 'manifest.json'} is damaged or of another version ({error}): restore it") from None
+    command = f"{manifest['command']} --out {path}"
     sign = read_sign(path / "progress.json")
     facts = sign.facts if sign else {}
     state = facts.get("state", "finished" if manifest.get("finished") else "dead")

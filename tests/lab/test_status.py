@@ -7,6 +7,7 @@ import pytest
 
 from hexlab.errors import RunError
 from hexlab.lab.heartbeats import Heartbeat
+from hexlab.lab.pipeline import reproduce
 from hexlab.lab.runner import claim_path
 from hexlab.lab.status import read_status
 from hexlab.training import Config, run_key, train
@@ -79,8 +80,35 @@ def test_a_worker_that_waits_says_for_whom(job):
 
 
 def test_a_folder_without_a_job_is_told(tmp_path):
-    with pytest.raises(RunError, match=r"holds no reproduction .*: name the folder"):
+    with pytest.raises(RunError, match=r"holds no manifest\.json .*: give a folder of `hexlab reproduce`"):
         read_status(tmp_path)
-    (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(RunError, match=r"manifest\.json is damaged or of another version"):
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "Expecting property name.*"),
+        ("[]", r"it is \[\]"),
+        ("{}", "it has no command"),
+        ('{"command": "hexlab reproduce"}', "it has no grid"),
+        ('{"command": "hexlab reproduce", "grid": 3}', "grid is 3"),
+        ('{"command": 7, "grid": {}}', "command is 7"),
+        ('{"command": "hexlab reproduce", "grid": {"cells": [3]}}', r"cells of its grid is \[3\]"),
+        ('{"command": "hexlab reproduce", "grid": {"cells": []}, "seconds": {"train": "long"}}', r'seconds is \{"train": "long"\}'),
+    ],
+)
+def test_a_damaged_manifest_is_told(text, said, tmp_path):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(RunError, match=rf"manifest\.json is damaged \({said}\): restore it, or choose another folder"):
         read_status(tmp_path)
+    with pytest.raises(RunError, match=r"manifest\.json is damaged \(.*\): restore it, or choose another folder"):
+        reproduce("tiny", tmp_path, workers=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_a_manifest_of_other_settings_is_told(job):
+    manifest = json.loads((job / "manifest.json").read_text())
+    manifest["grid"]["cells"][0]["width"] = -3
+    (job / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(RunError, match=r"manifest\.json is damaged or of another version \(width=-3.*\): restore it"):
+        read_status(job)
