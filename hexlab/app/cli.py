@@ -482,7 +482,10 @@ class Topp:
         """Play, print the tables and write the figure."""
         _check_positive("--simulations", self.simulations)
         from hexlab.lab import topp
+        from hexlab.system import check_writable
 
+        if self.out is not None:
+            check_writable(self.out)
         result = topp.play_topp(self.run_, self.snapshots, self.simulations, self.games, self.seed)
         print(result)
         for path in topp.write_topp(result, self.out or self.run_):
@@ -642,7 +645,8 @@ class Figures:
                 print(path)
             return 0
         if not self.check:
-            for path in scaling.write_figures(scaling.read(self.tables), self.out, bootstrap=self.bootstrap, seed=self.seed):
+            tables = scaling.read(self.tables)
+            for path in scaling.write_figures(tables, self.out, bootstrap=self.bootstrap, seed=self.seed, say=_say):
                 print(path)
             return 0
         drifts = scaling.check_figures(self.tables, self.out)
@@ -704,8 +708,14 @@ class Predict:
         """Foretell or score."""
         _check_positive("--bootstrap", self.bootstrap)
         from hexlab import scaling
-        from hexlab.system import write_whole
+        from hexlab.rules.cells import check_size
+        from hexlab.system import check_writable, make_folder, write_whole
 
+        check_size(self.size)
+        if self.out is not None:
+            if self.out.exists():
+                raise ConfigError(f"{self.out} is there already: a forecast is not changed afterwards, choose another file")
+            check_writable(self.out.parent)
         tables = scaling.read(self.tables)
         if self.score is not None:
             forecast = scaling.read_forecast(self.score)
@@ -714,12 +724,10 @@ class Predict:
                 raise ConfigError(f"{self.score} foretells {of}, not {self.size}x{self.size}: name the size that it is of")
             print("\n".join(map(str, scaling.score_forecast(forecast, tables))))
             return
-        if self.out is not None and self.out.exists():
-            raise ConfigError(f"{self.out} is there already: a forecast is not changed afterwards, choose another file")
         forecast = scaling.forecast_board(tables, self.size, bootstrap=self.bootstrap, seed=self.seed)
         print(forecast)
         if self.out is not None:
-            self.out.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.out.parent)
             write_whole(self.out, forecast.to_json())
             print(self.out)
 

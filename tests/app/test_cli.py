@@ -111,6 +111,9 @@ def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
         (["play", "--agent", "random", "--size", "0"], "random plays 1x1 to 19x19, not 0x0"),
         (["topp", "nowhere"], "nowhere holds no run"),
         (["figures", "--tables", "nowhere"], "nowhere"),
+        (["results", "--tables", "nowhere", "--pages", "nopage.md"], "the page 'nopage.md' cannot be read (No such file or directory)"),
+        (["predict", "--tables", "nowhere", "--size", "27"], "board size 27 is not supported: give a whole number from 1 to 19"),
+        (["predict", "--tables", "nowhere", "--size", "-4"], "board size -4 is not supported"),
         (["figures", "--check", "--tables", "nowhere"], "no folder 'nowhere'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -122,6 +125,25 @@ def test_mistakes_end_in_one_line_and_exit_code_2(words, said, capsys, monkeypat
     assert said in heard.err
     assert_one_line(heard.err)
     assert not list(tmp_path.iterdir()), "a refused command leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["reproduce", "--scale", "tiny"],
+        ["train", "--size", "3"],
+        ["join", "a", "b"],
+        ["match", "--player", "random", "--player", "perfect", "--size", "3"],
+        ["predict", "--size", "6"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_file_where_a_folder_is_wanted_is_told_before_any_work(words, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("file").write_text("mine", encoding="utf-8")
+    assert cli.main([*words, "--out", str(pathlib.Path("file") / "out")]) == 2
+    assert capsys.readouterr().err == "hexlab: file is a file: name a folder\n"
+    assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["mine"]
 
 
 @pytest.mark.parametrize("name", [*cli.COMMANDS])
@@ -263,7 +285,7 @@ def test_figures_say_what_they_wrote_and_what_drifted(monkeypatch, capsys):
     monkeypatch.setattr(scaling, "write_figures", lambda *args, **settings: asked.append((args, settings)) or [pathlib.Path("plots/a.svg")])
     assert cli.main(["figures", "--tables", "there", "--bootstrap", "7", "--seed", "3"]) == 0
     assert capsys.readouterr().out.split() == [str(pathlib.Path("plots/a.svg"))]
-    assert asked == [pathlib.Path("there"), (("the tables", pathlib.Path("plots")), {"bootstrap": 7, "seed": 3})]
+    assert asked == [pathlib.Path("there"), (("the tables", pathlib.Path("plots")), {"bootstrap": 7, "seed": 3, "say": cli._say})]
     for drifts, status in (([], 0), (["frontier: drawn differently"], 1)):
         monkeypatch.setattr(scaling, "check_figures", lambda tables, folder, drifts=drifts: drifts)
         assert cli.main(["figures", "--check"]) == status

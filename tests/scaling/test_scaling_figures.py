@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from planted_tables import small, small_analysis, tiny, tiny_with_preset, uneven
 
-from hexlab.errors import StoreError
+from hexlab.errors import RunError, StoreError
 from hexlab.scaling import (
     analyze,
     check_figures,
@@ -21,8 +21,9 @@ from hexlab.scaling import (
     redraw_figures,
     write_figures,
 )
-from hexlab.scaling.figures import FIGURES, calibration, compute_numbers, draw_figure, render_svg
+from hexlab.scaling.figures import FIGURES, calibration, compute_numbers, draw_figure, render_numbers, render_svg
 from hexlab.scaling.figures.style import label_curve
+from hexlab.scaling.paper_tables import PAPER_TABLES
 
 
 @pytest.fixture(scope="module")
@@ -197,11 +198,41 @@ def test_a_folder_without_figures_is_refused(committed, tmp_path):
 
 def test_figures_that_lost_their_data_are_removed(tmp_path):
     (tmp_path / "prediction.svg").write_text("old")
+    (tmp_path / "maxima.md").write_text("old")
     nothing = dataclasses.replace(tiny()[0], runs=(), snapshots=(), agents=(), pairings=(), ratings=())
-    paths = write_figures(nothing, tmp_path, bootstrap=0)
+    said: list[str] = []
+    paths = write_figures(nothing, tmp_path, bootstrap=0, say=said.append)
+    left_out = {line.split(": ")[1]: line for line in said}
+    assert set(left_out) == (set(FIGURES) - {"elo_scale"}) | set(PAPER_TABLES)
+    assert all(line.startswith(f"not drawn: {name}: not enough data: ") for name, line in left_out.items())
+    assert {name for name, line in left_out.items() if "removed" in line} == {"prediction", "maxima"}
+    assert left_out["prediction"].endswith("; removed prediction.svg")
     assert [path.name for path in paths] == ["elo_scale.svg", "elo_scale.json", "README.md"]
     assert not (tmp_path / "prediction.svg").exists()
     assert re.findall(r"\]\((\w+)\.svg\)", (tmp_path / "README.md").read_text(encoding="utf-8")) == ["elo_scale"]
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_the_folder_as_it_was(copied, monkeypatch):
+    before = {path: path.read_bytes() for path in (copied / "figures").iterdir()}
+    (last,) = [*FIGURES][-2:-1]
+
+    def fail(numbers):
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(FIGURES, last, FIGURES[last]._replace(draw=fail))
+    render_numbers.__globals__["_render_text"].cache_clear()
+    with pytest.raises(ZeroDivisionError):
+        write_figures(uneven()[0], copied / "figures", bootstrap=0)
+    assert {path: path.read_bytes() for path in (copied / "figures").iterdir()} == before
+
+
+def test_figures_go_into_a_folder(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunError, match="file is a file: name a folder"):
+        write_figures(tiny()[0], tmp_path / "file")
+    (tmp_path / "README.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(StoreError, match="was not written by `hexlab figures`"):
+        write_figures(tiny()[0], tmp_path)
 
 
 def test_a_page_shows_the_figures_of_the_paper_in_its_order_then_the_others_then_its_tables(committed):

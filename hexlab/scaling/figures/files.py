@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from hexlab.scaling.figures.registry import FIGURES
 from hexlab.scaling.figures.style import STYLE
 from hexlab.scaling.paper_tables import PAPER_TABLES, make_paper_tables
 from hexlab.scaling.tables import NotEnoughDataError, Tables, read
-from hexlab.system import write_whole
+from hexlab.system import check_writable, make_folder, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,7 +79,14 @@ def _render_text(name: str, text: str) -> bytes:
     return render_svg(draw_figure(name, json.loads(text)), name)
 
 
-def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, bootstrap: int = 400, seed: int = 0) -> list[Path]:
+def write_figures(
+    tables: Tables | Analysis,
+    folder: str | os.PathLike[str],
+    *,
+    bootstrap: int = 400,
+    seed: int = 0,
+    say: Callable[[str], None] | None = None,
+) -> list[Path]:
     """Write every figure that the tables allow, NAME.svg, and NAME.json with the numbers behind it, and the paper's tables.
 
     A table of the paper, ours beside its own, is NAME.md for readers and NAME.csv with its numbers in full. Figures and tables of an
@@ -86,37 +94,44 @@ def write_figures(tables: Tables | Analysis, folder: str | os.PathLike[str], *, 
 
     Args:
         tables: an experiment, or its analysis.
-        folder: made if need be.
+        folder: made if need be. Nothing in it changes before everything is drawn.
         bootstrap: number of bootstrap copies; an analysis brings its own.
         seed: of the copies; an analysis brings its own.
+        say: told of each figure and table that there is not enough data for, why, and which files of it are removed.
 
     Returns:
         The paths written: SVG and JSON in turn, then Markdown and CSV in turn, then README.md.
 
     Raises:
+        RunError: a folder that cannot be written to.
         StoreError: a folder with a README.md of another hand; nothing is written then.
     """
     folder = Path(folder)
+    check_writable(folder)
     _check_hand(folder)
     analysis = tables if isinstance(tables, Analysis) else analyze(tables, bootstrap=bootstrap, seed=seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths: list[Path] = []
+    files: dict[Path, bytes | str] = {}
+    gone: list[Path] = []
+
+    def leave_out(name: str, reason: str, paths: Sequence[Path]) -> None:
+        found = [path for path in paths if path.exists()]
+        gone.extend(found)
+        if say:
+            removed = f"; removed {', '.join(path.name for path in found)}" if found else ""
+            say(f"not drawn: {name}: {reason}{removed}")
+
     for name, numbers in compute_numbers(analysis).items():
         if isinstance(numbers, str):
-            for path in _name_files(folder, name):
-                path.unlink(missing_ok=True)
-            continue
-        paths += _write_figure(folder, name, analysis.bootstrap, analysis.seed, numbers)
+            leave_out(name, numbers, _name_files(folder, name))
+        else:
+            files |= _render_figure(folder, name, analysis.bootstrap, analysis.seed, numbers)
     for name, table in make_paper_tables(analysis).items():
-        written = folder / f"{name}.md", folder / f"{name}.csv"
+        text, data = folder / f"{name}.md", folder / f"{name}.csv"
         if isinstance(table, str):
-            for path in written:
-                path.unlink(missing_ok=True)
-            continue
-        for path, text in zip(written, (table.to_markdown(), table.to_csv()), strict=True):
-            write_whole(path, text)
-        paths += written
-    return [*paths, _write_page(folder)]
+            leave_out(name, table, (text, data))
+        else:
+            files |= {text: table.to_markdown(), data: table.to_csv()}
+    return _write_files(folder, files, gone)
 
 
 def redraw_figures(folder: str | os.PathLike[str]) -> list[Path]:
@@ -140,24 +155,21 @@ def redraw_figures(folder: str | os.PathLike[str]) -> list[Path]:
     folder = Path(folder)
     _check_hand(folder)
     records = {name: _read_record(path) for name, path in _list_numbers(folder).items()}
+    files: dict[Path, bytes | str] = {}
     for name, record in records.items():
         try:
-            render_numbers(name, record["numbers"])
+            files |= _render_figure(folder, name, record["bootstrap"], record["seed"], record["numbers"])
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise StoreError(f"{name}.json: not the numbers of this figure ({error!r}): write it anew with `hexlab figures`") from None
-    paths = [
-        path
-        for name, record in records.items()
-        for path in _write_figure(folder, name, record["bootstrap"], record["seed"], record["numbers"])
-    ]
-    return [*paths, _write_page(folder)]
+    return _write_files(folder, files)
 
 
 def _name_files(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / f"{name}.svg", folder / f"{name}.json"
 
 
-def _write_figure(folder: Path, name: str, bootstrap: int, seed: int, numbers: Numbers) -> tuple[Path, Path]:
+def _render_figure(folder: Path, name: str, bootstrap: int, seed: int, numbers: Numbers) -> dict[Path, bytes | str]:
+    """Return the contents of a figure's files."""
     import matplotlib
 
     drawing, data = _name_files(folder, name)
@@ -170,9 +182,19 @@ def _write_figure(folder: Path, name: str, bootstrap: int, seed: int, numbers: N
         "svg_sha256": hashlib.sha256(svg).hexdigest(),
         "numbers": numbers,
     }
-    write_whole(drawing, svg)
-    write_whole(data, (json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
-    return drawing, data
+    return {drawing: svg, data: json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"}
+
+
+def _write_files(folder: Path, files: Mapping[Path, bytes | str], gone: Sequence[Path] = ()) -> list[Path]:
+    """Write files and then the page of all that is there, without those that are gone."""
+    make_folder(folder)
+    for path, content in files.items():
+        write_whole(path, content)
+    for path in gone:
+        path.unlink()
+    page = folder / _PAGE
+    write_whole(page, _make_page(folder))
+    return [*files, page]
 
 
 def _make_page(folder: Path) -> str:
@@ -182,15 +204,10 @@ def _make_page(folder: Path) -> str:
     return write_page([name for name in FIGURES if (folder / f"{name}.json").is_file()], titles)
 
 
-def _write_page(folder: Path) -> Path:
-    write_whole(folder / _PAGE, _make_page(folder))
-    return folder / _PAGE
-
-
 def _check_hand(folder: Path) -> None:
     """Refuse to overwrite a page that somebody wrote."""
     page = folder / _PAGE
-    if page.is_file() and not page.read_text(encoding="utf-8").startswith(MARK):
+    if page.is_file() and not page.read_text(encoding="utf-8", errors="replace").startswith(MARK):
         raise StoreError(f"{str(page)!r} was not written by `hexlab figures`: give a folder for figures alone, or move that file")
 
 
