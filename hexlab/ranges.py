@@ -116,14 +116,14 @@ class _Pact(NamedTuple):
 
 _PACTS: Mapping[type, Sequence[_Pact]] = {
     Snapshot: [
-        _Pact(("train_flops", "snapshot"), lambda flops, snapshot: flops > 0 or snapshot == 0, "a number above 0 after snapshot 0"),
-        _Pact(("paper_flops", "snapshot"), lambda flops, snapshot: flops > 0 or snapshot == 0, "a number above 0 after snapshot 0"),
+        _Pact(("train_flops", "snapshot"), lambda flops, at: flops >= 1 or at == 0, "a number from 1 up after snapshot 0"),
+        _Pact(("paper_flops", "snapshot"), lambda flops, at: flops >= 1 or at == 0, "a number from 1 up after snapshot 0"),
     ],
     Agent: [
         _Pact(("run", "kind"), lambda run, kind: bool(run) == (kind == "snapshot"), "the run of a snapshot, and nothing for another kind"),
         _Pact(("snapshot", "kind"), lambda at, kind: (at >= 0) == (kind == "snapshot"), "a number from 0 up for a snapshot, else -1"),
         _Pact(("test_simulations", "kind"), lambda count, kind: (count > 0) == (kind == "snapshot"), "from 1 up for a snapshot, else 0"),
-        _Pact(("test_flops", "kind"), lambda flops, kind: flops > 0 or kind != "snapshot", "a number above 0 for a snapshot"),
+        _Pact(("test_flops", "kind"), lambda flops, kind: flops >= 1 or kind != "snapshot", "a number from 1 up for a snapshot"),
     ],
     Rating: [
         _Pact(("low", "high"), lambda low, high: low <= high, "a number up to that of high"),

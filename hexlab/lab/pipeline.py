@@ -268,15 +268,12 @@ def _find_damage(manifest: Any, needs: Sequence[str]) -> str:
     """Tell what in a manifest is not what it should be; "" if nothing is."""
     if not isinstance(manifest, dict):
         return f"it is {_quote(manifest)}"
-    for name in needs:
-        if name not in manifest:
-            return f"it has no {name}"
     grid = manifest.get("grid", {})
     for held, kinds, where in ((manifest, _MANIFEST, ""), (grid, _GRID, " of its grid")):
         for name, kind in kinds.items():
             if name in held and not _is_of(kind, held[name]):
                 return f"{name}{where} is {_quote(held[name])}"
-    return ""
+    return next((f"it has no {name}" for name in needs if name not in manifest), "")
 
 
 def _is_of(kind: Any, value: Any) -> bool:

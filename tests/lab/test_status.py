@@ -91,7 +91,7 @@ def test_a_folder_without_a_job_is_told(tmp_path):
         ("[]", r"it is \[\]"),
         ("{}", "it has no command"),
         ('{"command": "hexlab reproduce"}', "it has no grid"),
-        ('{"command": "hexlab reproduce", "grid": 3}', "grid is 3"),
+        ('{"grid": 3}', "grid is 3"),
         ('{"command": 7, "grid": {}}', "command is 7"),
         ('{"command": "hexlab reproduce", "grid": {"cells": [3]}}', r"cells of its grid is \[3\]"),
         ('{"command": "hexlab reproduce", "grid": {"cells": []}, "seconds": {"train": "long"}}', r'seconds is \{"train": "long"\}'),
