@@ -115,6 +115,7 @@ class _Pact(NamedTuple):
 
 
 _PACTS: Mapping[type, Sequence[_Pact]] = {
+    Timing: [_Pact(("seconds",), lambda seconds: seconds == 0 or seconds >= 1e-9, "0, or a number from a nanosecond up")],
     Snapshot: [
         _Pact(("train_flops", "snapshot"), lambda flops, at: flops >= 1 or at == 0, "a number from 1 up after snapshot 0"),
         _Pact(("paper_flops", "snapshot"), lambda flops, at: flops >= 1 or at == 0, "a number from 1 up after snapshot 0"),

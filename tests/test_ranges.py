@@ -41,6 +41,7 @@ ROWS = {
         ("snapshots", "samples", "1" + 24 * "0", "a number from 0 to"),
         ("snapshots", "snapshot", "-1", "a number from 0 to"),
         ("timings", "seconds", "nan", "a number from 0 to"),
+        ("timings", "seconds", "1e-300", "a number from a nanosecond up"),
         ("timings", "seconds", "-0.5", "a number from 0 to"),
         ("agents", "kind", "alien", "snapshot, perfect or random"),
         ("agents", "kind", "perfect", "the run of a snapshot, and nothing for another kind"),
