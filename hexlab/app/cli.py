@@ -93,7 +93,7 @@ class Join:
 class Status:
     """Tell how a job of `hexlab reproduce` stands, from another terminal or computer, or after its death.
 
-    The exit code is 0 if it runs or is finished and nothing failed, else 1.
+    The exit code is 0 if it gets on or is finished and nothing failed, else 1.
     """
 
     dials: ClassVar[str] = "free some, for this command needs little"

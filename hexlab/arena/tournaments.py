@@ -29,6 +29,7 @@ _AT_ONCE = 32  # matches of a round robin that are played together, for full bat
 _TOGETHER = 16  # at most, matches of a round that a thread or worker plays together
 _MOST_OPPONENTS = 4  # of an agent in one round, chosen by it
 _HOPELESS = 16  # opponents after whom an agent that won or lost everything is asked about no more
+_QUIET_SECONDS = 5.0  # without a match that ends, after which a tournament says again how far it is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,7 +191,7 @@ def play_ladder(
             differ.
 
     Yields:
-        Progress, at the start and after every few matches.
+        Progress, at the start, after every few matches, and every few seconds in which none ends.
 
     Raises:
         ConfigError: two players of one name, no anchor, or a number out of its range.
@@ -258,7 +259,7 @@ def play_to_interval(
             opponents like any other after their first match.
 
     Yields:
-        Progress, at the start of every round, after every few matches, and at the end.
+        Progress, at the start of every round, after every few matches, every few seconds in which none ends, and at the end.
 
     Raises:
         ConfigError: two players of one name, no anchor, or a number out of its range.
@@ -360,7 +361,8 @@ class _Tournament:
         self.done = total - later - len(matches)
         yield self.report(stage, total)
         for played in self._crew.play(matches):
-            self._store.append(itertools.chain.from_iterable(played))
+            if played:
+                self._store.append(itertools.chain.from_iterable(played))
             for rows in played:
                 self.pairings += count_pairings(rows)
                 self.done += 1
@@ -395,7 +397,7 @@ class _Crew:
         self._pool.shutdown(cancel_futures=True)
 
     def play(self, matches: Sequence[Match]) -> Iterator[list[list[Opening]]]:
-        """Yield the rows of each match, a few matches at a time as they end.
+        """Yield the rows of each match, a few matches at a time as they end, and nothing where none ends for a while.
 
         Matches that stand together are played together, for they often share an agent, whose network then sees larger batches.
         """
@@ -407,7 +409,9 @@ class _Crew:
                 waiting |= {self._submit(some) for some in itertools.islice(left, 4 * self._threads - len(waiting))}
                 if not waiting:
                     return
-                ready, waiting = concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
+                ready, waiting = concurrent.futures.wait(waiting, _QUIET_SECONDS, concurrent.futures.FIRST_COMPLETED)
+                if not ready:
+                    yield []  # who waits for it may ask why
                 if any(match.exception() is not None for match in ready):
                     ready |= self._end(waiting)
                 for match in sorted(ready, key=_is_failure):  # a failure loses no match that is over

@@ -415,22 +415,35 @@ def _rate(
             compared = [player.name for player in players[size] if player.simulations == max(grid.test_simulations)]
             runs = {name: name.partition("/")[0] for name in compared}
             options["half_widths"] = {name: grid.half_widths[run] for name, run in runs.items() if run in grid.half_widths}
-        for step in play(players[size], size, store, **options):
+        for step, stalled in _watch(play(players[size], size, store, **options), pool):
             done = (before + weights[size] * step.done / max(1, step.total)) / total
             first = done if first is None else first
             elapsed = time.monotonic() - started
-            eta = (1 - done) * elapsed / (done - first) if done > first else None
-            yield Progress("rate", done, f"{size}x{size}, {step.stage}: {step.done} of {step.total} matches", elapsed, eta)
+            eta = (1 - done) * elapsed / (done - first) if done > first and not stalled else None
+            message = _join(f"{size}x{size}, {step.stage}: {step.done} of {step.total} matches", stalled)
+            yield Progress("rate", done, message, elapsed, eta, stalled=stalled)
         if aims["witnesses"]:
             named = {player.name: player for player in players[size]}
             some = [named[name] for name in arena.find_witnesses(store.pairings(size), named, aims["witnesses"])]
             match: dict[str, Any] = {"openings_per_pair": grid.openings, "rounds": 0, "anchors": [arena.SolverPlayer(size)]}
-            for step in arena.play_ladder(some, size, store, **match, seed=_SEED, threads=workers, executor=pool):
-                message = f"{size}x{size}, perfect play against the strongest: {step.done} of {step.total} matches"
-                yield Progress("rate", (before + weights[size]) / total, message, time.monotonic() - started, None)
+            for step, stalled in _watch(arena.play_ladder(some, size, store, **match, seed=_SEED, threads=workers, executor=pool), pool):
+                message = _join(f"{size}x{size}, perfect play against the strongest: {step.done} of {step.total} matches", stalled)
+                yield Progress("rate", (before + weights[size]) / total, message, time.monotonic() - started, None, stalled=stalled)
         over[str(size)] = {"pool": key, "openings": _count_openings(store, size), **aims}
         before += weights[size]
     yield Progress("rate", 1.0, "all matches played", time.monotonic() - started, 0.0)
+
+
+def _watch(steps: Iterator[arena.Progress], pool: concurrent.futures.Executor) -> Iterator[tuple[arena.Progress, str]]:
+    """Pass a tournament's steps on, those since which no match ended with what keeps it from going on, if anything does."""
+    games = -1
+    for step in steps:
+        yield step, pool.remark() if step.played == games and isinstance(pool, ClusterExecutor) else ""
+        games = step.played
+
+
+def _join(message: str, stalled: str) -> str:
+    return f"{message}, {stalled}" if stalled else message
 
 
 def _count_openings(store: Store, size: int) -> int:

@@ -52,6 +52,7 @@ class Progress:
         elapsed: seconds since the stage began in this sitting.
         eta: seconds that the stage still takes at the pace so far; None before there is a pace.
         failed: cells that failed so far, each with its reason.
+        stalled: what keeps the work from going on, which the message says too; empty while it goes on.
     """
 
     stage: str
@@ -60,6 +61,7 @@ class Progress:
     elapsed: float
     eta: float | None
     failed: tuple[str, ...] = ()
+    stalled: str = ""
 
 
 @contextlib.contextmanager
@@ -187,7 +189,7 @@ def train_cells(
         for cell in sorted(unfinished, key=lambda cell: (-work.costs[run_key(cell)], run_key(cell))):
             submit(cell, count_threads(cell, len(unfinished)))
         if not running:
-            yield Progress("train", 1.0, work.describe(0, pool), 0.0, 0.0)
+            yield Progress("train", 1.0, work.describe(0), 0.0, 0.0)
         while running:
             done, _ = concurrent.futures.wait(running, timeout=_POLL_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED)
             for future in done:
@@ -199,9 +201,11 @@ def train_cells(
                     del running[future]  # this attempt ends when it sees that the next one has claimed the cell
                     submit(cell, more)
             at_work = work.update([run_key(cell) for cell, _ in running.values()])
+            stalled = pool.remark() if running and not at_work and isinstance(pool, ClusterExecutor) else ""
             elapsed = time.monotonic() - started
+            eta = None if stalled else work.eta(elapsed)
             share = min(work.share, 0.99) if running else 1.0  # a last line of metrics comes before the end of its process
-            yield Progress("train", share, work.describe(at_work, pool), elapsed, work.eta(elapsed), tuple(work.failed))
+            yield Progress("train", share, work.describe(at_work, stalled), elapsed, eta, tuple(work.failed), stalled)
     finally:
         for cell, _ in running.values():
             if (claim := claim_path(folder / run_key(cell))).exists():
@@ -270,14 +274,14 @@ class _Work:
                 self._iterations[key] = count_iterations(self.folder / key)
         return at_work
 
-    def describe(self, at_work: int, pool: concurrent.futures.Executor) -> str:
+    def describe(self, at_work: int, stalled: str = "") -> str:
         parts = [f"{self.finished} of {len(self.cells)} networks trained"]
         if at_work:
             parts.append(f"{at_work} running")
         if self.failed:
             parts.append(f"{len(self.failed)} failed")
-        if not at_work and isinstance(pool, ClusterExecutor) and (remark := pool.remark()):
-            parts.append(remark)
+        if stalled:
+            parts.append(stalled)
         return ", ".join(parts)
 
 

@@ -56,6 +56,7 @@ class Status:
         done: share of the stage that is done, 0 to 1.
         eta: seconds that the stage still takes; None if not known.
         message: what went on, in a few words.
+        stalled: what keeps the work from going on, such as a cluster without workers; empty while it goes on.
         networks: networks of the job.
         trained: those that are trained.
         training: those that are being trained.
@@ -73,6 +74,7 @@ class Status:
     done: float
     eta: float | None
     message: str
+    stalled: str
     networks: int
     trained: int
     training: tuple[CellStatus, ...]
@@ -80,8 +82,8 @@ class Status:
 
     @property
     def well(self) -> bool:
-        """Whether nobody has to do anything: the job runs or is finished, and nothing failed."""
-        return self.state in ("running", "finished") and not self.failed
+        """Whether nobody has to do anything: the job gets on or is finished, and nothing failed."""
+        return (self.state == "finished" or (self.state == "running" and not self.stalled)) and not self.failed
 
     def __str__(self) -> str:
         """Return a few lines to read."""
@@ -91,7 +93,7 @@ class Status:
         reason = f" ({self.reason})" if self.reason else ""
         lines = [
             {
-                "running": f"{self.folder}: running, {who}{ago}",
+                "running": f"{self.folder}: {'waiting' if self.stalled else 'running'}, {who}{ago}",
                 "stopped": f"{self.folder}: stopped{reason}{ago}; {goes_on}",
                 "dead": f"{self.folder}: dead, {who} ended without a word{ago}; {goes_on}",
                 "finished": f"{self.folder}: finished",
@@ -148,6 +150,7 @@ def read_status(folder: str | os.PathLike) -> Status:
         done=facts.get("done", 0.0),
         eta=facts.get("eta"),
         message=facts.get("message", ""),
+        stalled=facts.get("stalled", ""),
         networks=len(cells),
         trained=len(cells) if manifest.get("finished") else _count_trained(path / "cells", cells),
         training=tuple(cell for config in cells if (cell := _read_cell(path / "cells" / run_key(config), config))),

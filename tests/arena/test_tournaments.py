@@ -21,6 +21,7 @@ from hexlab.arena import (
     play_pairing,
     rate,
     round_robin,
+    tournaments,
 )
 from hexlab.errors import ConfigError, StoreError
 from hexlab.records import Opening
@@ -190,6 +191,36 @@ def test_an_executor_may_play(tmp_path):
         finish(DABBLERS[:4], 3, own, openings_per_pair=5, rounds=1)
         finish(DABBLERS[:4], 3, carried, openings_per_pair=5, rounds=1, executor=executor)
         assert own.read(Opening) == carried.read(Opening)
+
+
+def test_while_no_match_ends_a_tournament_says_again_how_far_it_is(store, monkeypatch):
+    class Away(concurrent.futures.Executor):
+        """Its workers begin when they are told to."""
+
+        def __init__(self):
+            self.calls = []
+
+        def submit(self, work, *arguments):
+            future = concurrent.futures.Future()
+            self.calls.append((future, work, arguments))
+            return future
+
+        def work_off(self):
+            for future, work, arguments in self.calls:
+                future.set_result(work(*arguments))
+            self.calls.clear()
+
+    monkeypatch.setattr(tournaments, "_QUIET_SECONDS", 0.01)
+    executor = Away()
+    reports = play_ladder(DABBLERS[:3], 3, store, openings_per_pair=4, rounds=0, executor=executor)
+    first, *quiet = itertools.islice(reports, 4)
+    assert quiet == [first] * 3
+    done = []
+    executor.work_off()
+    for report in reports:
+        executor.work_off()
+        done.append(report.done)
+    assert sorted(set(done)) == list(range(1, first.total + 1))
 
 
 def test_anchors_may_be_chosen(store):

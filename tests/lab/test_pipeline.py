@@ -16,6 +16,7 @@ from hexlab.errors import ClusterError, ConfigError, RunError
 from hexlab.lab import pipeline, runner
 from hexlab.lab.cluster import ClusterExecutor
 from hexlab.lab.heartbeats import read_sign
+from hexlab.lab.status import read_status
 from hexlab.records import Agent, Conversion, Opening, Rating, Run, Timing
 from hexlab.store import Store, count_pairings, read_table
 from hexlab.system import lock_folder
@@ -336,6 +337,48 @@ def test_on_a_cluster_the_tables_are_those_of_this_computer_whoever_dies(tmp_pat
                 driver.kill()
         list(pipeline.reproduce("minute", out, cluster=processes.address, experiment=experiment))
         assert read_tables(out) == read_tables(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_job_whose_cluster_is_gone_says_so_in_every_stage(tmp_path, experiment, monkeypatch):
+    """Once without workers and once without a scheduler, which both come back."""
+    pytest.importorskip("distributed", reason="needs the extra cluster")
+    monkeypatch.setattr(arena.tournaments, "_QUIET_SECONDS", 0.2)
+    list(pipeline.reproduce("minute", tmp_path / "whole", workers=2, experiment=experiment))
+    out = tmp_path / "job"
+
+    def kill(children):
+        for child in children:
+            child.kill()
+            child.wait()
+
+    with Processes(tmp_path) as processes:
+        scheduler = processes.start_scheduler()
+        workers, awaited, told = [], ("train", "no workers"), []
+        for step in pipeline.reproduce("minute", out, cluster=processes.address, experiment=experiment):
+            status = None if not step.stalled or (step.stage, step.stalled) in told else read_status(out)
+            if status is not None and status.stalled == step.stalled:
+                told.append((step.stage, step.stalled))
+                assert (status.state, status.well) == ("running", False)
+                assert step.stalled in str(status)
+                assert "left" not in str(status).splitlines()[1]
+            if awaited and step.stage == "rate" and 0 < step.done < 1 and awaited[0] == "train":
+                kill(workers)
+                workers, awaited = [], ("rate", "no workers")
+            elif awaited and any(stage == awaited[0] and awaited[1] in stalled for stage, stalled in told):
+                if awaited == ("rate", "no workers"):
+                    kill([scheduler])
+                    awaited = ("rate", "is gone")
+                else:
+                    if awaited == ("rate", "is gone"):
+                        scheduler, awaited = processes.start_scheduler(), None
+                    workers = workers or start_workers(processes, 2)
+    assert [(stage, stalled.partition(":")[0].partition(" at ")[0]) for stage, stalled in told] == [
+        ("train", "no workers"), ("rate", "no workers"), ("rate", "the scheduler"),
+    ]  # fmt: skip
+    assert read_status(out).well
+    assert read_tables(out) == read_tables(tmp_path / "whole")
 
 
 def test_a_job_has_workers_of_its_own_or_a_cluster(tmp_path, experiment):

@@ -51,6 +51,16 @@ def test_a_running_job_shows_who_trains_what_and_what_failed(job):
     assert json.loads(json.dumps(status.to_dict()))["training"][0]["iteration"] == 2
 
 
+def test_a_job_that_waits_for_its_cluster_is_not_well(job):
+    with Heartbeat(job / "progress.json") as beat:
+        beat.tell(state="running", stage="rate", done=0.5, eta=None, message="3x3: 1 of 2 matches, no workers", stalled="no workers")
+        status = read_status(job)
+        assert (status.state, status.stalled, status.failed, status.well) == ("running", "no workers", (), False)
+        assert str(status).startswith(f"{job}: waiting, process {os.getpid()}")
+        beat.tell(stalled="")
+        assert read_status(job).well
+
+
 def test_a_job_that_ended_without_a_word_is_dead(job):
     os.utime(job / "progress.json", (0, 0))
     os.utime(claim_path(job / "cells" / run_key(CELLS[1])), (0, 0))
