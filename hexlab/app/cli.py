@@ -1,7 +1,7 @@
 """The command line: ``hexlab COMMAND``, each command a class here; `COMMANDS` lists them.
 
 Commands only compose what the rooms offer, and load a room when they need it, so that ``hexlab --help`` answers at once.
-Whatever a user can get wrong ends in one line on stderr and exit code 2, an interrupt in 130.
+Whatever a user can get wrong ends in one line on stderr and exit code 2, an interrupt in 130, SIGTERM in 143.
 """
 
 import contextlib
@@ -10,9 +10,12 @@ import io
 import json
 import os
 import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import tyro
@@ -772,16 +775,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"hexlab {hexlab.__version__}")
         return 0
     try:
-        command = _parse(words)
-        dials = command.dials
-        status = command.run()
-        sys.stdout.flush()
+        with _end_on_sigterm():
+            command = _parse(words)
+            dials = command.dials
+            status = command.run()
+            sys.stdout.flush()
         return status or 0
     except HexlabError as error:
         return _complain(error)
-    except KeyboardInterrupt:
-        _complain("interrupted; `hexlab reproduce`, `resume` and `tournament` go on where they were")
-        return 130
+    except KeyboardInterrupt as error:
+        terminated = isinstance(error, _Terminated)
+        _complain(f"{error if terminated else 'interrupted'}; `hexlab reproduce`, `resume` and `tournament` go on where they were")
+        return 143 if terminated else 130
     except MemoryError:
         return _complain(f"out of memory: {dials}")
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
@@ -793,6 +798,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"{told}; check that the path is right, that you may use it, and that its disk has room")
     except RuntimeError as error:
         return _complain(_explain(error, dials))
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which systemd, SLURM and `kill` send to end a process: it takes the way of an interrupt."""
+
+
+@contextlib.contextmanager
+def _end_on_sigterm() -> Iterator[None]:
+    """Raise `_Terminated` at the first SIGTERM, unless somebody has a plan for it already, or this is a thread that cannot have one."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one would interrupt what is being put in order
+        raise _Terminated("terminated")
+
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_DFL or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _say(text: str) -> None:

@@ -1,13 +1,16 @@
 """The command line as its users meet it: as a process, by what it prints and by its exit code."""
 
+import concurrent.futures
 import dataclasses
 import io
 import json
 import lzma
 import pathlib
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -225,6 +228,49 @@ def test_failures_end_in_one_line(error, status, said, capsys, monkeypatch):
     heard = capsys.readouterr().err
     assert said in heard
     assert_one_line(heard)
+
+
+def test_sigterm_ends_a_command_as_an_interrupt_does(capsys, monkeypatch):
+    monkeypatch.setattr(cli.Solve, "run", lambda self: signal.raise_signal(signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    assert cli.main(["solve"]) == 143
+    heard = capsys.readouterr().err
+    assert heard.startswith("hexlab: terminated; `hexlab reproduce`")
+    assert_one_line(heard)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_whoever_has_a_plan_for_sigterm_keeps_it(monkeypatch):
+    heard = []
+    monkeypatch.setattr(cli.Solve, "run", lambda self: heard.append(signal.getsignal(signal.SIGTERM)))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert pool.submit(cli.main, ["solve"]).result() == 0
+    assert heard == [signal.SIG_DFL], "no plan can be made outside of the main thread"
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert cli.main(["solve"]) == 0
+        assert (heard[-1], signal.getsignal(signal.SIGTERM)) == (signal.SIG_IGN, signal.SIG_IGN)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that others can send")
+def test_a_terminated_job_says_so_and_leaves_nothing_behind(tmp_path):
+    command = [sys.executable, "-m", "hexlab", "reproduce", "--scale", "tiny", "--workers", "2", "--out", tmp_path / "job"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as job:
+        while not list(tmp_path.glob("job/cells/*.claim")):
+            time.sleep(0.1)
+            assert job.poll() is None
+        job.send_signal(signal.SIGTERM)
+        _, heard = job.communicate(timeout=60)
+    assert job.returncode == 143
+    assert_one_line(heard)
+    status = hexlab("status", tmp_path / "job")
+    assert status.returncode == 1
+    assert "stopped (terminated)" in status.stdout
+    assert ", 0 being trained, 0 failed" in status.stdout
+    assert {path.read_text() for path in tmp_path.glob("job/cells/*.claim")} == {'{"token": ""}\n'}, "all claims are revoked"
 
 
 def test_a_killed_worker_names_the_dials(capsys, monkeypatch):
