@@ -169,7 +169,6 @@ def train_cells(
     started = time.monotonic()
     work = _Work(cells, folder)
     unfinished = [cell for cell in cells if not is_finished(cell, folder)]
-    work.finished = len(cells) - len(unfinished)
     running: dict[concurrent.futures.Future, tuple[Config, int]] = {}
 
     available = memory_bytes()
@@ -205,7 +204,7 @@ def train_cells(
             elapsed = time.monotonic() - started
             eta = None if stalled else work.eta(elapsed)
             share = min(work.share, 0.99) if running else 1.0  # a last line of metrics comes before the end of its process
-            yield Progress("train", share, work.describe(at_work, stalled), elapsed, eta, tuple(work.failed), stalled)
+            yield Progress("train", share, work.describe(at_work, stalled), elapsed, eta, tuple(work.failed.values()), stalled)
     finally:
         for cell, _ in running.values():
             if (claim := claim_path(folder / run_key(cell))).exists():
@@ -219,8 +218,7 @@ class _Work:
         self.cells = {run_key(cell): cell for cell in cells}
         self.costs = {key: predict_seconds(cell) for key, cell in self.cells.items()}
         self.folder = folder
-        self.finished = 0
-        self.failed: list[str] = []
+        self.failed: dict[str, str] = {}
         self.at_submission: dict[str, int] = {}
         self._iterations = {key: count_iterations(folder / key) for key in self.cells}
         self._at_start = self._seconds
@@ -248,10 +246,7 @@ class _Work:
         self._iterations[key] = count_iterations(self.folder / key)
         error = future.exception()
         if error is None:
-            if not future.result():  # another attempt took over, which nobody listens to any more
-                return True
-            self.finished += 1
-            return False
+            return not future.result()  # another attempt took over, which nobody listens to any more
         if isinstance(error, WorkerError) and self._iterations[key] > self.at_submission[key]:
             return True
         if isinstance(error, ClusterError | concurrent.futures.BrokenExecutor) or not isinstance(error, Exception):
@@ -261,7 +256,7 @@ class _Work:
             written = self.folder / f"{key}.traceback"
             write_whole(written, "".join(traceback.format_exception(error)))
             reason = f"{type(error).__name__}: {error} (traceback in {written})"
-        self.failed.append(f"{cell.architecture} seed {cell.seed} in {self.folder / key}: {reason}")
+        self.failed[key] = f"{cell.architecture} seed {cell.seed} in {self.folder / key}: {reason}"
         return False
 
     def update(self, unfinished: Sequence[str]) -> int:
@@ -269,13 +264,13 @@ class _Work:
         at_work = 0
         for key in unfinished:
             sign = read_sign(claim_path(self.folder / key))
-            if sign is not None and sign.alive:
-                at_work += 1
-                self._iterations[key] = count_iterations(self.folder / key)
+            at_work += sign is not None and sign.alive
+            self._iterations[key] = count_iterations(self.folder / key)  # one that ended may not be heard of, as when a scheduler dies
         return at_work
 
     def describe(self, at_work: int, stalled: str = "") -> str:
-        parts = [f"{self.finished} of {len(self.cells)} networks trained"]
+        trained = sum(self._iterations[key] >= cell.iterations for key, cell in self.cells.items() if key not in self.failed)
+        parts = [f"{trained} of {len(self.cells)} networks trained"]
         if at_work:
             parts.append(f"{at_work} running")
         if self.failed:

@@ -22,7 +22,7 @@ class CellStatus:
     """A network that is being trained.
 
     Attributes:
-        cell: board, network and seed.
+        cell: board, network, seed and key of the run: the cells of a grid may differ in other settings alone.
         iteration: iterations done.
         iterations: iterations of the whole run.
         eta: seconds left at the pace so far; None before there is a pace.
@@ -136,6 +136,7 @@ def read_status(folder: str | os.PathLike) -> Status:
     state = facts.get("state", "finished" if manifest.get("finished") else "dead")
     if state == "running" and not (sign and sign.alive):
         state = "dead"
+    failed = tuple(facts.get("failed", ()))
     if facts.get("cluster"):
         command += f" --cluster {facts['cluster']}"
     return Status(
@@ -152,14 +153,16 @@ def read_status(folder: str | os.PathLike) -> Status:
         message=facts.get("message", ""),
         stalled=facts.get("stalled", ""),
         networks=len(cells),
-        trained=len(cells) if manifest.get("finished") else _count_trained(path / "cells", cells),
+        trained=len(cells) if manifest.get("finished") else _count_trained(path / "cells", cells, failed),
         training=tuple(cell for config in cells if (cell := _read_cell(path / "cells" / run_key(config), config))),
-        failed=tuple(facts.get("failed", ())),
+        failed=failed,
     )
 
 
-def _count_trained(folder: pathlib.Path, cells: Iterable[Config]) -> int:
-    return sum(count_iterations(folder / run_key(cell)) >= cell.iterations for cell in cells)
+def _count_trained(folder: pathlib.Path, cells: Iterable[Config], failed: Iterable[str]) -> int:
+    """Count the cells that are through, without those that failed for all that: the reason of each names its folder."""
+    left = [cell for cell in cells if not any(run_key(cell) in each for each in failed)]
+    return sum(count_iterations(folder / run_key(cell)) >= cell.iterations for cell in left)
 
 
 def _read_cell(run: pathlib.Path, config: Config) -> CellStatus | None:
@@ -167,7 +170,7 @@ def _read_cell(run: pathlib.Path, config: Config) -> CellStatus | None:
     if sign is None or not sign.alive:
         return None
     return CellStatus(
-        cell=f"{config.architecture} seed {config.seed}",
+        cell=f"{config.architecture} seed {config.seed}, run {run_key(config)}",
         iteration=count_iterations(run),
         iterations=config.iterations,
         eta=read_last(run / "timings.jsonl").get("eta"),

@@ -215,6 +215,20 @@ def test_a_call_that_ends_early_revokes_what_it_gave_out(tmp_path, runs):
     assert json.loads(workers.claim.path.read_text()) == {"token": ""}
 
 
+def test_a_cell_is_trained_when_its_run_says_so_though_its_worker_is_not_heard_of(tmp_path, runs):
+    class Unheard(concurrent.futures.Executor):
+        """What its workers did never arrives, as when a scheduler dies."""
+
+        def submit(self, work, *arguments):
+            if arguments[1] == str(runs[0]):
+                work(*arguments)
+            return concurrent.futures.Future()
+
+    steps = runner.train_cells(CELLS, tmp_path, Unheard())
+    assert next(steps).message == "1 of 2 networks trained"
+    steps.close()
+
+
 def test_the_folder_of_a_run_is_waited_for_while_it_is_being_made(tmp_path, pool, runs, monkeypatch):
     monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
     (tmp_path / f"{runs[0].name}.new").mkdir()

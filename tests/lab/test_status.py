@@ -45,7 +45,7 @@ def test_a_running_job_shows_who_trains_what_and_what_failed(job):
     assert first.startswith(f"{job}: running, {me}, last sign of life 0:00:0")
     assert stage == "train 50 %, 0:01:15 left: 1 of 3 networks trained, 1 running"
     assert count == "1 of 3 networks trained, 1 being trained, 1 failed"
-    assert cell.startswith("  3x3 2x1 seed 1: iteration 2 of 4, 0:00:0")
+    assert cell.startswith(f"  3x3 2x1 seed 1, run {run_key(CELLS[1])}: iteration 2 of 4, 0:00:0")
     assert cell.endswith(me)
     assert failed == "  failed: x: diverged"
     assert json.loads(json.dumps(status.to_dict()))["training"][0]["iteration"] == 2
@@ -59,6 +59,12 @@ def test_a_job_that_waits_for_its_cluster_is_not_well(job):
         assert str(status).startswith(f"{job}: waiting, process {os.getpid()}")
         beat.tell(stalled="")
         assert read_status(job).well
+
+
+def test_a_network_that_failed_at_its_end_is_not_counted_as_trained(job):
+    with Heartbeat(job / "progress.json") as beat:
+        beat.tell(state="running", failed=[f"3x3 2x1 seed 0 in {job / 'cells' / run_key(CELLS[0])}: not text"])
+        assert read_status(job).trained == 0
 
 
 def test_a_job_that_ended_without_a_word_is_dead(job):
@@ -86,7 +92,7 @@ def test_a_job_that_said_why_it_ended_is_stopped(job):
 def test_a_worker_that_waits_says_for_whom(job):
     with Heartbeat(claim_path(job / "cells" / run_key(CELLS[2]))) as claim:
         claim.tell(waiting="run is in use by process 1")
-        assert "3x3 2x1 seed 2: waiting: run is in use by process 1, process" in str(read_status(job))
+        assert f"3x3 2x1 seed 2, run {run_key(CELLS[2])}: waiting: run is in use by process 1, process" in str(read_status(job))
 
 
 def test_a_folder_without_a_job_is_told(tmp_path):
