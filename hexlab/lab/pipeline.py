@@ -25,7 +25,7 @@ from hexlab.lab.cluster import ClusterExecutor, check_scheduler
 from hexlab.lab.grids import Grid, describe_opponents, read_grid
 from hexlab.lab.heartbeats import Heartbeat
 from hexlab.lab.machine import machine_facts
-from hexlab.lab.runner import Progress, check_workers_memory, count_fitting_workers, is_finished, make_pool, train_cells
+from hexlab.lab.runner import Progress, WorkerPool, check_workers_memory, count_fitting_workers, is_finished, make_pool, train_cells
 from hexlab.records import Agent, Conversion, Pairing, Rating, Run, Timing
 from hexlab.rules import sgf
 from hexlab.rules.batch import Boards
@@ -162,7 +162,8 @@ def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: 
     with Store(folder / "results.sqlite", network=cluster is not None) as store, _open_pool(folder, workers, cluster) as pool:
         if isinstance(pool, ClusterExecutor):
             _note_machines(folder, manifest, pool.machines)
-        for step in _timed("train", train_cells(grid.cells, folder / "cells", pool, cores=workers or 1), folder, manifest):
+        training_steps = _tell_deaths(train_cells(grid.cells, folder / "cells", pool, cores=workers or 1), pool)
+        for step in _timed("train", training_steps, folder, manifest):
             failed = step.failed
             at_work = _count_workers(pool, workers)
             yield step
@@ -171,7 +172,7 @@ def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: 
             raise _describe_failures(failed, grid)
         agents = _register(cells, grid, folder, store)
         ready = max(_LEAST_AT_WORK, at_work) if isinstance(pool, ClusterExecutor) else at_work
-        yield from _timed("rate", _rate(grid, ready, agents, store, pool, manifest), folder, manifest)
+        yield from _timed("rate", _tell_deaths(_rate(grid, ready, agents, store, pool, manifest), pool), folder, manifest)
         at_work = _count_workers(pool, workers)
         started = time.monotonic()
         yield Progress("fit", 0.0, "writing tables", 0.0, None)
@@ -203,6 +204,15 @@ def _count_workers(pool: concurrent.futures.Executor, workers: int | None) -> in
     if not isinstance(pool, ClusterExecutor):
         return workers or 1
     return max(pool.workers, pool.most_workers)
+
+
+def _tell_deaths(steps: Iterator[Progress], pool: concurrent.futures.Executor) -> Iterator[Progress]:
+    """Pass a stage's progress on, with the number of workers of this computer that were killed, if any: more memory may be wanted."""
+    for step in steps:
+        if isinstance(pool, WorkerPool) and pool.deaths:
+            killed = "1 worker process was" if pool.deaths == 1 else f"{pool.deaths} worker processes were"
+            step = dataclasses.replace(step, message=f"{step.message}, {killed} killed and replaced")
+        yield step
 
 
 def _describe_failures(failed: tuple[str, ...], grid: Grid) -> RunError:

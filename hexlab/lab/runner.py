@@ -7,15 +7,18 @@ take and nothing else.
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import itertools
 import json
 import multiprocessing
 import os
 import pathlib
+import queue
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from hexlab.errors import ClusterError, ConfigError, HexlabError, InUseError, RunError, WorkerError
@@ -26,6 +29,7 @@ from hexlab.training import PROGRAM_BYTES, Config, Report, estimate_bytes, read_
 
 __all__ = [
     "Progress",
+    "WorkerPool",
     "check_workers_memory",
     "claim_path",
     "count_fitting_workers",
@@ -38,6 +42,7 @@ __all__ = [
 ]
 
 _POLL_SECONDS = 0.5
+_MOST_DEATHS = 4  # of workers at one call
 _LONG_SECONDS = 120.0  # of one core that a cell is predicted to have left if it is to be taken over with more threads
 
 
@@ -64,20 +69,95 @@ class Progress:
     stalled: str = ""
 
 
+class WorkerPool(concurrent.futures.Executor):
+    """Spawned worker processes, each of which is replaced when it is killed, as the system does when memory runs out.
+
+    A call whose worker dies is run again, so it must not mind; others are not disturbed. Every worker has a pool of its own, since one
+    of Python's that loses a process gives up all of its calls. A call at which four workers die, as many as dask grants it on a cluster,
+    raises `WorkerError`.
+
+    Args:
+        workers: how many; they start when there is work for them.
+
+    Attributes:
+        deaths: workers that died so far.
+    """
+
+    def __init__(self, workers: int):
+        """Start nothing yet."""
+        self.deaths = 0
+        self._closed = False
+        self._lock = threading.Lock()
+        self._pools = {_make_process() for _ in range(workers)}
+        self._idle: queue.LifoQueue[concurrent.futures.ProcessPoolExecutor] = queue.LifoQueue()  # who worked last has compiled most
+        for pool in self._pools:
+            self._idle.put(pool)
+        self._threads = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="worker")  # each waits for one worker's answer
+
+    def submit(self, work: Callable, /, *arguments: Any, **keywords: Any) -> concurrent.futures.Future:
+        """Run ``work(*arguments, **keywords)`` in a worker; all three travel as pickles."""
+        return self._threads.submit(self._run, functools.partial(work, *arguments, **keywords))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers, when all calls are done."""
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
+        for pool in list(self._pools):
+            pool.shutdown(wait)
+
+    def kill(self) -> None:
+        """End the workers at once, whatever they are at."""
+        with self._lock:
+            self._closed = True
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            for pool in self._pools:
+                for process in list((getattr(pool, "_processes", None) or {}).values()):
+                    process.terminate()
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, call: Callable[[], Any]) -> Any:
+        pool = self._idle.get()
+        try:
+            for _ in range(_MOST_DEATHS):
+                try:
+                    with self._lock:
+                        if self._closed:
+                            raise RuntimeError("the workers were ended")
+                        answer = pool.submit(call)
+                    return answer.result()
+                except BrokenProcessPool:
+                    pool = self._replace(pool)
+        finally:
+            self._idle.put(pool)
+        raise WorkerError(
+            f"{_MOST_DEATHS} worker processes, one after the other, were killed at the same work, most often for want of memory: use fewer"
+            " workers (--workers), or a machine with more memory"
+        )
+
+    def _replace(self, broken: concurrent.futures.ProcessPoolExecutor) -> concurrent.futures.ProcessPoolExecutor:
+        with self._lock:
+            self.deaths += not self._closed
+            broken.shutdown(wait=False)
+            self._pools.remove(broken)
+            self._pools.add(pool := _make_process())
+        return pool
+
+
 @contextlib.contextmanager
-def make_pool(workers: int) -> Iterator[concurrent.futures.Executor]:
+def make_pool(workers: int) -> Iterator[WorkerPool]:
     """Yield spawned worker processes that end with this one, however it ends."""
-    context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
+    pool = WorkerPool(workers)
     try:
         yield pool
     except BaseException:
-        for process in list((getattr(pool, "_processes", None) or {}).values()):
-            process.terminate()
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.kill()
         raise
     else:
         pool.shutdown()
+
+
+def _make_process() -> concurrent.futures.ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return concurrent.futures.ProcessPoolExecutor(1, mp_context=context, initializer=_follow_parent)
 
 
 def _follow_parent() -> None:

@@ -1,6 +1,7 @@
 """The main job at a scale of seconds: whole, repeated, and stopped in the middle."""
 
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -84,6 +85,25 @@ def test_a_killed_job_loses_the_matches_being_played_and_goes_on(tmp_path, exper
             assert len({(row.first, row.second) for row in store.read(Opening)}) >= done > 0, "every match that was told is kept"
     list(pipeline.reproduce("minute", out, workers=1, experiment=experiment))
     list(pipeline.reproduce("minute", tmp_path / "whole", workers=2, experiment=experiment))
+    assert read_tables(out) == read_tables(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_job_outlives_its_processes_and_the_tables_are_the_same(tmp_path, experiment):
+    """One is killed while it trains, as when memory runs out, and one while it plays."""
+    list(pipeline.reproduce("minute", tmp_path / "whole", workers=2, experiment=experiment))
+    out = tmp_path / "job"
+    left = ["train", "rate"]
+    for step in pipeline.reproduce("minute", out, workers=2, experiment=experiment):
+        if left and step.stage == left[0] and 0 < step.done < 1:
+            claims = [read_sign(claim).process for claim in sorted(out.glob("cells/*.claim"))]
+            if left[0] == "rate" or claims:
+                left.pop(0)
+                os.kill(claims[0] if claims else multiprocessing.active_children()[0].pid, signal.SIGKILL)
+        if step.stage == "rate" and step.done == 1:
+            assert re.search(r", (1 worker process was|2 worker processes were) killed and replaced$", step.message)
+    assert left == []
     assert read_tables(out) == read_tables(tmp_path / "whole")
 
 
@@ -272,6 +292,23 @@ def test_a_training_run_whose_worker_is_killed_goes_on_elsewhere_from_its_checkp
     done = kept.splitlines()[:-1]  # the checkpoint of the last iteration may not have been written
     assert len(done) > 10
     assert (run / "timings.jsonl").read_bytes().splitlines()[: len(done)] == done, "nothing before the checkpoint was done again"
+    assert_undisturbed(run, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_training_run_whose_process_is_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "_POLL_SECONDS", 0.02)
+    run = tmp_path / "cells" / run_key(LONG_CELL)
+    killed = set()
+    with runner.make_pool(2) as pool:
+        for _ in runner.train_cells([LONG_CELL], run.parent, pool, checkpoint_seconds=0):
+            done, sign = runner.count_iterations(run), read_sign(runner.claim_path(run))
+            if sign is not None and sign.process not in killed and done > 10 * (1 + len(killed)) and len(killed) < 5:
+                killed.add(sign.process)
+                os.kill(sign.process, signal.SIGKILL)
+        assert pool.deaths == len(killed) == 5, "it got on, so that it was tried again after the fourth"
+    assert runner.is_finished(LONG_CELL, run.parent)
     assert_undisturbed(run, tmp_path)
 
 

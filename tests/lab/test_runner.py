@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import json
+import os
 import pathlib
 import time
 
@@ -63,6 +64,49 @@ def claims(monkeypatch):
 
     monkeypatch.setattr(runner, "Heartbeat", Kept)
     return made
+
+
+def die_once(gravestone):
+    """Die as a process does whose memory the system wants back, but for the first time only."""
+    if not gravestone.exists():
+        gravestone.touch()
+        os._exit(137)
+    return "alive"
+
+
+def test_a_call_whose_process_is_killed_is_run_again_and_no_other_is(tmp_path):
+    with runner.make_pool(2) as workers:
+        untouched = workers.submit(time.sleep, 1)
+        assert workers.submit(die_once, tmp_path / "died").result() == "alive"
+        assert untouched.result() is None
+        assert workers.deaths == 1
+
+
+def test_work_that_kills_every_process_is_told_and_the_pool_goes_on():
+    with runner.make_pool(1) as workers:
+        deadly, harmless = workers.submit(os._exit, 137), workers.submit(os.getpid)
+        with pytest.raises(WorkerError, match="4 worker processes, one after the other, were killed at the same work, most often for want"):
+            deadly.result()
+        assert harmless.result() != os.getpid()
+        with pytest.raises(ZeroDivisionError):
+            workers.submit(divmod, 1, 0).result()
+
+
+def test_who_leaves_a_pool_early_waits_for_no_process():
+    given = []
+
+    def leave():
+        with runner.make_pool(1) as workers:
+            given.extend(workers.submit(time.sleep, 600) for _ in range(2))
+            while not given[0].running():
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        leave()
+    assert given[1].cancelled()
+    with pytest.raises(RuntimeError, match="the workers were ended"):
+        given[0].result()
 
 
 def test_finished_cells_are_counted_and_not_started_again(tmp_path, pool, runs, attempts):
