@@ -149,9 +149,11 @@ class ClusterExecutor(concurrent.futures.Executor):
         self._client.loop.add_callback(self._follow, sent, future, call)
 
     async def _follow(self, sent: Any, future: concurrent.futures.Future, call: Callable[[], Any]) -> None:
+        from distributed.comm import CommClosedError
+
         try:
             outcome = await sent.result()  # within the client's loop, where this runs, it is awaited
-        except (concurrent.futures.CancelledError, asyncio.CancelledError):
+        except (concurrent.futures.CancelledError, asyncio.CancelledError, CommClosedError):  # the last while an outcome was fetched
             if not (self._closed or future.cancelled()):  # the scheduler went away, and with it what it knew
                 self._send(future, call)
         except Exception as error:
