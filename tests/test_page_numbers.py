@@ -136,6 +136,13 @@ def test_every_number_of_the_readme_has_a_source():
 
 
 @pytest.mark.parametrize("folder", ["01_frontier", "01_frontier/laptop"])
+def test_no_line_of_a_paragraph_begins_with_a_mark(folder):
+    """Markdown takes a line that begins with a comment for a block of its own, and breaks the paragraph there."""
+    text = read(f"experiments/{folder}/README.md")
+    assert re.findall(r"(?<=[^\n|])\n *(<!--= .*)", text) == []
+
+
+@pytest.mark.parametrize("folder", ["01_frontier", "01_frontier/laptop"])
 def test_every_number_of_the_results_has_a_source(folder):
     page = read(f"experiments/{folder}/README.md")
     loose = find_loose(flatten(page[page.index("## Result") :]), EARLIER)
