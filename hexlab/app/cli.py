@@ -517,8 +517,12 @@ class Web:
                 f"the page needs {error.name}, which is not installed: install hexlab with its extra web, as you installed hexlab:"
                 ' python -m pip install -e ".[web]"'
             ) from None
-        with contextlib.suppress(KeyboardInterrupt):
+        try:
             serve(self.runs, self.host, self.port)
+        except _Terminated:
+            raise
+        except KeyboardInterrupt:
+            pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -809,7 +813,8 @@ def _end_on_sigterm() -> Iterator[None]:
     """Raise `_Terminated` at the first SIGTERM, unless somebody has a plan for it already, or this is a thread that cannot have one."""
 
     def end(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)  # a second one would interrupt what is being put in order
+        # A second one would interrupt what is being put in order. Were it ignored, processes started from now on would ignore it too.
+        signal.signal(number, lambda number, frame: None)
         raise _Terminated("terminated")
 
     if signal.getsignal(signal.SIGTERM) != signal.SIG_DFL or threading.current_thread() is not threading.main_thread():

@@ -32,6 +32,7 @@ __all__ = ["ClusterExecutor", "check_address", "check_scheduler"]
 
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 20.0  # for which one who accepts connections may say nothing
+_MOST_LOSSES = 4  # of one call's outcome while it is fetched
 _SHARED_SECONDS = 10.0  # until a new file shows on a network disk
 _ALIKE = ("hexlab", "numpy", "numba", "scipy", "jax", "jaxlib", "flax", "optax")  # what decides the bits of results
 _TLS_WORDS = " --tls-ca-file cert.pem --tls-cert cert.pem --tls-key key.pem"
@@ -140,22 +141,27 @@ class ClusterExecutor(concurrent.futures.Executor):
         """Shut down; after an error, at once."""
         self.shutdown(wait=kind is None)
 
-    def _send(self, future: concurrent.futures.Future, call: Callable[[], Any]) -> None:
+    def _send(self, future: concurrent.futures.Future, call: Callable[[], Any], losses: int = 0) -> None:
         if self._client.status in ("closing", "closed"):  # which dask's client does when the scheduler stays away
             if future.set_running_or_notify_cancel():
                 future.set_exception(self._describe_loss())
             return
         self._calls[future] = sent = self._client.submit(_run, self._ticket, call, pure=False)
-        self._client.loop.add_callback(self._follow, sent, future, call)
+        self._client.loop.add_callback(self._follow, sent, future, call, losses)
 
-    async def _follow(self, sent: Any, future: concurrent.futures.Future, call: Callable[[], Any]) -> None:
+    async def _follow(self, sent: Any, future: concurrent.futures.Future, call: Callable[[], Any], losses: int) -> None:
         from distributed.comm import CommClosedError
 
         try:
             outcome = await sent.result()  # within the client's loop, where this runs, it is awaited
-        except (concurrent.futures.CancelledError, asyncio.CancelledError, CommClosedError):  # the last while an outcome was fetched
+        except (concurrent.futures.CancelledError, asyncio.CancelledError):
             if not (self._closed or future.cancelled()):  # the scheduler went away, and with it what it knew
-                self._send(future, call)
+                self._send(future, call, losses)
+        except CommClosedError as error:  # it went away while an outcome was fetched
+            if losses < _MOST_LOSSES and not (self._closed or future.cancelled()):
+                self._send(future, call, losses + 1)
+            elif future.set_running_or_notify_cancel():
+                future.set_exception(_translate(error))
         except Exception as error:
             if future.set_running_or_notify_cancel():
                 future.set_exception(_translate(error))

@@ -43,6 +43,8 @@ __all__ = [
 
 _POLL_SECONDS = 0.5
 _MOST_DEATHS = 4  # of workers at one call
+_KILLED = -9  # exit code of a process that the system killed
+_LAST_WORDS_SECONDS = 5.0  # for which a worker that died is waited for, to learn its exit code
 _LONG_SECONDS = 120.0  # of one core that a cell is predicted to have left if it is to be taken over with more threads
 
 
@@ -111,27 +113,33 @@ class WorkerPool(concurrent.futures.Executor):
             self._threads.shutdown(wait=False, cancel_futures=True)
             for pool in self._pools:
                 for process in list((getattr(pool, "_processes", None) or {}).values()):
-                    process.terminate()
+                    process.kill()  # they hold nothing that is not on disk, and one that ignores a gentler signal would be waited for
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, call: Callable[[], Any]) -> Any:
-        pool = self._idle.get()
+        pool, codes = self._idle.get(), []
         try:
             for _ in range(_MOST_DEATHS):
+                processes: list[Any] = []
                 try:
                     with self._lock:
                         if self._closed:
                             raise RuntimeError("the workers were ended")
                         answer = pool.submit(call)
+                        processes = list((getattr(pool, "_processes", None) or {}).values())
                     return answer.result()
                 except BrokenProcessPool:
                     pool = self._replace(pool)
+                    for process in processes:
+                        process.join(_LAST_WORDS_SECONDS)
+                        codes.append(process.exitcode)
         finally:
             self._idle.put(pool)
-        raise WorkerError(
-            f"{_MOST_DEATHS} worker processes, one after the other, were killed at the same work, most often for want of memory: use fewer"
-            " workers (--workers), or a machine with more memory"
-        )
+        if set(codes) <= {None, _KILLED}:
+            why = "were killed at the same work, most often for want of memory: use fewer workers (--workers), or more memory"
+        else:
+            why = f"died at the same work, with exit codes {', '.join(map(str, codes))}: see what they wrote to the terminal"
+        raise WorkerError(f"{_MOST_DEATHS} worker processes, one after the other, {why}")
 
     def _replace(self, broken: concurrent.futures.ProcessPoolExecutor) -> concurrent.futures.ProcessPoolExecutor:
         with self._lock:

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import lzma
+import os
 import pathlib
 import re
 import signal
@@ -256,13 +257,18 @@ def test_whoever_has_a_plan_for_sigterm_keeps_it(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that others can send")
-def test_a_terminated_job_says_so_and_leaves_nothing_behind(tmp_path):
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "with its workers"])
+def test_a_terminated_job_says_so_and_leaves_nothing_behind(tmp_path, together):
     command = [sys.executable, "-m", "hexlab", "reproduce", "--scale", "tiny", "--workers", "2", "--out", tmp_path / "job"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as job:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    with subprocess.Popen(command, **pipes, start_new_session=True) as job:
         while not list(tmp_path.glob("job/cells/*.claim")):
             time.sleep(0.1)
             assert job.poll() is None
-        job.send_signal(signal.SIGTERM)
+        if together:
+            os.killpg(job.pid, signal.SIGTERM)
+        else:
+            job.send_signal(signal.SIGTERM)
         _, heard = job.communicate(timeout=60)
     assert job.returncode == 143
     assert_one_line(heard)
