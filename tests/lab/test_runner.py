@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import signal
 import time
 
 import pytest
@@ -15,6 +16,8 @@ from hexlab.lab import runner
 from hexlab.lab.heartbeats import Heartbeat
 from hexlab.system import lock_folder
 from hexlab.training import Config, estimate_bytes, run_key, train
+
+needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 
 CELLS = [
     Config(size=3, width=2, depth=1, seed=seed, samples=256, simulations=2, groups=1, boards=64, slice_moves=2, batch=64, buffer=9_000)
@@ -66,14 +69,20 @@ def claims(monkeypatch):
     return made
 
 
+def die():
+    """Die as a process does whose memory the system wants back."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def die_once(gravestone):
-    """Die as a process does whose memory the system wants back, but for the first time only."""
+    """Die for the first time only."""
     if not gravestone.exists():
         gravestone.touch()
-        os._exit(137)
+        die()
     return "alive"
 
 
+@needs_kill
 def test_a_call_whose_process_is_killed_is_run_again_and_no_other_is(tmp_path):
     with runner.make_pool(2) as workers:
         untouched = workers.submit(time.sleep, 1)
@@ -82,10 +91,19 @@ def test_a_call_whose_process_is_killed_is_run_again_and_no_other_is(tmp_path):
         assert workers.deaths == 1
 
 
-def test_work_that_kills_every_process_is_told_and_the_pool_goes_on():
+@needs_kill
+@pytest.mark.parametrize(
+    ("work", "told"),
+    [
+        ((die,), "were killed at the same work, most often for want of memory"),
+        ((os._exit, 3), "died at the same work, with exit codes 3, 3, 3, 3"),
+    ],
+    ids=["killed", "ended by itself"],
+)
+def test_work_that_ends_every_process_is_told_and_the_pool_goes_on(work, told):
     with runner.make_pool(1) as workers:
-        deadly, harmless = workers.submit(os._exit, 137), workers.submit(os.getpid)
-        with pytest.raises(WorkerError, match="4 worker processes, one after the other, were killed at the same work, most often for want"):
+        deadly, harmless = workers.submit(*work), workers.submit(os.getpid)
+        with pytest.raises(WorkerError, match=f"4 worker processes, one after the other, {told}"):
             deadly.result()
         assert harmless.result() != os.getpid()
         with pytest.raises(ZeroDivisionError):
