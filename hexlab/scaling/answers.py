@@ -31,7 +31,7 @@ from hexlab.scaling.crossings import (
 from hexlab.scaling.direct import fit_by_direct_games
 from hexlab.scaling.extrapolation import extrapolate, paper_extrapolations
 from hexlab.scaling.frontiers import Frontier, paper_frontier
-from hexlab.scaling.laws import interval
+from hexlab.scaling.laws import PARAMETERS, derive_growth, derive_takeoff, interval
 from hexlab.scaling.paper import PAPER_DOUBLING_SCORE, PAPER_LAW, PAPER_NETWORK_SIZE, PAPER_TRADEOFF
 from hexlab.scaling.saturation import TestCurve
 from hexlab.scaling.tables import NotEnoughDataError
@@ -217,7 +217,7 @@ def _answer_slope(analysis: Analysis) -> list[Answer]:
 
 def _answer_growth(analysis: Analysis) -> list[Answer]:
     theirs = paper_frontier()
-    law_takeoff = 10 ** ((PAPER_LAW["m_plateau"] - PAPER_LAW["m_board"]) / PAPER_LAW["m_flops"])
+    law_takeoff = float(derive_takeoff(np.array([PAPER_LAW[name] for name in PARAMETERS])))
     front = analysis.paper_count
     weakest = {size: _find_weakest(analysis, size) for size in front.sizes} if front else {}
 
@@ -239,7 +239,7 @@ def _answer_growth(analysis: Analysis) -> list[Answer]:
                 f"from its law; its curves cross -50 Elo at {perfect:.1f}x", factor=True,
             ),
             lambda frontier: [reach for reach in analysis.reaches if reach.scale == "elo"],
-            lambda law: 10 ** (-law[..., 3] / law[..., 2]),
+            derive_growth,
         ),
         (
             Answer(
@@ -247,7 +247,7 @@ def _answer_growth(analysis: Analysis) -> list[Answer]:
                 f"its law says {law_takeoff:.1f}x, its curves {takeoff:.1f}x", factor=True,
             ),
             lambda frontier: find_takeoffs(frontier, weakest, dict(analysis.paper_copies)),
-            lambda law: 10 ** ((law[..., 0] - law[..., 3]) / law[..., 2]),
+            derive_takeoff,
         ),
     ]  # fmt: skip
     answers = []
@@ -256,8 +256,7 @@ def _answer_growth(analysis: Analysis) -> list[Answer]:
         if law is None or len(law.sizes) < 2:
             by_law = dataclasses.replace(by_law, missing=analysis.missing.get("law", "not enough data: needs two boards"))
         else:
-            with np.errstate(over="ignore", divide="ignore"):
-                by_law = _settle(by_law, float(derive(law.vector)), derive(law.replicates))
+            by_law = _settle(by_law, float(derive(law.vector)), derive(law.replicates))
         try:
             growth = grow(front, find)
         except NotEnoughDataError as error:

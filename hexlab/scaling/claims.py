@@ -19,7 +19,7 @@ from hexlab.scaling.frontiers import (
     paper_frontier,
     resample_frontier,
 )
-from hexlab.scaling.laws import MODELS, Law, Prediction, fit_law, interval, predict_board
+from hexlab.scaling.laws import MODELS, Law, Prediction, derive_growth, derive_takeoff, fit_law, interval, predict_board
 from hexlab.scaling.saturation import CeilingCurve, TestCurve, fit_ceilings, fit_test_curves
 from hexlab.scaling.serving import Isoquant, find_isoquants
 from hexlab.scaling.tables import NotEnoughDataError, Tables
@@ -221,13 +221,13 @@ def _law_claims(analysis: Analysis) -> list[Claim]:
             "compute for the same Elo below perfect, factor a board (law)",
             7,
             "text and its law",
-            lambda p: 10 ** np.clip(-p[..., 3] / p[..., 2], -12, 12),
+            derive_growth,
         ),
         (
             "compute at take-off, factor a board (law)",
             4,
             "text; its own law gives 2.1",
-            lambda p: 10 ** np.clip((p[..., 0] - p[..., 3]) / p[..., 2], -12, 12),
+            derive_takeoff,
         ),
         ("growth of the plateau below perfect play, Elo a board (law)", 268, "its law; its text says 500", lambda p: -p[..., 0]),
     ]

@@ -33,6 +33,8 @@ __all__ = [
     "PARAMETERS",
     "Law",
     "Prediction",
+    "derive_growth",
+    "derive_takeoff",
     "evaluate_law",
     "fit_law",
     "foretell",
@@ -46,6 +48,7 @@ PARAMETERS = ("m_plateau", "c_plateau", "m_flops", "m_board", "c_incline")
 LEVEL = 0.95
 _ELO_SCALE = 50.0  # residuals beyond this many Elo count less than squared in a robust fit
 _CHEAPEST = 0.1**0.5  # of the residual of a plateau from the frontier's cheapest point
+_MOST_DECADES = 12  # of a factor of compute, where an incline is all but level
 _STARTS = 12
 _STEPS = 60
 
@@ -230,6 +233,16 @@ def fit_law(
 def paper_law() -> Law:
     """Return the change-point law of Jones 2021, fitted to its frontiers as there: by plain least squares, compute in its own count."""
     return fit_law(paper_frontier(), loss="linear")
+
+
+def derive_growth(parameters: np.ndarray) -> np.ndarray:
+    """Return the factor of compute for the same Elo below perfect play, a board, by parameters float64[..., 5] of a law: float64[...]."""
+    return 10 ** np.clip(-parameters[..., 3] / parameters[..., 2], -_MOST_DECADES, _MOST_DECADES)
+
+
+def derive_takeoff(parameters: np.ndarray) -> np.ndarray:
+    """Return the factor of compute at which the incline leaves the plateau, a board, as `derive_growth` does: float64[...]."""
+    return 10 ** np.clip((parameters[..., 0] - parameters[..., 3]) / parameters[..., 2], -_MOST_DECADES, _MOST_DECADES)
 
 
 def predict_board(

@@ -27,7 +27,7 @@ from hexlab import store
 from hexlab.errors import ConfigError, StoreError
 from hexlab.records import Opening, PairOpenings
 from hexlab.scaling.answers import RULE, answer_claims, write_markdown
-from hexlab.scaling.claims import Analysis, analyze, make_claims
+from hexlab.scaling.claims import Analysis, Claim, analyze, make_claims
 from hexlab.scaling.crossings import ELO, crossing, find_reaches, fit_growth, format_estimate, format_factor, format_number
 from hexlab.scaling.figures.registry import FIGURES
 from hexlab.scaling.forecasts import Forecast, Score, read_forecast, score_forecast
@@ -72,7 +72,7 @@ def compute_results(
         seconds: by stage, from the manifest of the run.
         forecasts: of boards, from smaller ones, each made before its board was trained.
     """
-    tables = analysis.tables
+    tables, answers, claims = analysis.tables, answer_claims(analysis), make_claims(analysis)
     results = {
         "networks": f"{len(tables.runs)}",
         "snapshots": f"{len(tables.snapshots)}",
@@ -80,9 +80,9 @@ def compute_results(
         "games": f"{sum(2 * (row.won_both + row.won_black_only + row.won_white_only + row.lost_both) for row in tables.pairings):,}",
         "self-play simulations": _format_large(_count_simulations(tables)),
         "rule": RULE,
-        "claims": write_markdown(answer_claims(analysis)),
+        "claims": write_markdown(answers),
         "crossings": _tabulate_crossings(analysis),
-        "slopes": _tabulate_slopes(analysis),
+        "slopes": _tabulate_slopes(analysis, claims),
         "exchange by level": _tabulate_exchange(analysis),
         "search that pays": _tabulate_search(analysis),
         "lives": _tabulate_lives(analysis),
@@ -93,8 +93,8 @@ def compute_results(
     results |= {f"seconds to {stage}": f"{spent:,.0f}" for stage, spent in (seconds or {}).items()}
     if seconds:
         results["minutes in all"] = f"{sum(seconds.values()) / 60:.0f}"
-    results |= {answer.claim: str(answer) for answer in answer_claims(analysis)}
-    for claim in make_claims(analysis):
+    results |= {answer.claim: str(answer) for answer in answers}
+    for claim in claims:
         name = claim.text.partition(";")[0]
         results |= {name: str(claim), f"the paper, {name}": format_number(claim.paper)}
     results |= _describe_growth(analysis)
@@ -314,11 +314,11 @@ def _tabulate_crossings(analysis: Analysis) -> str:
     return _write_table(["board", "the paper, by Elo", "by Elo", "by direct score"], rows)
 
 
-def _tabulate_slopes(analysis: Analysis) -> str:
-    claims = {claim.text: claim for claim in make_claims(analysis)}
+def _tabulate_slopes(analysis: Analysis, claims: Iterable[Claim]) -> str:
+    by_text = {claim.text: claim for claim in claims}
     rows = []
     for size in analysis.frontier.sizes if analysis.frontier else ():
-        claim = claims[f"{size}x{size}: Elo a decade on the steep part of the frontier"]
+        claim = by_text[f"{size}x{size}: Elo a decade on the steep part of the frontier"]
         rows.append([f"{size}x{size}", format_number(claim.paper), "too few points" if claim.missing else str(claim)])
     return _write_table(["board", "the paper, Elo a decade", "ours, 95 % interval"], rows)
 

@@ -156,11 +156,10 @@ def fit_tradeoff(
         fit = _fit_exchange(height, surface.grid, needed)
     except NotEnoughDataError as error:
         raise NotEnoughDataError(f"{error}, on {size}x{size}") from None
-    names = ("slope", "per_elo", "intercept")
     slopes = _fit_levels(surface.grid, needed)
     told = np.flatnonzero(np.isfinite(slopes))
-    split = int(told[len(told) // 2]) if len(told) else 0
-    found = np.concatenate([fit, [_steepen(surface.grid, needed, split)], slopes])
+    split = int(told[len(told) // 2])
+    found = np.array([*fit, _steepen(surface.grid, needed, split), *slopes])
     low = high = np.full(len(found), np.nan)
     if bootstrap:
         picking, rating = pools.bootstrap_halves(halves, surface.agents, bootstrap, seed + 7919 * size)  # as the frontiers draw them
@@ -171,12 +170,12 @@ def fit_tradeoff(
                 one = _fit_exchange(height, surface.grid, row)
             except NotEnoughDataError:
                 one = np.full(3, np.nan)
-            copies.append(np.concatenate([one, [_steepen(surface.grid, row, split)], _fit_levels(surface.grid, row)]))
+            copies.append([*one, _steepen(surface.grid, row, split), *_fit_levels(surface.grid, row)])
         low, high = interval(np.array(copies))
-    ends = [(float(one), float(other)) for one, other in zip(low, high, strict=True)]
+    numbers = np.column_stack([found, low, high]).tolist()
+    (slope, *of_slope), (per_elo, *of_elo), (intercept, *of_intercept), (steepening, *of_steepening), *by_level = numbers
     at_level, at_cost = np.nonzero(np.isfinite(needed))
     points = needed[at_level, at_cost]
-    slope, per_elo, intercept = map(float, fit)
     left = points - slope * surface.grid[at_cost]
     errors = left - _mean_by(at_level, left)[at_level]
     spread = float(((points - points.mean()) ** 2).sum())
@@ -189,15 +188,15 @@ def fit_tradeoff(
         slope,
         per_elo,
         intercept,
-        dict(zip(names, ends, strict=False)),
+        {"slope": tuple(of_slope), "per_elo": tuple(of_elo), "intercept": tuple(of_intercept)},
         1 - float((errors**2).sum()) / spread if spread > 0 else float("nan"),
         tuple(
-            LevelSlope(float(height[at]), int(mine.sum()), float(np.ptp(surface.grid[mine])), float(slopes[at]), *ends[len(names) + 1 + at])
+            LevelSlope(float(height[at]), int(mine.sum()), float(np.ptp(surface.grid[mine])), *by_level[at])
             for at, mine in enumerate(np.isfinite(needed))
             if np.isfinite(slopes[at])
         ),
-        float(found[len(names)]),
-        ends[len(names)],
+        steepening,
+        tuple(of_steepening),
     )
 
 
