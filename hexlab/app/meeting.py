@@ -56,7 +56,7 @@ def play(
         if players[0].name == players[1].name:
             players[1].name += " (2)"
         records, won = [], []
-        for number, game in enumerate(arena.play_singly(arena.Match(players[0], players[1], openings), seed, swap)):
+        for number, game in enumerate(arena.play_games(arena.Match(players[0], players[1], openings), seed, swap)):
             black, white = players if number % 2 == 0 else players[::-1]
             won.append((game.winner is Color.BLACK) == (black is players[0]))
             records.append(_record(game, size, black.name, white.name, f"opening {openings[number // 2]}"))

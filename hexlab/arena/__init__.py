@@ -22,9 +22,9 @@ from hexlab.arena.matches import (
     opening_name,
     openings,
     play_game,
+    play_games,
     play_matches,
     play_pairing,
-    play_singly,
 )
 from hexlab.arena.players import (
     Forfeited,
@@ -98,10 +98,10 @@ __all__ = [
     "openings",
     "play_contest",
     "play_game",
+    "play_games",
     "play_ladder",
     "play_matches",
     "play_pairing",
-    "play_singly",
     "play_to_interval",
     "rate",
     "rate_boards",

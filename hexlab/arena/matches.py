@@ -29,7 +29,7 @@ from hexlab.protocols import Asked, Player
 from hexlab.records import Opening
 from hexlab.rules.batch import Boards
 from hexlab.rules.board import Board, Color
-from hexlab.rules.cells import cell_name, check_size
+from hexlab.rules.cells import cell_index, cell_name, check_size
 from hexlab.rules.draws import GOLDEN, derive_seeds, mix
 
 __all__ = [
@@ -40,10 +40,12 @@ __all__ = [
     "opening_name",
     "openings",
     "play_game",
+    "play_games",
     "play_matches",
     "play_pairing",
-    "play_singly",
 ]
+
+_GROUP = 32  # openings of `play_games` that go on together: enough for batches that use a network well, few enough to see games end
 
 
 @dataclasses.dataclass(frozen=True)
@@ -241,17 +243,8 @@ def play_until(matches: Sequence[Match], seed: int, stop: threading.Event) -> li
     if any(_plays_singly(match) for match in matches):
         others = iter(play_until([match for match in matches if not _plays_singly(match)], seed, stop))
         return [_play_rows(match, seed, stop) if _plays_singly(match) else next(others) for match in matches]
-    place = {name: i for i, name in enumerate(players)}
-    pairs, starts, bases = [], [], []
-    for match in matches:
-        for name in match.openings.names:
-            for black, white in ((match.first.name, match.second.name), (match.second.name, match.first.name)):
-                pairs.append((place[black], place[white]))
-                starts.append(name)
-                bases.append(_hash_game(seed, sizes[0], black, white, name))
-    boards = _set_up(sizes[0], starts)
-    winners, counts = _play_out(boards, np.array(pairs), list(players.values()), np.array(bases, np.uint64), stop)
-
+    winners, moves = _play_together(matches, players, seed, stop)
+    counts = (moves >= 0).sum(axis=1)
     results, game = [], 0
     for match in matches:
         rows = []
@@ -264,8 +257,10 @@ def play_until(matches: Sequence[Match], seed: int, stop: threading.Event) -> li
     return results
 
 
-def play_singly(match: Match, seed: int, swap: bool = False) -> Iterator[Game]:
-    """Play a match one game after the other, as programs and people play.
+def play_games(match: Match, seed: int, swap: bool = False) -> Iterator[Game]:
+    """Play a match and hand over its games, those of programs, of people and by the swap rule one after the other, others in groups.
+
+    The games are those of `play_game`, and their results those of `play_pairing`. In groups a network sees large batches.
 
     Args:
         match: two players and their openings.
@@ -280,14 +275,22 @@ def play_singly(match: Match, seed: int, swap: bool = False) -> Iterator[Game]:
         IllegalMoveError: a player that is no program chose an illegal move.
 
     >>> from hexlab.arena.players import RandomPlayer, SolverPlayer
-    >>> games = list(play_singly(Match(SolverPlayer(3), RandomPlayer(), Openings(3, ["b2"])), seed=0))
+    >>> games = list(play_games(Match(SolverPlayer(3), RandomPlayer(), Openings(3, ["b2"])), seed=0))
     >>> [game.winner.name for game in games]
     ['BLACK', 'WHITE']
     """
-    _collect_players([match])
-    for name in match.openings.names:
-        for black, white in ((match.first, match.second), (match.second, match.first)):
-            yield play_game(black, white, match.openings.size, name, seed, swap)
+    players = _collect_players([match])
+    size, names = match.openings.size, match.openings.names
+    if swap or _plays_singly(match):
+        for name in names:
+            for black, white in ((match.first, match.second), (match.second, match.first)):
+                yield play_game(black, white, size, name, seed, swap)
+        return
+    for start in range(0, len(names), _GROUP):
+        group = dataclasses.replace(match, openings=_trusted(size, names[start : start + _GROUP]))
+        winners, played = _play_together([group], players, seed, threading.Event())
+        for winner, moves in zip(winners, played, strict=True):
+            yield Game(Board.from_moves(moves[moves >= 0].tolist(), size), Color(winner))
 
 
 def play_game(black: Player, white: Player, size: int, opening: str = "", seed: int = 0, swap: bool = False) -> Game:
@@ -353,7 +356,7 @@ def _plays_singly(match: Match) -> bool:
 
 def _play_rows(match: Match, seed: int, stop: threading.Event) -> list[Opening]:
     """Return the rows of a match that is played one game after the other."""
-    rows, games = [], play_singly(match, seed)
+    rows, games = [], play_games(match, seed)
     for name in match.openings.names:
         if stop.is_set():
             raise Stopped
@@ -387,26 +390,50 @@ def _hash_game(seed: int, size: int, black: str, white: str, opening: str) -> in
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little")
 
 
-def _set_up(size: int, starts: list[str]) -> Boards:
+def _set_up(size: int, starts: list[str]) -> tuple[Boards, np.ndarray]:
+    """Return the positions in which games start and int16[G, A], the moves that led there."""
     distinct = {name: i for i, name in enumerate(dict.fromkeys(starts))}
-    boards = Boards.from_boards(Board.from_moves(name, size) for name in distinct)
-    return boards[np.array([distinct[name] for name in starts])]
+    boards = [Board.from_moves(name, size) for name in distinct]
+    moves = np.full((len(boards), size * size), -1, np.int16)
+    for row, board in zip(moves, boards, strict=True):
+        row[: len(board.moves)] = [cell_index(move, size) for move in board.moves]
+    rows = np.array([distinct[name] for name in starts])
+    return Boards.from_boards(boards)[rows], moves[rows]
 
 
-def _play_out(boards: Boards, pairs: np.ndarray, players: list[Player], bases: np.ndarray, stop: threading.Event):
+def _play_together(matches: Sequence[Match], players: dict[str, Player], seed: int, stop: threading.Event):
+    """Play all games of matches to their ends, one ply at a time; return (winners int8[G], moves int16[G, A], -1 after the last).
+
+    Games lie as their openings do, the one with the first player as Black before the other.
+    """
+    place = {name: i for i, name in enumerate(players)}
+    size = matches[0].openings.size
+    pairs, starts, bases = [], [], []
+    for match in matches:
+        for name in match.openings.names:
+            for black, white in ((match.first.name, match.second.name), (match.second.name, match.first.name)):
+                pairs.append((place[black], place[white]))
+                starts.append(name)
+                bases.append(_hash_game(seed, size, black, white, name))
+    boards, moves = _set_up(size, starts)
+    return _play_out(boards, moves, np.array(pairs), list(players.values()), np.array(bases, np.uint64), stop), moves
+
+
+def _play_out(boards: Boards, moves: np.ndarray, pairs: np.ndarray, players: list[Player], bases: np.ndarray, stop: threading.Event):
     """Play all games to their ends, one ply at a time.
 
     Args:
         boards: G unfinished positions.
+        moves: int16[G, A], the moves that led there; those that are made are written behind them.
         pairs: int64[G, 2], places of the players of Black and White.
         players: by place.
         bases: uint64[G], the seed of each game.
         stop: set from another thread to leave with `Stopped`.
 
     Returns:
-        (winners int8[G], stones on the final boards int64[G]).
+        int8[G], the winners.
     """
-    winners, counts = np.empty(len(boards), np.int8), np.empty(len(boards), np.int64)
+    winners = np.empty(len(boards), np.int8)
     games = np.arange(len(boards))
     while len(games):
         if stop.is_set():
@@ -414,20 +441,20 @@ def _play_out(boards: Boards, pairs: np.ndarray, players: list[Player], bases: n
         plies = boards.move_count
         seeds = _ply_seeds(bases[games], plies)
         movers = pairs[games, boards.turn]
-        moves = np.empty(len(games), np.int64)
+        played = np.empty(len(games), np.int64)
         order = movers.argsort(kind="stable")
         for rows in np.split(order, np.flatnonzero(np.diff(movers[order])) + 1):
             player = players[movers[rows[0]]]
             positions = boards[rows]
             chosen = np.asarray(player.choose_moves(positions, seeds[rows]))
             _check_legal(player, positions, chosen)
-            moves[rows] = chosen
-        boards = boards.play(moves)
+            played[rows] = chosen
+        moves[games, plies] = played
+        boards = boards.play(played)
         over = boards.finished
         winners[games[over]] = boards.winner[over]
-        counts[games[over]] = plies[over] + 1
         games, boards = games[~over], boards[~over]
-    return winners, counts
+    return winners
 
 
 def _check_legal(player: Player, boards: Boards, moves: np.ndarray) -> None:

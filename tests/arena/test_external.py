@@ -23,8 +23,8 @@ from hexlab.arena import (
     SolverPlayer,
     external,
     play_game,
+    play_games,
     play_pairing,
-    play_singly,
 )
 from hexlab.errors import ConfigError
 from hexlab.rules import Board, Boards, Color
@@ -138,7 +138,7 @@ def test_a_program_takes_part_in_pairings_of_the_arena():
         openings = Openings(3, ["b2", "a1"])
         rows = play_pairing(bad, RandomPlayer(), openings, seed=0)
         assert [(row.first_won_as_black, row.first_won_as_white) for row in rows] == [(0, 0), (0, 0)]
-        games = list(play_singly(Match(good, SolverPlayer(3), openings), seed=1))
+        games = list(play_games(Match(good, SolverPlayer(3), openings), seed=1))
         rows = play_pairing(good, SolverPlayer(3), openings, seed=1)
     assert [row.moves for row in rows] == [len(games[i].board.moves) + len(games[i + 1].board.moves) for i in (0, 2)]
 

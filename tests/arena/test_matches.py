@@ -16,6 +16,7 @@ from hexlab.arena import (
     opening_name,
     openings,
     play_game,
+    play_games,
     play_matches,
     play_pairing,
 )
@@ -76,6 +77,21 @@ def test_all_games_of_a_player_are_asked_at_once():
     play_pairing(rows, columns, openings(3, 72, seed=0), seed=0)
     assert rows.batches[0] == columns.batches[0] == 72
     assert len(rows.batches) <= 7
+
+
+def test_games_of_a_match_go_on_in_groups_and_are_those_played_one_by_one():
+    drawn = openings(3, 70, seed=0)
+    rows, columns = Scripted("rows", ROWS), Scripted("columns", COLUMNS)
+    games = play_games(Match(rows, columns, drawn), seed=0)
+    next(games)
+    assert rows.batches[0] == columns.batches[0] == 32
+    assert len(rows.batches) <= 7, "a game can be had before the other groups are played"
+    assert len(list(games)) == 139
+
+    random, other = RandomPlayer(), SearchPlayer(mcts.rollouts(games=1), 3)
+    games = list(play_games(Match(random, other, drawn), seed=4))
+    slowly = [play_game(*pair, 3, name, 4) for name in drawn for pair in ((random, other), (other, random))]
+    assert [(game.board.moves, game.winner) for game in games] == [(game.board.moves, game.winner) for game in slowly]
 
 
 @pytest.mark.parametrize("size", [2, 3, 4])
