@@ -1,7 +1,7 @@
 """From tables to frontiers, laws, figures and a report. Reads tables alone: no weights, no GPU."""
 
+from hexlab.scaling.analysis import Analysis, analyze
 from hexlab.scaling.answers import Answer, answer_claims
-from hexlab.scaling.claims import Analysis, Claim, analyze, make_claims
 from hexlab.scaling.crossings import Crossing, Growth, Reach, crossing, find_reaches, fit_growth
 from hexlab.scaling.direct import DirectFrontier, compute_direct_frontier
 from hexlab.scaling.extrapolation import Extrapolation, extrapolate
@@ -28,6 +28,7 @@ from hexlab.scaling.figures import (
 from hexlab.scaling.forecasts import BandScore, Estimate, Forecast, Score, forecast_board, read_forecast, score_forecast
 from hexlab.scaling.frontiers import Frontier, compute_frontier, paper_frontier, resample_frontier
 from hexlab.scaling.laws import Law, Prediction, fit_law, predict_board
+from hexlab.scaling.measurements import Measurement, list_measurements
 from hexlab.scaling.paper_tables import PaperTable, make_paper_tables
 from hexlab.scaling.pools import rate_tables
 from hexlab.scaling.report import write_report
@@ -55,7 +56,6 @@ __all__ = [
     "BandScore",
     "Bill",
     "CeilingCurve",
-    "Claim",
     "Crossing",
     "Demand",
     "DirectFrontier",
@@ -66,6 +66,7 @@ __all__ = [
     "Growth",
     "Isoquant",
     "Law",
+    "Measurement",
     "NotEnoughDataError",
     "PaperTable",
     "Plan",
@@ -98,7 +99,7 @@ __all__ = [
     "fit_test_curves",
     "fit_tradeoff",
     "forecast_board",
-    "make_claims",
+    "list_measurements",
     "make_paper_tables",
     "paper_curves",
     "paper_frontier",

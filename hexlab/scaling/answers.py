@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import scipy.stats
 
-from hexlab.scaling.claims import Analysis
+from hexlab.scaling.analysis import Analysis
 from hexlab.scaling.crossings import (
     Growth,
     Reach,

@@ -241,13 +241,18 @@ def format_estimate(value: float, low: float, high: float, bound: str = "") -> s
 
     >>> format_estimate(9.704, 9.62, 9.91), format_estimate(9.704, -math.inf, 9.91), format_estimate(11.2, 11.2, math.inf, "above")
     ('9.70 [9.62, 9.91]', '9.70 [below 9.91]', 'above 11.20')
+    >>> format_estimate(9.704, 9.704, 9.704)
+    '9.704 [9.704, 9.704]'
     """
     if math.isnan(low) or math.isnan(high) or (math.isinf(low) and math.isinf(high)):
         text = f"{bound} {format_number(value)}".strip()
         return text if math.isnan(low) or math.isnan(high) else f"{text} [without bounds]"
     both = math.isfinite(low) and math.isfinite(high)
     width = high - low if both else abs(value - (low if math.isinf(high) else high))
-    digits = (2 if bound else 0) if width <= 0 else min(max(1 - math.floor(math.log10(width)), 0), 3)
+    if width <= 0 and not bound:  # an interval of one copy, or of equal ones, says nothing of how many digits are known
+        text = format_number(value)
+        return f"{text} [{text}, {text}]" if both else f"{text} [{'below' if math.isinf(low) else 'above'} {text}]"
+    digits = 2 if width <= 0 else min(max(1 - math.floor(math.log10(width)), 0), 3)
     text = f"{bound} {value:.{digits}f}".strip()
     within = f"{low:.{digits}f}, {high:.{digits}f}"
     if not both:

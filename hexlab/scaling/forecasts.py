@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hexlab.errors import StoreError
+from hexlab.errors import ConfigError, StoreError
 from hexlab.rules.cells import check_size
 from hexlab.scaling.crossings import ELO, bound_interval, extend_crossings, find_reaches, fit_growth, format_estimate, format_number
 from hexlab.scaling.frontiers import Frontier, compute_frontier
@@ -190,16 +190,19 @@ def forecast_board(
     Args:
         tables: an experiment; boards from `size` up are not looked at.
         size: the board to foretell.
-        bootstrap: number of copies behind the intervals.
+        bootstrap: number of copies behind the intervals, from 1 up: a forecast without intervals could not be wrong.
         seed: of the copies.
         x: unit of compute.
         test_simulations: simulations a move of the agents.
 
     Raises:
         PositionError: no such board.
+        ConfigError: no copies.
         NotEnoughDataError: fewer than two smaller boards, or too few snapshots on them.
     """
     check_size(size)
+    if bootstrap < 1:
+        raise ConfigError(f"bootstrap={bootstrap!r}: a forecast needs intervals, give a number of copies from 1 up")
     smaller = [each for each in tables.sizes if each < size and tables.knows_zero(each)]
     if len(smaller) < 2:
         raise NotEnoughDataError(f"not enough data: needs two smaller boards to foretell {size}x{size} from; there are {len(smaller)}")

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from hexlab.scaling.claims import Analysis
+from hexlab.scaling.analysis import Analysis
 from hexlab.scaling.crossings import format_number
 from hexlab.scaling.direct import fit_by_direct_games
 from hexlab.scaling.forecasts import Estimate

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 
 from hexlab.errors import ConfigError
+from hexlab.scaling.analysis import Analysis, analyze
 from hexlab.scaling.answers import RULE, answer_claims
-from hexlab.scaling.claims import Analysis, analyze, make_claims
 from hexlab.scaling.crossings import find_reaches, format_estimate, format_number
 from hexlab.scaling.figures import FIGURES, compute_numbers, render_numbers
 from hexlab.scaling.frontiers import paper_frontier
 from hexlab.scaling.laws import PARAMETERS
+from hexlab.scaling.measurements import list_measurements
 from hexlab.scaling.paper_tables import make_paper_tables
 from hexlab.scaling.saturation import CeilingCurve, judge_ceiling
-from hexlab.scaling.serving import tabulate_plans
+from hexlab.scaling.serving import find_plans, tabulate_plans
 from hexlab.scaling.tables import Tables
 from hexlab.scaling.trust import make_trust_tables
 from hexlab.system import write_whole
@@ -180,16 +181,14 @@ def _summary(analysis: Analysis) -> str:
 
 def _claims_section(analysis: Analysis) -> str:
     rows = []
-    for claim in make_claims(analysis):
-        kind = "missing" if claim.missing or claim.verdict.startswith(("no ", "compatible")) else "differs"
-        paper = f"{format_number(claim.paper)} <small>({_text(claim.paper_note)})</small>" if math.isfinite(claim.paper) else "–"
-        rows.append([("", _text(claim.text)), ("", paper), ("number", _text(claim)), (kind, _text(claim.verdict))])
+    for each in list_measurements(analysis):
+        paper = f"{format_number(each.paper)} <small>({_text(each.paper_note)})</small>" if math.isfinite(each.paper) else "–"
+        rows.append([("", _text(each.quantity)), ("", paper), ("number", _text(each.missing or each))])
     note = (
-        "<p>What the claims rest on, law by law and board by board. Ours is compatible where its interval, however wide, holds the "
-        "paper's value. A frontier that starts above a level or never reaches it gives a bound, said as below or above; so do the copies, "
-        "and an interval may be open on one side.</p>"
+        "<p>What the claims rest on, board by board. A frontier that starts above a level or never reaches it gives a bound, said as "
+        "below or above; so do the copies, and an interval may be open on one side.</p>"
     )
-    return _answers(analysis) + note + _table("In detail", ["quantity", "paper", "ours [95 %]", "verdict"], rows, stack=True)
+    return _answers(analysis) + note + _table("In detail", ["quantity", "paper", "ours [95 %]"], rows, stack=True)
 
 
 def _answers(analysis: Analysis) -> str:
@@ -239,7 +238,7 @@ def _search_section(analysis: Analysis) -> str:
         rows = [row for _, curve in sorted(analysis.ceilings.items()) for row in _ceiling_rows(curve)]
         parts.append(note + _table("Where more search stops paying, with 95 % intervals", heads, rows, stack=True))
     if analysis.isoquants:
-        heads, texts = tabulate_plans(analysis.tables, analysis.isoquants)
+        heads, texts = tabulate_plans(analysis.tables, find_plans(analysis.tables, analysis.isoquants))
         rows = [[("", row[0]), *(("number", _text(cell)) for cell in row[1:])] for row in texts]
         parts.append(_table("The cheapest pair of training and search, with 95 % intervals", heads, rows, stack=True))
     return "".join(parts) or '<p class="note">Not enough data: needs snapshots rated at two test budgets.</p>'

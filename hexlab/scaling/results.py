@@ -26,13 +26,14 @@ import numpy as np
 from hexlab import store
 from hexlab.errors import ConfigError, StoreError
 from hexlab.records import Opening, PairOpenings
+from hexlab.scaling.analysis import Analysis, analyze
 from hexlab.scaling.answers import RULE, answer_claims, write_markdown
-from hexlab.scaling.claims import Analysis, Claim, analyze, make_claims
 from hexlab.scaling.crossings import ELO, crossing, find_reaches, fit_growth, format_estimate, format_factor, format_number
 from hexlab.scaling.figures.registry import FIGURES
 from hexlab.scaling.forecasts import Forecast, Score, read_forecast, score_forecast
 from hexlab.scaling.frontiers import paper_frontier
-from hexlab.scaling.serving import tabulate_plans
+from hexlab.scaling.measurements import Measurement, list_measurements
+from hexlab.scaling.serving import Plan, find_plans, format_simulations, tabulate_plans
 from hexlab.scaling.tables import NotEnoughDataError, Tables, read
 from hexlab.scaling.trust import make_trust_tables
 from hexlab.system import write_whole
@@ -54,9 +55,12 @@ def compute_results(
     - Counts: "networks", "snapshots", "agents", "games", "self-play simulations"; "seconds to train" and so on, "minutes in all".
     - Tables: "claims", "crossings", "slopes", "exchange by level", "search that pays", "lives", "plans", "forecasts", "anchors",
       "goodness", "cycles", "halves and colors", "openings".
-    - "rule", that of the verdicts.
-    - Single numbers with their intervals: each of `answer_claims` by its claim, each row of `make_claims` by its text, and the paper's
-      value as "the paper, " and the text.
+    - "rule", that of the verdicts; "comparisons", how many there are, and of these "comparisons: holds", "comparisons: does not hold",
+      "comparisons: undecided".
+    - Over the boards of the table of plans: "simulations of the plans, 1,000 games" and "share of training in the plans, 1,000 games",
+      with 1,000,000 and 1,000,000,000 too; "times the training of the plans, 1,000,000 games for 1,000".
+    - Single numbers with their intervals: each of `answer_claims` by its claim, each of `list_measurements` by its quantity, and the
+      paper's value as "the paper, " and the quantity.
     - By board, such as 5x5: "best five on 5x5, Elo", "best five on 5x5, score", "score of the frontier on 5x5" (of its agents
       above -50 Elo), "width of intervals on 5x5", "cheaper than the paper on 5x5" (at the dear end of the interval).
     - Of the compute of -50 Elo: "growth of compute over 3x3 to 5x5", a board, for each such span of boards, and "factors of compute from
@@ -72,7 +76,8 @@ def compute_results(
         seconds: by stage, from the manifest of the run.
         forecasts: of boards, from smaller ones, each made before its board was trained.
     """
-    tables, answers, claims = analysis.tables, answer_claims(analysis), make_claims(analysis)
+    tables, answers, measured = analysis.tables, answer_claims(analysis), list_measurements(analysis)
+    plans = find_plans(tables, analysis.isoquants)
     results = {
         "networks": f"{len(tables.runs)}",
         "snapshots": f"{len(tables.snapshots)}",
@@ -82,21 +87,25 @@ def compute_results(
         "rule": RULE,
         "claims": write_markdown(answers),
         "crossings": _tabulate_crossings(analysis),
-        "slopes": _tabulate_slopes(analysis, claims),
+        "slopes": _tabulate_slopes(analysis, measured),
         "exchange by level": _tabulate_exchange(analysis),
         "search that pays": _tabulate_search(analysis),
         "lives": _tabulate_lives(analysis),
         "forecasts": _tabulate_forecasts(tables, forecasts),
-        "plans": _write_table(*tabulate_plans(tables, analysis.isoquants)),
+        "plans": _write_table(*tabulate_plans(tables, plans)),
         **{name: table.to_markdown() for name, table in make_trust_tables(tables, openings, seed=analysis.seed).items()},
     }
     results |= {f"seconds to {stage}": f"{spent:,.0f}" for stage, spent in (seconds or {}).items()}
     if seconds:
         results["minutes in all"] = f"{sum(seconds.values()) / 60:.0f}"
     results |= {answer.claim: str(answer) for answer in answers}
-    for claim in claims:
-        name = claim.text.partition(";")[0]
-        results |= {name: str(claim), f"the paper, {name}": format_number(claim.paper)}
+    for each in measured:
+        name = each.quantity.partition(";")[0]
+        results |= {name: str(each), f"the paper, {name}": format_number(each.paper)}
+    verdicts = [answer.verdict for answer in answers]
+    results |= {"comparisons": f"{len(verdicts)}"}
+    results |= {f"comparisons: {verdict}": f"{verdicts.count(verdict)}" for verdict in ("holds", "does not hold", "undecided")}
+    results |= _describe_plans(plans)
     results |= _describe_growth(analysis)
     results |= _describe_presets(analysis)
     for size in tables.sizes:
@@ -251,6 +260,22 @@ def _count_simulations(tables: Tables) -> int:
     return sum(max((each.simulations for each in tables.snapshots if each.run == run.run), default=0) for run in tables.runs)
 
 
+def _describe_plans(plans: Sequence[Plan]) -> dict[str, str]:
+    found, by_games = {}, {games: [plan for plan in plans if plan.demand.games == games] for games in (1e3, 1e6, 1e9)}
+    for games, alike in by_games.items():
+        if alike:
+            budgets, shares = [plan.simulations for plan in alike], [100 * plan.bill.train_share for plan in alike]
+            ends = dict.fromkeys(map(format_simulations, (min(budgets), max(budgets))))
+            found[f"simulations of the plans, {games:,.0f} games"] = " to ".join(ends)
+            ends = dict.fromkeys(f"{float(f'{share:.2g}'):g}" for share in (min(shares), max(shares)))
+            found[f"share of training in the plans, {games:,.0f} games"] = f"{' to '.join(ends)} %"
+    if plans:
+        times = [many.train_flops / few.train_flops for few, many in zip(by_games[1e3], by_games[1e6], strict=True)]
+        ends = dict.fromkeys(f"{float(f'{each:.2g}'):g}" for each in (min(times), max(times)))
+        found["times the training of the plans, 1,000,000 games for 1,000"] = " to ".join(ends)
+    return found
+
+
 def _describe_growth(analysis: Analysis) -> dict[str, str]:
     reaches = [reach for reach in analysis.reaches if reach.scale == "elo" and reach.crossing.seen]
     if len(reaches) < 2:
@@ -299,6 +324,8 @@ def _describe_board(analysis: Analysis, size: int) -> dict[str, str]:
     for reach in analysis.reaches:
         if reach.size == size and reach.scale == "elo" and size in theirs and math.isfinite(reach.high):
             times = 10 ** (theirs[size] - reach.high)
+            if times < 1:
+                continue
             unit = 10 ** math.floor(math.log10(times))
             found[f"cheaper than the paper on {board}"] = f"{unit * math.floor(times / unit):,.0f}"  # at least
     return found
@@ -314,12 +341,12 @@ def _tabulate_crossings(analysis: Analysis) -> str:
     return _write_table(["board", "the paper, by Elo", "by Elo", "by direct score"], rows)
 
 
-def _tabulate_slopes(analysis: Analysis, claims: Iterable[Claim]) -> str:
-    by_text = {claim.text: claim for claim in claims}
+def _tabulate_slopes(analysis: Analysis, measured: Iterable[Measurement]) -> str:
+    by_quantity = {each.quantity: each for each in measured}
     rows = []
     for size in analysis.frontier.sizes if analysis.frontier else ():
-        claim = by_text[f"{size}x{size}: Elo a decade on the steep part of the frontier"]
-        rows.append([f"{size}x{size}", format_number(claim.paper), "too few points" if claim.missing else str(claim)])
+        slope = by_quantity[f"{size}x{size}: Elo a decade on the steep part of the frontier"]
+        rows.append([f"{size}x{size}", format_number(slope.paper), "too few points" if slope.missing else str(slope)])
     return _write_table(["board", "the paper, Elo a decade", "ours, 95 % interval"], rows)
 
 
@@ -374,13 +401,14 @@ def _tabulate_lives(analysis: Analysis) -> str:
         time = "not reached by both halves"
         if life["size"] in quickest:
             found = quickest[life["size"]]
-            time = f"{format_factor(found['seconds'], found['low'], found['high'])} s, {found['width']}x{found['depth']}"
+            bound = "without a bound" if found["open"] else f"at most {found['bound']:.2g} s"
+            time = f"{found['width']}x{found['depth']}, {found['seconds']:.2g} s, {bound}"
         net = f"{life['width']}x{life['depth']}, {life['elo']:.0f} Elo".replace("-", "−")
         games = (f"{float(f'{life[name]:.2g}'):,.0f}" for name in ("even", "even_raw"))
         rows.append([f"{life['size']}x{life['size']}", net, f"{life['train_flops']:.1e}", f"{100 * search:.0f} %", *games, time])
     heads = [
         "board", "cheapest agent within 50 Elo of perfect play", "FLOPs to train it", "of that self-play",
-        "games that cost as much", "of the raw policy", "the quickest such agent, one core",
+        "games that cost as much", "of the raw policy", "the quickest such agent, one core, with a bound of 95 %",
     ]  # fmt: skip
     return _write_table(heads, rows)
 

@@ -44,8 +44,9 @@ __all__ = [
     "choose_price",
     "find_isoquants",
     "find_plan",
+    "find_plans",
     "fit_speeds",
-    "measure_speeds",
+    "format_simulations",
     "price_core_hours",
     "solve_tradeoff",
     "tabulate_plans",
@@ -217,20 +218,6 @@ def typical_moves(size: int) -> float:
     return 0.3 * size**2
 
 
-def measure_speeds(tables: Tables) -> dict[str, float]:
-    """Return each run's training FLOPs a second on one core, from the wall-clock of its last snapshot, start and all.
-
-    Raises:
-        NotEnoughDataError: the tables hold no timings.
-    """
-    speeds = {}
-    for snapshot in sorted(tables.snapshots, key=lambda row: row.snapshot):
-        seconds = tables.cost(snapshot.run, snapshot.snapshot, "train_seconds")
-        if seconds > 0:
-            speeds[snapshot.run] = snapshot.train_flops / seconds
-    return speeds
-
-
 def fit_speeds(tables: Tables) -> dict[str, float]:
     """Return the training FLOPs a second on one core that each run's network makes once it runs, by a fit to all runs of its board.
 
@@ -275,14 +262,19 @@ def price_core_hours(tables: Tables, price: float = 1.0, currency: str = "core-h
         NotEnoughDataError: the tables hold no timings.
     """
     _require_positive("price of a core-hour", price, "money")
-    a_flop = {run: price / 3600 / speed for run, speed in fit_speeds(tables).items()}
+    return _price_by_speed(fit_speeds(tables), price, currency)
+
+
+def _price_by_speed(speeds: Mapping[str, float], price: float, currency: str) -> Price:
+    a_flop = {run: price / 3600 / speed for run, speed in speeds.items()}
     return Price(a_flop, a_flop, currency)
 
 
 def choose_price(tables: Tables) -> Price:
     """Return the price of core-hours at `CORE_HOUR` where runs of every board were timed, else one FLOP a FLOP."""
-    if tables.timings and fit_speeds(tables).keys() >= {run.run for run in tables.runs}:
-        return price_core_hours(tables, CORE_HOUR, f"USD at {CORE_HOUR:g} a core-hour")
+    speeds = fit_speeds(tables) if tables.timings else {}
+    if speeds.keys() >= {run.run for run in tables.runs}:
+        return _price_by_speed(speeds, CORE_HOUR, f"USD at {CORE_HOUR:g} a core-hour")
     return Price()
 
 
@@ -398,32 +390,50 @@ def find_plan(isoquant: Isoquant, demand: Demand, price: Price) -> Plan:
     )
 
 
-def tabulate_plans(tables: Tables, isoquants: Mapping[int, Sequence[Isoquant]]) -> tuple[list[str], list[list[str]]]:
-    """Return the cheapest pairs at the highest level of each board, for a thousand, a million and a billion games, as texts.
+def find_plans(tables: Tables, isoquants: Mapping[int, Sequence[Isoquant]]) -> list[Plan]:
+    """Return the cheapest pairs at the highest level of each board, for a thousand, a million and a billion games.
 
     Args:
         tables: an experiment; `choose_price` says what its compute costs.
         isoquants: by board size, what `find_isoquants` returned.
-
-    Returns:
-        The heads of the columns, and a row for each board and number of games.
     """
-    price = choose_price(tables)
-    heads = ["board", "Elo", "games served", "net", "training FLOPs", "simulations a move", f"bill, {price.currency}", "share of training"]
-    rows = []
+    price, plans = choose_price(tables), []
     for size, members in sorted(isoquants.items()):
         hardest = max(members, key=lambda isoquant: isoquant.level)
-        for games in (1e3, 1e6, 1e9):
-            plan = find_plan(hardest, Demand(games, typical_moves(size)), price)
-            run, (low, high) = tables.run_by_key[plan.run], plan.total_interval
-            bill = _write(plan.bill.total)
-            if not math.isnan(low):
-                bill += f" [{_write(low)}, {_write(high)}]" if math.isfinite(high) else f" [above {_write(low)}]"
-            first, last = plan.share_interval
-            share = format_estimate(100 * plan.bill.train_share, 100 * first, 100 * last)
-            pair = f"{run.width}x{run.depth}", _write(plan.train_flops), f"{plan.simulations:.{0 if plan.simulations >= 10 else 1}f}"
-            rows.append([f"{size}x{size}", f"{plan.level:.0f}".replace("-", "−"), f"{games:,.0f}", *pair, bill, f"{share} %"])
+        plans += [find_plan(hardest, Demand(games, typical_moves(size)), price) for games in (1e3, 1e6, 1e9)]
+    return plans
+
+
+def tabulate_plans(tables: Tables, plans: Sequence[Plan]) -> tuple[list[str], list[list[str]]]:
+    """Return plans as texts: the heads of the columns, and a row each.
+
+    Args:
+        tables: the experiment.
+        plans: what `find_plans` returned.
+    """
+    currency = f", {plans[0].currency}" if plans else ""
+    heads = ["board", "Elo", "games served", "net", "training FLOPs", "simulations a move", f"bill{currency}", "share of training"]
+    rows = []
+    for plan in plans:
+        run, (low, high) = tables.run_by_key[plan.run], plan.total_interval
+        bill = _write(plan.bill.total)
+        if not math.isnan(low):
+            bill += f" [{_write(low)}, {_write(high)}]" if math.isfinite(high) else f" [above {_write(low)}]"
+        first, last = plan.share_interval
+        share = format_estimate(100 * plan.bill.train_share, 100 * first, 100 * last)
+        pair = f"{run.width}x{run.depth}", _write(plan.train_flops), format_simulations(plan.simulations)
+        board, level = f"{plan.size}x{plan.size}", f"{plan.level:.0f}".replace("-", "−")
+        rows.append([board, level, f"{plan.demand.games:,.0f}", *pair, bill, f"{share} %"])
     return heads, rows
+
+
+def format_simulations(simulations: float) -> str:
+    """Return simulations a move, which need not be a whole number, as text.
+
+    >>> format_simulations(1.23), format_simulations(38.4)
+    ('1.2', '38')
+    """
+    return f"{simulations:.{0 if simulations >= 10 else 1}f}"
 
 
 def solve_tradeoff(tradeoff: Tradeoff, level: float, demand: Demand, price: Price) -> tuple[float, float]:

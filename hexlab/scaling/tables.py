@@ -115,8 +115,22 @@ class Tables:
 
     @functools.cached_property
     def seconds_by_key(self) -> dict[tuple[str, int], float]:
-        """Seconds of one core that training took, by run and number of the snapshot."""
-        return {(row.run, row.snapshot): row.seconds for row in self.timings}
+        """Seconds of one core that each snapshot had trained, by run and number, less those of starting and compiling.
+
+        These are what a run's first trained snapshot took beyond the pace of the run; none are taken off a run of one.
+        """
+        lines: dict[str, list[tuple[int, float, float]]] = {}
+        for row in sorted(self.timings, key=lambda row: row.snapshot):
+            lines.setdefault(row.run, []).append((row.snapshot, self.snapshot_by_key[row.run, row.snapshot].train_flops, row.seconds))
+        seconds: dict[tuple[str, int], float] = {}
+        for run, line in lines.items():
+            trained = [(flops, spent) for _, flops, spent in line if flops > 0]
+            start = 0.0
+            if len(trained) > 1:
+                (first, begun), (last, ended) = trained[0], trained[-1]
+                start = max(begun - first * (ended - begun) / (last - first), 0.0)
+            seconds |= {(run, snapshot): max(spent - start, 0.0) for snapshot, _, spent in line}
+        return seconds
 
     def cost(self, run: str, snapshot: int, x: str) -> float:
         """Return what a snapshot had cost to train.
@@ -124,7 +138,8 @@ class Tables:
         Args:
             run: run key.
             snapshot: its number.
-            x: unit: "train_flops", "paper_flops", or "train_seconds", seconds of one core; nan if that was not kept.
+            x: unit: "train_flops", "paper_flops", or "train_seconds", seconds of one core without those of starting; nan if that was
+                not kept.
 
         Raises:
             NotEnoughDataError: seconds of tables that hold no timings.

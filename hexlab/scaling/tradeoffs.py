@@ -1,6 +1,7 @@
 """The exchange rate between search at play and training, and the size of net to train."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -234,7 +235,7 @@ def fit_network_size(frontier: Frontier, *, bootstrap: int = 0, seed: int = 0) -
             known = np.isfinite(values)
             if known.sum() > 2:
                 copies.append(np.polyfit(cost[known], values[known], 1))
-        low, high = map(float, interval(np.array(copies)[:, 0]))
+        low, high = map(float, interval(np.array(copies)[:, 0])) if copies else (-math.inf, math.inf)
     return SizeLaw(
         frontier.x,
         np.concatenate(boards),

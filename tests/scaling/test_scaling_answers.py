@@ -215,4 +215,4 @@ def test_the_error_of_the_next_board_is_small_where_a_law_is_planted(planted):
     found = planted["next board"]
     assert found.measured.endswith("5x5")
     assert found.value < 5
-    assert 0 < found.low < found.high < 5
+    assert 0 == found.low < found.value < found.high < 5, "noise alone could make it"

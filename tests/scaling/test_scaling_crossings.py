@@ -14,7 +14,7 @@ from hexlab.scaling import (
     crossing,
     find_reaches,
     fit_growth,
-    make_claims,
+    list_measurements,
     plot_crossings,
     report,
 )
@@ -157,15 +157,15 @@ def ends():
     return type(parts[0])(*(tuple(row for part in parts for row in getattr(part, name)) for name in names))
 
 
-def test_claims_report_and_figures_say_below_and_above(ends, tmp_path, monkeypatch):
+def test_measurements_report_and_figures_say_below_and_above(ends, tmp_path, monkeypatch):
     analysis = analyze(ends, bootstrap=20)
-    claims = {claim.text.partition(";")[0]: claim for claim in make_claims(analysis)}
-    easy, hard = (claims[f"{size}x{size}: log10 of compute (paper's count) to reach -50 Elo"] for size in (3, 5))
+    measured = {each.quantity.partition(";")[0]: each for each in list_measurements(analysis)}
+    easy, hard = (measured[f"{size}x{size}: log10 of compute (paper's count) to reach -50 Elo"] for size in (3, 5))
     assert str(easy).startswith("below ")
-    assert (easy.low, easy.verdict) == (-math.inf, "below the paper")
+    assert easy.low == -math.inf
     assert str(hard).startswith("above ")
     assert hard.high == math.inf
-    growth = claims["compute to reach -50 Elo, factor a board (measured crossings)"]
+    growth = measured["compute to reach -50 Elo, factor a board (measured crossings)"]
     assert growth.missing.startswith("not enough data: needs two boards whose frontier crosses the level; on 3x3 the frontier is above it")
     monkeypatch.setattr(report, "render_numbers", lambda name, numbers: b"<svg></svg>")
     page = report.write_report(analysis, tmp_path).read_text(encoding="utf-8")
@@ -181,5 +181,5 @@ def test_without_games_against_perfect_play_there_is_no_direct_score():
     reaches = find_reaches(compute_frontier(alone, 3))
     assert [each.scale for each in reaches] == ["elo"]
     analysis = dataclasses.replace(analyze(tables, bootstrap=0), reaches=reaches)
-    claim = next(each for each in make_claims(analysis) if each.text.startswith("3x3: log10 of compute (paper's count) to win"))
-    assert claim.missing == "not enough data: needs games of the agents on the frontier against perfect play"
+    score = next(each for each in list_measurements(analysis) if "3x3: log10 of compute (paper's count) to win" in each.quantity)
+    assert score.missing == "not enough data: needs games of the agents on the frontier against perfect play"

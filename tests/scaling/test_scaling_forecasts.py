@@ -9,7 +9,7 @@ from planted_tables import PLANTED, plant
 
 from hexlab import scaling
 from hexlab.app.cli import main
-from hexlab.errors import StoreError
+from hexlab.errors import ConfigError, StoreError
 from hexlab.scaling.forecasts import Estimate, Forecast, Score
 from hexlab.scaling.laws import evaluate_law
 from hexlab.scaling.tables import NotEnoughDataError
@@ -134,3 +134,8 @@ def test_the_command_writes_a_forecast_once_and_scores_it(tables, tmp_path, caps
     assert "frontier by the change_point law: off by" in capsys.readouterr().out
     assert main(["predict", "--size", "4", *words[3:], "--score", str(out)]) == 2
     assert "foretells 5x5, not 4x4" in capsys.readouterr().err
+
+
+def test_a_forecast_without_intervals_is_refused(tables):
+    with pytest.raises(ConfigError, match="a forecast needs intervals"):
+        scaling.forecast_board(tables, 5, bootstrap=0)

@@ -8,8 +8,7 @@ import pytest
 from planted_tables import small_analysis, tiny
 
 from hexlab.errors import ConfigError
-from hexlab.scaling import analyze, make_claims, plot_elo_scale, report, write_report
-from hexlab.scaling.claims import Claim
+from hexlab.scaling import analyze, list_measurements, plot_elo_scale, report, write_report
 from hexlab.scaling.figures import FIGURES
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -140,31 +139,18 @@ def test_search_and_plans_are_tables_of_the_page(page):
     assert "nan" not in text
 
 
-def test_claims_compare_by_their_intervals():
-    assert Claim("", 500, "", 480, 450, 510).verdict == "compatible"
-    assert Claim("", 500, "", 400, 350, 450).verdict == "below the paper"
-    assert Claim("", 500, "", 600, 550, 650).verdict == "above the paper"
-    assert Claim("", 500, "", 600, math.nan, math.nan).verdict == "no interval"
-    assert Claim("", 11.1, "", 7.8, -math.inf, 8.5).verdict == "below the paper"
-    assert Claim("", 11.1, "", 12.5, 12.0, math.inf).verdict == "above the paper"
-    assert Claim("", 11.1, "", 10.5, 9.0, math.inf).verdict == "compatible"
-    assert Claim("", 11.1, "", 10.5, -math.inf, math.inf).verdict == "no bounds"
-    assert Claim("", math.nan, "", 600, 550, 650).verdict == "no value in the paper"
-    assert Claim("", 500, "", math.nan, math.nan, math.nan, "not enough data: needs x").verdict == "not enough data: needs x"
-
-
-def test_claims_follow_from_the_law():
+def test_measurements_follow_from_the_fits():
     analysis = small_analysis()
-    claims = {claim.text.split(",")[0]: claim for claim in make_claims(analysis)}
+    measured = {each.quantity.split(",")[0]: each for each in list_measurements(analysis)}
     law = analysis.laws["change_point"].parameters
-    plateau = claims["growth of the plateau below perfect play"].value
+    plateau = measured["growth of the plateau below perfect play"].value
     assert plateau == -law["m_plateau"]
-    assert claims["3x3: log10 of compute (paper's count) to reach -50 Elo"].paper == pytest.approx(11.1, abs=0.05)
-    assert all(claim.low <= claim.high for claim in claims.values() if math.isfinite(claim.low))
+    assert measured["3x3: log10 of compute (paper's count) to reach -50 Elo"].paper == pytest.approx(11.1, abs=0.05)
+    assert all(each.low <= each.high for each in measured.values() if math.isfinite(each.low))
     assert set(analysis.sources) == {"openings", "seeds", "cells"}
 
 
 def test_without_bootstrap_there_are_no_intervals():
     analysis = analyze(tiny()[0], bootstrap=0)
-    assert all(math.isnan(claim.low) for claim in make_claims(analysis) if claim.paper_note != "its weakest snapshot")
+    assert all(math.isnan(each.low) for each in list_measurements(analysis) if each.paper_note != "its weakest snapshot")
     assert plot_elo_scale().axes

@@ -113,6 +113,31 @@ def test_results_hold_what_pages_quote():
     assert all("<!--" not in value for value in results.values())
 
 
+def test_verdicts_are_counted():
+    analysis = small_analysis()
+    results = compute_results(analysis)
+    verdicts = [line.strip("| ").split(" | ")[-1] for line in results["claims"].splitlines()[2:]]
+    assert results["comparisons"] == str(len(verdicts)) == "12"
+    for verdict in ("holds", "does not hold", "undecided"):
+        assert results[f"comparisons: {verdict}"] == str(verdicts.count(verdict))
+
+
+def test_plans_are_told_over_all_boards():
+    results = compute_results(small_analysis())
+    rows = [line.strip("| ").split(" | ") for line in results["plans"].splitlines()[2:]]
+    for games in ("1,000", "1,000,000", "1,000,000,000"):
+        budgets = [float(row[5]) for row in rows if row[2] == games]
+        shares = [float(row[7].split()[0]) for row in rows if row[2] == games]
+        told = [*map(float, results[f"simulations of the plans, {games} games"].split(" to "))]
+        assert {min(budgets), max(budgets)} == {*told}
+        told = [*map(float, results[f"share of training in the plans, {games} games"].strip(" %").split(" to "))]
+        assert [told[0], told[-1]] == pytest.approx([min(shares), max(shares)], rel=0.1)
+    few, many = ([float(row[4]) for row in rows if row[2] == games] for games in ("1,000", "1,000,000"))
+    times = [one / other for one, other in zip(many, few, strict=True)]
+    told = [*map(float, results["times the training of the plans, 1,000,000 games for 1,000"].split(" to "))]
+    assert [told[0], told[-1]] == pytest.approx([min(times), max(times)], rel=0.15)
+
+
 def test_growth_is_told_over_every_span_of_boards():
     results, analysis = compute_results(small_analysis()), small_analysis()
     cost = {reach.size: reach.value for reach in analysis.reaches if reach.scale == "elo"}

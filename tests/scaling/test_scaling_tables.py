@@ -112,6 +112,16 @@ def test_paper_curves_are_complete():
     assert min(point.elo for point in curves if point.size == 3) == -322.1
 
 
+def test_seconds_leave_out_the_start_of_a_run():
+    tables, _ = tiny()
+    seconds = tuple(Timing(row.run, row.snapshot, (4.0 + row.train_flops / 1e9) * (row.snapshot > 0)) for row in tables.snapshots)
+    timed = dataclasses.replace(tables, timings=seconds)
+    for row in tables.snapshots:
+        assert timed.cost(row.run, row.snapshot, "train_seconds") == pytest.approx(row.train_flops / 1e9, abs=1e-9)
+    alone = dataclasses.replace(tables, timings=tuple(row for row in seconds if row.snapshot == 1))
+    assert {alone.cost(row.run, 1, "train_seconds") for row in tables.runs} == {row.seconds for row in alone.timings}
+
+
 def test_a_frontier_by_the_clock_is_the_one_by_compute_where_every_run_is_as_fast():
     tables, _ = tiny()
     with pytest.raises(NotEnoughDataError, match=r"needs timings\.csv"):

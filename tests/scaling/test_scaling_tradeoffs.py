@@ -1,12 +1,21 @@
 """Search traded for training: planted exchange rates come back."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
 from planted_tables import PLANTED, plant, small, tiny
 
-from hexlab.scaling import NotEnoughDataError, compute_frontier, fit_network_size, fit_test_curves, fit_tradeoff
+from hexlab.scaling import (
+    NotEnoughDataError,
+    compute_frontier,
+    fit_network_size,
+    fit_test_curves,
+    fit_tradeoff,
+    plot_network_size,
+    plot_tradeoff,
+)
 from hexlab.scaling.surfaces import Surface
 from hexlab.scaling.tradeoffs import _fit_exchange, _fit_levels, _steepen
 
@@ -122,3 +131,18 @@ def test_one_size_of_net_says_nothing_of_size():
     tables, _ = plant(sizes=(3,), nets={3: ((4, 2),)}, seeds=(0, 1), snapshots=5, budgets=(8,), openings=36)
     with pytest.raises(NotEnoughDataError, match="needs two sizes of net"):
         fit_network_size(compute_frontier(tables))
+
+
+def test_too_few_points_in_every_copy_leave_the_exponent_without_bounds():
+    frontier = compute_frontier(small()[0], 5, points=6)
+    law = fit_network_size(frontier, bootstrap=5)
+    assert math.isfinite(law.exponent)
+    assert (law.low, law.high) == (-math.inf, math.inf) or law.low <= law.high
+
+
+def test_pictures_without_bootstrap_show_no_interval():
+    tables = small()[0]
+    for drawn in (plot_network_size(fit_network_size(compute_frontier(tables))), plot_tradeoff({5: fit_tradeoff(tables, 5)})):
+        axes = drawn.axes[0]
+        texts = [line.get_label() for line in axes.lines] + [text.get_text() for text in axes.texts] + [axes.get_title(loc="left")]
+        assert not any("nan" in str(text) for text in texts)

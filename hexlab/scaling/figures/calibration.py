@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hexlab.scaling.figures.kinds import Kind, Numbers
+from hexlab.scaling.figures.kinds import Kind, Numbers, plain
 from hexlab.scaling.figures.style import INK, board_color, board_marker, board_name, canvas, floats
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
@@ -20,7 +20,7 @@ _FAINT = 0.22  # how opaque one agent is
 
 def plot_calibration(tables: Tables) -> "Figure":
     """Draw every agent's direct score against perfect play over its fitted Elo."""
-    return _draw(_numbers(tables))
+    return _draw(plain(_numbers(tables)))
 
 
 def _numbers(tables: Tables) -> Numbers:

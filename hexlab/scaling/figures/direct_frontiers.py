@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hexlab.scaling.claims import Analysis
+from hexlab.scaling.analysis import Analysis
 from hexlab.scaling.direct import compute_direct_frontier, fit_direct_law, resample_direct_frontier
 from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
 from hexlab.scaling.figures.style import (

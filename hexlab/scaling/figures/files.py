@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hexlab.errors import StoreError
-from hexlab.scaling.claims import Analysis, analyze
+from hexlab.scaling.analysis import Analysis, analyze
 from hexlab.scaling.figures.kinds import Numbers, plain
 from hexlab.scaling.figures.pages import MARK, write_page
 from hexlab.scaling.figures.registry import FIGURES

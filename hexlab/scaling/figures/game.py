@@ -8,7 +8,7 @@ import numpy as np
 from hexlab.rules.cells import cell_name
 from hexlab.rules.render import center
 from hexlab.rules.sgf import Game
-from hexlab.scaling.figures.kinds import Kind, Numbers
+from hexlab.scaling.figures.kinds import Kind, Numbers, plain
 from hexlab.scaling.figures.style import COLORS, GRAY, INK, canvas, legend_line
 from hexlab.scaling.tables import NotEnoughDataError
 
@@ -26,7 +26,7 @@ _ROW = np.sqrt(3)  # from row to row, where a cell is 2 wide
 
 def plot_game(game: Game) -> "Figure":
     """Draw the last position of a game, the moves numbered."""
-    return _draw(_numbers([game]))
+    return _draw(plain(_numbers([game])))
 
 
 def _numbers(games: Sequence[Game]) -> Numbers:

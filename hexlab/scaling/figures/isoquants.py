@@ -140,7 +140,8 @@ def _draw_board(axes: "Axes", board: Numbers) -> None:
 FIGURE = Kind(
     "Training traded for search, on linear axes",
     "Pairs of training and test-time compute that reach one Elo, those that no other undercuts, with 95 % intervals, and a power "
-    "law of the slope of the logarithmic figure through their middle. The Elo is the highest of -400, -200 and -50 with at least "
+    "law of the slope of the logarithmic figure through their middle: where it misses them, one slope does not do for all Elo of a board. "
+    "The Elo is the highest of -400, -200 and -50 with at least "
     f"{_FEWEST} such pairs. Straight lines join pairs of equal bills, training plus so many games at one price a FLOP; the line that "
     "touches the curve first touches it at the cheapest pair, ringed. Few games are served cheapest by little training and much search, "
     "many games the other way about. A panel is as high as the cheapest pair for the fewest games needs, pairs with more search lie "

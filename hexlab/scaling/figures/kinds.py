@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hexlab.scaling.claims import Analysis
+from hexlab.scaling.analysis import Analysis
 from hexlab.scaling.frontiers import Frontier
 from hexlab.scaling.tables import NotEnoughDataError
 

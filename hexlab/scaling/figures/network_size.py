@@ -1,13 +1,12 @@
 """Size of the nets on the frontiers against training compute."""
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hexlab.scaling.figures.kinds import Kind, Numbers
+from hexlab.scaling.figures.kinds import Kind, Numbers, plain
 from hexlab.scaling.figures.style import GRAY, INK, board_color, board_marker, board_name, canvas, compute_axis, floats, log_axis, powers
-from hexlab.scaling.paper import PAPER_TO_TRUE_FLOPS
+from hexlab.scaling.paper import PAPER_NETWORK_SIZE, paper_shift
 from hexlab.scaling.tables import NotEnoughDataError
 from hexlab.scaling.tradeoffs import SizeLaw
 
@@ -19,7 +18,7 @@ __all__ = ["FIGURE", "plot_network_size"]
 
 def plot_network_size(law: SizeLaw) -> "Figure":
     """Draw the size of the nets on the frontiers against training compute."""
-    return _draw(_numbers(law))
+    return _draw(plain(_numbers(law)))
 
 
 def _numbers(law: SizeLaw | None) -> Numbers:
@@ -61,8 +60,9 @@ def _draw(numbers: Numbers) -> "Figure":
         if numbers["low"] is not None:
             text += f" [{numbers['low']:.2f}, {numbers['high']:.2f}]"
         axes.plot(powers(ends), powers(numbers["exponent"] * ends + numbers["intercept"]), color=INK, ls=(0, (5, 2)), lw=1.5, label=text)
-        theirs = math.log10(PAPER_TO_TRUE_FLOPS) if numbers["x"] == "train_flops" else 0.0
-        axes.plot(powers(ends), powers(0.93 * (ends - theirs) - 9.27), color=GRAY, ls=":", lw=1.8, label="Jones 2021, refitted: 0.93")
+        exponent, theirs = PAPER_NETWORK_SIZE["exponent"], ends - paper_shift(numbers["x"])
+        text = f"Jones 2021, refitted: {exponent}"
+        axes.plot(powers(ends), powers(exponent * theirs + PAPER_NETWORK_SIZE["intercept"]), color=GRAY, ls=":", lw=1.8, label=text)
         # Laws may ask for less than one weight where boards or nets are small; the picture ends there.
         axes.set_ylim(0.5 * min(powers(weights)), 5 * max(powers(weights)))
         log_axis(axes, "y")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hexlab.scaling.figures.kinds import Kind, Numbers, require_frontier
+from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
 from hexlab.scaling.figures.style import (
     GRAY,
     INK,
@@ -36,7 +36,7 @@ __all__ = ["FIGURE", "plot_prediction"]
 def plot_prediction(frontier: Frontier, prediction: Prediction | Sequence[Prediction]) -> "Figure":
     """Draw a held-out board's frontier against what smaller boards predict."""
     predictions = (prediction,) if isinstance(prediction, Prediction) else tuple(prediction)
-    return _draw(_numbers(frontier, predictions))
+    return _draw(plain(_numbers(frontier, predictions)))
 
 
 def _numbers(frontier: Frontier, predictions: Sequence[Prediction]) -> Numbers:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hexlab.scaling.claims import Analysis
+from hexlab.scaling.analysis import Analysis
 from hexlab.scaling.extrapolation import Extrapolation, extrapolate, paper_extrapolations
 from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
 from hexlab.scaling.figures.style import INK, board_color, board_marker, board_name, canvas, floats, legend_line, make_panels
@@ -65,7 +65,9 @@ def _draw(numbers: Numbers) -> "Figure":
 FIGURE = Kind(
     "Larger boards, predicted from ever more smaller ones",
     "The change-point law is fitted to all boards up to a size and asked for every board: mean squared error over mean squared Elo, the "
-    "paper's score, which flatters where Elo is far from 0. Bars are 95 % intervals from drawing openings, seeds and networks again.",
+    "paper's score, which flatters where Elo is far from 0; at 1 the law does no better than to call every agent perfect. Bars are 95 % "
+    "intervals from drawing openings, seeds and networks again; one that runs out of the panel below reaches down to 0, for noise alone "
+    "could make what was measured.",
     _extrapolate,
     _draw,
     figure=7,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hexlab.scaling.figures.kinds import Kind, Numbers, note_zeros
+from hexlab.scaling.figures.kinds import Kind, Numbers, note_zeros, plain
 from hexlab.scaling.figures.style import (
     INK,
     MARKERS,
@@ -36,7 +36,7 @@ _LEGEND = {"fontsize": 8.5, "title_fontsize": 8.5, "handletextpad": 0.1, "column
 
 def plot_test_compute(curves: Mapping[int, Sequence[TestCurve]]) -> "Figure":
     """Draw Elo against test-time compute: up to four snapshots for each board size."""
-    return _draw(_numbers(curves))
+    return _draw(plain(_numbers(curves)))
 
 
 def _numbers(curves: Mapping[int, Sequence[TestCurve]]) -> Numbers:

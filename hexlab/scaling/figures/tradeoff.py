@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hexlab.scaling.figures.kinds import Kind, Numbers
+from hexlab.scaling.figures.kinds import Kind, Numbers, plain
 from hexlab.scaling.figures.style import (
     GRAY,
     INK,
@@ -34,7 +34,7 @@ __all__ = ["FIGURE", "plot_tradeoff"]
 
 def plot_tradeoff(tradeoffs: Mapping[int, Tradeoff]) -> "Figure":
     """Draw test against training compute at equal Elo, a panel for each board size."""
-    return _draw(_numbers(tradeoffs))
+    return _draw(plain(_numbers(tradeoffs)))
 
 
 def _numbers(tradeoffs: Mapping[int, Tradeoff]) -> Numbers:

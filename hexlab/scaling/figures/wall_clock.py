@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hexlab.scaling.claims import Analysis
+from hexlab.scaling.analysis import Analysis
 from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
 from hexlab.scaling.figures.style import (
     INK,
@@ -23,8 +23,7 @@ from hexlab.scaling.figures.style import (
 )
 from hexlab.scaling.frontiers import BoardFrontier, Frontier, compute_frontier, resample_frontier
 from hexlab.scaling.laws import interval
-from hexlab.scaling.serving import measure_speeds
-from hexlab.scaling.tables import NotEnoughDataError
+from hexlab.scaling.tables import NotEnoughDataError, Tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +53,6 @@ def _numbers(analysis: Analysis) -> Numbers:
         raise NotEnoughDataError(reason)
     frontier = Frontier("train_seconds", rated.test_simulations, tuple(timed))
     copies = resample_frontier(frontier, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
-    speeds = measure_speeds(tables)
     boards = []
     for board in frontier.boards:
         curves = board.curves
@@ -76,10 +74,16 @@ def _numbers(analysis: Analysis) -> Numbers:
                     for number, run in enumerate(curves.runs)
                 ],
                 "parameters": [run.parameters for run in runs],
-                "flops_a_second": [speeds[run.run] for run in runs],
+                "flops_a_second": [max(_list_speeds(tables, run.run).items())[1] for run in runs],
             }
         )
     return {"test_simulations": frontier.test_simulations, "boards": boards}
+
+
+def _list_speeds(tables: Tables, run: str) -> dict[int, float]:
+    """Return the training FLOPs a second of a run up to each snapshot that was timed."""
+    spent = {row.snapshot: tables.cost(run, row.snapshot, "train_seconds") for row in tables.snapshots if row.run == run}
+    return {number: tables.cost(run, number, "train_flops") / seconds for number, seconds in spent.items() if seconds > 0}
 
 
 def _draw(numbers: Numbers) -> "Figure":
@@ -115,8 +119,8 @@ def _draw(numbers: Numbers) -> "Figure":
 
 FIGURE = Kind(
     "Strength against training time",
-    "The frontiers with seconds of training on one core in place of floating-point operations, with 95 % bands, and the FLOPs that every "
-    "run made in a second: in small nets the search around them takes most of the time.",
+    "The frontiers with seconds of training on one core in place of floating-point operations, without those of starting, with 95 % bands, "
+    "and the FLOPs that every run made in a second: in small nets the search around them takes most of the time.",
     _numbers,
     _draw,
 )
