@@ -12,7 +12,7 @@ from hexlab.scaling.frontiers import (
     SOURCES,
     Frontier,
     PresetRun,
-    compute_frontier,
+    compute_frontiers,
     list_preset_runs,
     resample_frontier,
 )
@@ -49,8 +49,8 @@ class Analysis:
         isoquants: pairs of training and search that reach -400, -200 and -50 Elo, by board size.
         network_size: size of the nets on the frontiers; None if not to be had.
         sources: by source of the bootstrap alone, the 95 % interval of the change-point law's m_flops.
-        missing: reasons, by "frontier", "law", "prediction", "tradeoff 5", "test curves 5", "ceilings 5",
-            "isoquants 5", "network size".
+        missing: reasons, by "frontier" if no board has one, "frontier 5" for a board without, "law", "prediction", "tradeoff 5",
+            "test curves 5", "ceilings 5", "isoquants 5", "network size".
     """
 
     tables: Tables
@@ -90,15 +90,10 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
             missing[name] = str(error)
             return None
 
-    frontier = paper_count = None
+    frontier, reasons = compute_frontiers(tables, tables.sizes)
+    missing.update({f"frontier {size}": reason for size, reason in reasons.items()})
+    paper_count = None
     presets: tuple[PresetRun, ...] = ()
-    def attempt_frontier(size: int) -> Frontier:
-        if not tables.knows_zero(size):
-            raise NotEnoughDataError(f"not enough data: how far Elo 0 on {size}x{size} is from perfect play is not known")
-        return compute_frontier(tables, size)
-
-    parts = [attempt("frontier", partial(attempt_frontier, size)) for size in tables.sizes]
-    parts = [part for part in parts if part is not None and part.test_simulations == _common_budget(parts)]
     copies: Mapping[int, np.ndarray] = {}
     paper_copies: Mapping[int, np.ndarray] = {}
     reaches: tuple[Reach, ...] = ()
@@ -106,27 +101,27 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
     laws: dict[str, Law] = {}
     predictions: dict[str, Prediction] = {}
     network_size = None
-    if parts:
-        frontier = dataclasses.replace(parts[0], boards=tuple(board for part in parts for board in part.boards))
+    if frontier is None:
+        missing["frontier"] = next(iter(reasons.values()), "not enough data: needs a frontier")
+    else:
         budget = frontier.test_simulations
         presets = list_preset_runs(tables, test_simulations=budget)
-        counted = [compute_frontier(tables, size, x="paper_flops", test_simulations=budget) for size in frontier.sizes]
-        paper_count = dataclasses.replace(counted[0], boards=tuple(board for part in counted for board in part.boards))
+        paper_count, _ = compute_frontiers(tables, frontier.sizes, x="paper_flops", test_simulations=budget)
+        assert paper_count is not None  # the same agents by another count
         if bootstrap:
             copies = resample_frontier(frontier, bootstrap, seed)
             paper_copies = resample_frontier(paper_count, bootstrap, seed)
         reaches = find_reaches(paper_count, bootstrap=bootstrap, seed=seed)
-        front: Frontier = frontier
         for model in MODELS:
-            law = attempt("law", partial(fit_law, front, model=model, bootstrap=copies, seed=seed))
-            prediction = attempt("prediction", partial(predict_board, front, model=model, bootstrap=copies, seed=seed))
+            law = attempt("law", partial(fit_law, frontier, model=model, bootstrap=copies, seed=seed))
+            prediction = attempt("prediction", partial(predict_board, frontier, model=model, bootstrap=copies, seed=seed))
             laws.update({model: law} if law else {})
             predictions.update({model: prediction} if prediction else {})
         if bootstrap and "change_point" in laws:
             for source in SOURCES:
-                alone = resample_frontier(front, bootstrap, seed, sources=(source,))  # the draws of openings are remembered
-                sources[source] = fit_law(front, bootstrap=alone, seed=seed).intervals["m_flops"]
-        network_size = attempt("network size", partial(fit_network_size, front, bootstrap=bootstrap, seed=seed))
+                alone = resample_frontier(frontier, bootstrap, seed, sources=(source,))  # the draws of openings are remembered
+                sources[source] = fit_law(frontier, bootstrap=alone, seed=seed).intervals["m_flops"]
+        network_size = attempt("network size", partial(fit_network_size, frontier, bootstrap=bootstrap, seed=seed))
 
     def attempt_boards(name: str, fit: Callable[..., Any]) -> dict[int, Any]:
         fits = {size: attempt(f"{name} {size}", partial(fit, tables, size, bootstrap=bootstrap, seed=seed)) for size in tables.sizes}
@@ -152,8 +147,3 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
         sources,
         missing,
     )
-
-
-def _common_budget(parts: list[Frontier | None]) -> int:
-    budgets = [part.test_simulations for part in parts if part is not None]
-    return max(budgets, key=lambda budget: (budgets.count(budget), budget), default=0)

@@ -237,6 +237,36 @@ def compute_frontier(
     return Frontier(x, budget, boards)
 
 
+def compute_frontiers(
+    tables: Tables, sizes: Sequence[int], *, x: str = "train_flops", test_simulations: int | None = None
+) -> tuple[Frontier | None, dict[int, str]]:
+    """Compute the frontiers of those boards that allow one: whose zero is known, and that have the snapshots, games and timings.
+
+    Args:
+        tables: an experiment.
+        sizes: board sizes.
+        x: as for `compute_frontier`.
+        test_simulations: as for `compute_frontier`; None takes the budget at which most snapshots of all boards are rated.
+
+    Returns:
+        The frontiers, None if no board allows one, and why by board size for those that do not.
+    """
+    boards, missing = [], {}
+    for size in sizes:
+        if not tables.knows_zero(size):
+            missing[size] = f"not enough data: how far Elo 0 on {size}x{size} is from perfect play is not known"
+            continue
+        try:
+            found = compute_frontier(tables, size, x=x, test_simulations=test_simulations)
+        except NotEnoughDataError as error:
+            missing[size] = str(error)
+        else:
+            boards.append(found)
+    if not boards:
+        return None, missing
+    return dataclasses.replace(boards[0], boards=tuple(board for found in boards for board in found.boards)), missing
+
+
 def list_preset_runs(tables: Tables, *, x: str = "train_flops", test_simulations: int = 64) -> tuple[PresetRun, ...]:
     """Return the runs of presets, rated in the same pools as the grid, in order of board, preset and seed.
 

@@ -81,7 +81,7 @@ def test_a_board_whose_zero_is_not_known_has_no_part_in_laws():
     assert [without.knows_zero(size) for size in (3, 4, 5)] == [True, True, False]
     analysis = analyze(without, bootstrap=0)
     assert analysis.frontier.sizes == (3, 4)
-    assert "Elo 0 on 5x5" in analysis.missing["frontier"]
+    assert "Elo 0 on 5x5" in analysis.missing["frontier 5"]
     assert 5 in analysis.test_curves
 
 

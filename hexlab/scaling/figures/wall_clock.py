@@ -21,7 +21,7 @@ from hexlab.scaling.figures.style import (
     perfect_line,
     powers,
 )
-from hexlab.scaling.frontiers import BoardFrontier, Frontier, compute_frontier, resample_frontier
+from hexlab.scaling.frontiers import compute_frontiers, resample_frontier
 from hexlab.scaling.laws import interval
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
@@ -42,16 +42,9 @@ def plot_wall_clock(analysis: Analysis) -> "Figure":
 
 def _numbers(analysis: Analysis) -> Numbers:
     tables, rated = analysis.tables, require_frontier(analysis)
-    timed: list[BoardFrontier] = []
-    reason = ""
-    for size in rated.sizes:
-        try:
-            timed += compute_frontier(tables, size, x="train_seconds", test_simulations=rated.test_simulations).boards
-        except NotEnoughDataError as error:
-            reason = str(error)
-    if not timed:
-        raise NotEnoughDataError(reason)
-    frontier = Frontier("train_seconds", rated.test_simulations, tuple(timed))
+    frontier, missing = compute_frontiers(tables, rated.sizes, x="train_seconds", test_simulations=rated.test_simulations)
+    if frontier is None:
+        raise NotEnoughDataError(next(iter(missing.values())))
     copies = resample_frontier(frontier, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
     boards = []
     for board in frontier.boards:
