@@ -59,7 +59,7 @@ def describe_games(tables: scaling.Tables, rows: Sequence[Opening]) -> list[str]
     for agent in sorted((tables.agent_by_key[name] for name in agents), key=lambda row: (row.run, row.test_simulations)):
         mine = [row if row.first == agent.agent else mirror(row) for row in rows if agent.agent in (row.first, row.second)]
         won = collections.Counter(row.first_won_as_black + row.first_won_as_white for row in mine)
-        score, low, high = arena.score_interval(won[2], won[1], won[0])
+        score, low, high = arena.perfect_score_interval(won[1], won[0])
         run, rated = tables.run_by_key[agent.run], tables.rating_by_agent[agent.agent]
         promised = 1 / (1 + 10 ** (-rated.elo / 400))
         lines.append(

@@ -17,6 +17,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 
 from hexlab import arena
+from hexlab.arena.bradley_terry import Z
 from hexlab.errors import ConfigError
 from hexlab.lab.runner import make_pool
 from hexlab.protocols import Player
@@ -26,7 +27,7 @@ from hexlab.rules.solver import MAX_SIZE, Solver
 from hexlab.system import write_whole
 from hexlab.training import Config
 
-__all__ = ["LEVEL", "Cell", "Row", "find_reached", "main", "read_cells", "run_cell"]
+__all__ = ["LEVEL", "Cell", "Row", "find_reached", "main", "read_cells", "run_cell", "score_interval"]
 
 LEVEL = 1 / (1 + 10 ** (50 / 400))
 """Score of an agent that is 50 Elo weaker than perfect play: 0.4285."""
@@ -68,7 +69,7 @@ class Row:
     learner_flops: float
     stage: str  # "first" games, or "fresh" ones
     score: float
-    low: float  # 95 % interval
+    low: float  # the protocol's interval, see `score_interval`
     high: float
     games: int
     seconds: float  # of training on one core, to this snapshot
@@ -124,6 +125,30 @@ def find_reached(rows: Sequence[Row]) -> Row | None:
     return next((row for row in first[last_miss + 1 :] if row.snapshot in confirmed), None)
 
 
+def score_interval(won_one: int, lost_both: int) -> tuple[float, float, float]:
+    """Return the share of games won against perfect play, and the interval by which this experiment decides.
+
+    It is kept as it was when the cells ran, for which snapshots were rated, and which played fresh games, hung on it: Wilson's with the
+    number of games divided by 1 + rho, the correlation of the two games of an opening, shrunk to 0 by half an opening's worth. It holds
+    the share less often than 95 % near one half; `arena.perfect_score_interval` does not. What that changes is among the README's limits.
+
+    Args:
+        won_one: openings of which one game was won.
+        lost_both: openings of which both games were lost.
+
+    Returns:
+        (share, low, high), each in [0, 1].
+    """
+    openings = won_one + lost_both
+    share = won_one / (2 * openings)
+    together = lost_both * share**2 - won_one * share * (1 - share)
+    rho = together / (openings * share * (1 - share) + 0.5)
+    games = 2 * openings / (1 + rho)
+    center = (share + Z**2 / (2 * games)) / (1 + Z**2 / games)
+    spread = Z / (1 + Z**2 / games) * math.sqrt(share * (1 - share) / games + Z**2 / (4 * games**2))
+    return share, max(0.0, center - spread), min(1.0, center + spread)
+
+
 def run_cell(cell: Cell, out: pathlib.Path, pause: pathlib.Path | None = None) -> list[Row]:
     """Train a cell, or go on with it, rate it, and write its table ``out/tables/<name>.csv``.
 
@@ -164,7 +189,7 @@ def _rate(cell: Cell, folder: pathlib.Path, pause: pathlib.Path | None) -> Itera
         net = network.load(folder / "snapshots" / f"{snapshot.snapshot:03d}.safetensors", batch=64)
         player = arena.SearchPlayer(net, _TEST_SIMULATIONS, name=f"{snapshot.run}/{snapshot.snapshot}")
         won = _meet_perfect_play(player, openings, seed)
-        score, low, high = arena.score_interval(won.count(2), won.count(1), won.count(0))
+        score, low, high = score_interval(won.count(1), won.count(0))
         costs = {name: getattr(snapshot, name) for name in ("samples", "simulations", "paper_flops", "train_flops", "learner_flops")}
         last = snapshot.samples // cell.config.samples_an_iteration
         spent = sum(row["seconds"] for row in timings if row["iteration"] <= last)

@@ -6,6 +6,7 @@ from pathlib import Path
 from hexlab import arena
 from hexlab.app.agents import find_agent
 from hexlab.errors import ConfigError
+from hexlab.protocols import Player
 from hexlab.rules import sgf
 from hexlab.rules.board import Color
 from hexlab.system import make_folder, write_whole
@@ -64,8 +65,18 @@ def play(
             if out is not None:
                 write_whole(out, "".join(sgf.write(record) for record in records))
     pairs = [sum(won[place : place + 2]) for place in range(0, len(won), 2)]
-    share, low, high = arena.score_interval(pairs.count(2), pairs.count(1), pairs.count(0))
+    share, low, high = _score(players[0], players[1], pairs.count(2), pairs.count(1), pairs.count(0))
     print(f"{players[0].name} won {sum(won)} of {len(won)} games: {share:.0%}, 95 % interval {low:.0%} to {high:.0%}")
+
+
+def _score(first: Player, second: Player, won_both: int, won_one: int, lost_both: int) -> tuple[float, float, float]:
+    """Share of the games that the first player won, and its 95 % interval."""
+    if isinstance(second, arena.SolverPlayer):
+        return arena.perfect_score_interval(won_one, lost_both)
+    if isinstance(first, arena.SolverPlayer):
+        share, low, high = arena.perfect_score_interval(won_one, won_both)
+        return 1 - share, 1 - high, 1 - low
+    return arena.score_interval(won_both, won_one, lost_both)
 
 
 def _describe(number: int, game: arena.Game, black: str, white: str) -> str:

@@ -37,7 +37,17 @@ from hexlab.arena.players import (
     check_player,
     choose_move,
 )
-from hexlab.arena.ratings import Anchor, Belief, Ratings, believe, bootstrap_ratings, rate, score_interval
+from hexlab.arena.ratings import (
+    Anchor,
+    Belief,
+    Ratings,
+    believe,
+    bootstrap_ratings,
+    perfect_score_interval,
+    rate,
+    score_interval,
+    wilson_interval,
+)
 from hexlab.arena.submissions import Finding, SubmissionPlayer, check_submission, find_submissions, read_template
 from hexlab.arena.suites import SUITE_SIZES, Solved, convert_positions, read_solved
 from hexlab.arena.tournaments import SOLVED_SIZE, Progress, Table, draw_openings, play_ladder, play_to_interval, round_robin
@@ -96,6 +106,7 @@ __all__ = [
     "measure_goodness",
     "opening_name",
     "openings",
+    "perfect_score_interval",
     "play_contest",
     "play_game",
     "play_games",
@@ -110,4 +121,5 @@ __all__ = [
     "read_template",
     "round_robin",
     "score_interval",
+    "wilson_interval",
 ]

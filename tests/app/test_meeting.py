@@ -35,6 +35,25 @@ def test_every_opening_is_played_with_both_colors_and_kept(capsys, tmp_path):
     assert capsys.readouterr().out.splitlines() == [*lines, score], "the same seed gives the same games"
 
 
+@pytest.mark.parametrize(("players", "bounds"), [(("perfect", "random"), (50, 100)), (("random", "perfect"), (0, 50))])
+def test_nobody_takes_more_than_half_of_the_games_of_perfect_play(players, bounds, capsys):
+    words = ["match", "--size", "3", "--games", "6", *(word for player in players for word in ("--player", player))]
+    assert cli.main(words) == 0
+    share, low, high = map(int, re.search(r"games: ([0-9]+)%, 95 % interval ([0-9]+)% to ([0-9]+)%", capsys.readouterr().out).groups())
+    assert bounds[0] <= low <= share <= high <= bounds[1]
+    assert (low, high) != (0, 100)
+
+
+def test_equals_are_told_apart_by_no_match(capsys):
+    """Every opening split: an interval about one half, that of perfect play up to it."""
+    counts = {}
+    for player in ("perfect", "rollouts@4"):
+        assert cli.main(["match", "--player", player, "--player", player, "--size", "3", "--games", "20"]) == 0
+        counts[player] = capsys.readouterr().out.splitlines()[-1]
+    assert counts["perfect"].endswith("won 10 of 20 games: 50%, 95 % interval 36% to 50%")
+    assert re.search(r"games: 50%, 95 % interval 3[0-9]% to [67][0-9]%$", counts["rollouts@4"])
+
+
 def test_a_program_loses_by_its_failures_and_the_lines_say_why(capsys, tmp_path):
     path = tmp_path / "games.sgf"
     words = ["match", "--player", program("plays on a stone"), "--player", "random", "--size", "3", "--games", "2", "--out", str(path)]

@@ -12,8 +12,9 @@ import zlib
 import choix
 import numpy as np
 import pytest
+import scipy.stats
 
-from hexlab.arena.ratings import ELO_PER_NAT, PRIOR, bootstrap_ratings, rate, score_interval
+from hexlab.arena.ratings import ELO_PER_NAT, PRIOR, bootstrap_ratings, perfect_score_interval, rate, score_interval, wilson_interval
 from hexlab.arena.resampling import draw_wins
 from hexlab.errors import ConfigError
 from hexlab.records import Opening, Pairing
@@ -476,6 +477,7 @@ def test_scores_against_perfect_play_stand_beside_the_elo():
     strong, random = table["strong"], table["random"]
     assert (strong.perfect_score, strong.perfect_games) == (0.48, 100)
     assert strong.perfect_score_low < 0.48 < strong.perfect_score_high
+    assert (table["weak"].perfect_score_low, table["weak"].perfect_score_high) == perfect_score_interval(20, 30)[1:]
     assert random.perfect_score == 0.02
     text = str(table)
     assert "0.480 [0.4" in text
@@ -505,29 +507,79 @@ def test_an_elo_that_the_direct_score_contradicts_is_named():
     assert best.notes.keys() == {"perfect"}
 
 
+def test_nobody_scores_above_one_half_against_perfect_play():
+    """An opponent that loses both games of an opening plays perfectly by its name alone, and is an ordinary one."""
+    table = rate([met("perfect", "best", 0, 50, 0), met("perfect", "next", 1, 49, 0), met("best", "next", 3, 45, 2)])
+    assert (table["best"].perfect_score, table["best"].perfect_score_high) == (0.5, 0.5)
+    assert table["best"].perfect_score_low == pytest.approx(0.464, abs=0.001)  # 0 of 50 lost: up to 7.1 %
+    assert 0.49 < table["next"].perfect_score_high < 0.5
+    table = rate([met("perfect", "above", 1, 47, 2)])
+    assert (table["above"].perfect_score_low, table["above"].perfect_score_high) == score_interval(2, 47, 1)[1:]
+    assert table["above"].perfect_score_high > 0.5
+
+
 def test_score_intervals():
     """Split openings tell most, openings won or lost twice least; nothing is ever certain."""
     split, mixed, whole = score_interval(0, 50, 0), score_interval(12, 26, 12), score_interval(25, 0, 25)
     assert split[0] == mixed[0] == whole[0] == 0.5
     assert split[2] - split[1] < mixed[2] - mixed[1] < whole[2] - whole[1]
-    assert 0.02 < split[2] - split[1] < 0.05
-    assert whole[2] - whole[1] == pytest.approx(2 * 0.139, rel=0.05)  # about Wilson's for 50 independent games
+    assert 0.5 - split[1] == pytest.approx(0.0714 / 2, abs=0.0001)  # none of 50 lost twice: up to 7.1 %
+    assert whole[1:] == pytest.approx(wilson_interval(25, 50))  # both games are one
+    assert score_interval(3, 20, 7)[1:] == pytest.approx([1 - bound for bound in score_interval(7, 20, 3)[:0:-1]])
     share, low, high = score_interval(0, 0, 50)
-    assert (share, low) == (0, pytest.approx(0, abs=1e-12))
-    assert high == pytest.approx(0.037, abs=0.001)  # Wilson's for 100 games
+    assert (share, low) == (0, 0)
+    assert high == pytest.approx(0.0714 / 2**0.5, abs=0.0001)  # neither one nor two games of 7.1 %, and not both at once
 
 
-@pytest.mark.parametrize("together", [-0.8, 0.0, 0.8])
-def test_score_intervals_cover_95_percent(together):
-    generator = np.random.default_rng(7)
-    inside = []
-    for chance in (0.05, 0.3, 0.5):
-        theta = {"a": math.log(chance / (1 - chance)), "b": 0.0}
-        for _ in range(500):
-            (row,) = play_pool(theta, 50, together, generator)
-            _, low, high = score_interval(row.won_both, row.won_black_only + row.won_white_only, row.lost_both)
-            inside.append(low <= chance <= high)
-    assert 0.93 <= np.mean(inside) <= 0.975
+def test_wilsons_interval_is_where_the_score_test_stops_rejecting():
+    for count, total in ((0, 7), (1, 7), (3, 40), (40, 40), (11, 300)):
+        for bound in wilson_interval(count, total):
+            assert abs(count - total * bound) == pytest.approx(1.959964 * math.sqrt(total * bound * (1 - bound)), rel=1e-6, abs=1e-12)
+    assert wilson_interval(0, 7)[0] == 0
+    assert wilson_interval(7, 7)[1] == 1
+    assert wilson_interval(0, 0) == (0, 1)
+
+
+@pytest.mark.parametrize(("openings", "least"), [(10, 0.855), (20, 0.89), (40, 0.92)])
+def test_score_intervals_cover_at_every_chance(openings, least):
+    """The sum of the chances of all outcomes whose interval holds the planted share, at each pair of chances for itself."""
+    outcomes = [(won, openings - won - lost, lost) for won in range(openings + 1) for lost in range(openings + 1 - won)]
+    low, high = np.array([score_interval(*outcome)[1:] for outcome in outcomes]).T
+    grid = np.arange(0, 21) / 20
+    covered = {}
+    for won, lost in itertools.product(grid, grid):
+        if won + lost <= 1:
+            share = 0.5 + (won - lost) / 2
+            inside = (low - 1e-9 <= share) & (share <= high + 1e-9)
+            chances = scipy.stats.multinomial.pmf(outcomes, openings, [won, max(0, 1 - won - lost), lost])
+            covered[won, lost] = chances[inside].sum()
+    assert min(covered.values()) > least, min(covered, key=covered.get)
+    assert 0.94 < np.median(list(covered.values())) < 0.96
+
+
+@pytest.mark.parametrize("openings", [5, 10, 25, 50, 100, 300])
+def test_scores_against_perfect_play_are_covered_at_every_chance(openings):
+    """As before; the interval of ordinary opponents would hold the share too rarely, or reach above one half."""
+    lost = np.arange(openings + 1)
+    low, high = np.array([perfect_score_interval(openings - int(count), int(count))[1:] for count in lost]).T
+    assert high.max() == 0.5
+    assert low.min() == 0
+    for chance in np.linspace(1 / openings, 1 - 1 / openings, 200):
+        share = (1 - chance) / 2
+        inside = (low <= share) & (share <= high)
+        assert 0.91 < scipy.stats.binom.pmf(lost, openings, chance)[inside].sum() < 0.995, chance
+    for chance in np.linspace(0, 1 / openings, 200):
+        share = (1 - chance) / 2
+        inside = (low <= share) & (share <= high + 0.09 / openings)
+        assert scipy.stats.binom.pmf(lost, openings, chance)[inside].sum() > 0.91, chance
+
+
+@pytest.mark.parametrize("counts", [(0, 0, 0), (3, -1, 2)])
+def test_no_openings_have_no_score(counts):
+    with pytest.raises(ConfigError, match="give counts of at least one opening"):
+        score_interval(*counts)
+    with pytest.raises(ConfigError, match="give counts of at least one opening"):
+        perfect_score_interval(*counts[:2])
 
 
 def test_a_table_is_a_sequence():
