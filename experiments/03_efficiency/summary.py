@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import itertools
 import math
 import pathlib
 import statistics
@@ -10,7 +11,9 @@ from collections.abc import Sequence
 
 from run import LEVEL, Row, find_reached, read_cells, read_rows
 
-__all__ = ["TARGETS", "Cost", "cost_arms", "draw", "read_predictions", "write_table"]
+from hexlab import arena
+
+__all__ = ["TARGETS", "Cost", "cost_arms", "decide_again", "draw", "read_predictions", "write_table"]
 
 _ARMS = tomllib.loads((pathlib.Path(__file__).parent / "arms.toml").read_text(encoding="utf-8"))
 TARGETS = {int(size): board["target"] for size, board in _ARMS["boards"].items()}
@@ -68,6 +71,40 @@ def read_predictions() -> dict[tuple[str, int], float]:
     tried = _ARMS["tried"].items()
     patched = {(name, size): arm[f"predicted_{size}"] for name, arm in tried for size in TARGETS if f"predicted_{size}" in arm}
     return {(cell.arm, cell.config.size): cell.predicted for cell in read_cells()} | patched
+
+
+def decide_again(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """Decide by `arena.perfect_score_interval` when each cell that reached the level did so.
+
+    Returns:
+        Cells by what is known of them, with the decades that true FLOPs rise by: "known", "never" (without end), or "not known" with those
+        of the first snapshot that holds and has no fresh games, as these were played up to the snapshot that the other interval confirmed.
+    """
+    cells: dict[str, list[Row]] = {}
+    for row in rows:
+        cells.setdefault(f"{row.board}x{row.board} {row.arm} seed {row.seed}", []).append(row)
+    decided: dict[str, dict[str, float]] = {"known": {}, "never": {}, "not known": {}}
+    for cell, before in cells.items():
+        reached = find_reached(before)
+        if reached is None:
+            continue
+        after = [_judge_again(row) for row in before]
+        first = sorted((row for row in after if row.stage == "first"), key=lambda row: row.snapshot)
+        fresh = {row.snapshot: row.holds for row in after if row.stage == "fresh"}
+        held = list(itertools.takewhile(lambda row: row.holds, reversed(first)))[::-1]
+        now = next((row for row in held if fresh.get(row.snapshot, True)), None)
+        if now is None:
+            decided["never"][cell] = math.inf
+        else:
+            decided["known" if now.snapshot in fresh else "not known"][cell] = math.log10(now.train_flops / reached.train_flops)
+    return decided
+
+
+def _judge_again(row: Row) -> Row:
+    openings = row.games // 2
+    lost = round(openings * (1 - 2 * row.score))
+    score, low, high = arena.perfect_score_interval(openings - lost, lost)
+    return dataclasses.replace(row, score=score, low=low, high=high)
 
 
 def write_table(costs: Sequence[Cost]) -> str:
@@ -149,8 +186,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=pathlib.Path, help="results.csv")
     parser.add_argument("--figure", type=pathlib.Path, help="file to draw the figure to")
+    parser.add_argument("--again", action="store_true", help="tell instead what would change by an interval that covers as it should")
     options = parser.parse_args()
-    costs = cost_arms(read_rows(options.results))
+    rows = read_rows(options.results)
+    if options.again:
+        for what, cells in decide_again(rows).items():
+            print(f"{what}: {len(cells)} cells")
+            print("".join(f"  {cell} {rise:+.2f}\n" for cell, rise in cells.items() if rise), end="")
+        return
+    costs = cost_arms(rows)
     print(write_table(costs), end="")
     if options.figure:
         draw(costs, options.figure)

@@ -28,6 +28,12 @@ def suites(run):
     del sys.modules["suites"]
 
 
+@pytest.fixture(scope="module")
+def summary(run):
+    yield load_script(FOLDER, "summary")
+    del sys.modules["summary"]
+
+
 def make_rows(run, lows, fresh):
     """Rows of one cell whose snapshots 0, 1, ... have these lower bounds, and fresh games of some snapshots."""
     rows = [
@@ -56,6 +62,42 @@ def test_reached_from_the_snapshot_that_holds_on_and_is_confirmed(run, lows, fre
 def test_level_is_fifty_elo_below_even(run):
     assert math.isclose(400 * math.log10(1 / run.LEVEL - 1), 50)
     assert round(run.LEVEL, 4) == 0.4285
+
+
+def test_committed_intervals_are_those_of_the_protocol(run):
+    for row in run.read_rows(FOLDER / "results.csv"):
+        openings = row.games // 2
+        lost = round(openings * (1 - 2 * row.score))
+        assert run.score_interval(openings - lost, lost) == pytest.approx((row.score, row.low, row.high), abs=1e-6)
+
+
+def test_the_page_tells_what_a_better_interval_would_change(run, summary):
+    page = " ".join((FOLDER / "README.md").read_text(encoding="utf-8").split())
+    for interval, most in ((run.score_interval, [5, 8, 14, 24, 32]), (arena.perfect_score_interval, [4, 7, 13, 23, 30])):
+        assert [max_lost(interval, openings, run.LEVEL) for openings in (72, 100, 150, 240, 300)] == most
+    assert "4, 7, 13, 23 and 30 of 72, 100, 150, 240 and 300 openings could be lost in place of 5, 8, 14, 24 and 32." in page
+    rows = run.read_rows(FOLDER / "results.csv")
+    decided = summary.decide_again(rows)
+    same, never, unknown = decided["known"], decided["never"], decided["not known"]
+    reached = sum(len(cost.true) for cost in summary.cost_arms(rows))
+    assert len(same) + len(never) + len(unknown) == reached
+    assert f"of {reached} cells that reached the level {len(same)} do so at the same snapshot and {len(never)} never hold it" in page
+    assert set(never) == {"4x4 puct64 seed 2", "5x5 shallow seed 2", "6x6 fast_keep seed 2"}
+    assert set(same.values()) == {0.0}
+    low, high, typical = min(unknown.values()), max(unknown.values()), np.median(list(unknown.values()))
+    assert f"{len(unknown)} lack the fresh games of the next snapshot that could be asked, {low:.2f} to {high:.2f} decades" in page
+    assert f"mostly {typical:.2f};" in page
+    risen = {}
+    for cell, rise in (same | unknown).items():
+        risen.setdefault(cell.split(" seed ")[0], []).append(rise)
+    assert f"If all do, arms' means rise by up to {max(map(np.mean, risen.values())):.2f}" in page
+    before = next(np.mean(cost.true) for cost in summary.cost_arms(rows) if (cost.board, cost.arm) == (5, "fast_keep"))
+    assert f"that of `fast_keep` on 5x5 from {before:.2f} to {before + np.mean(risen['5x5 fast_keep']):.2f}" in page
+    assert {f"6x6 fast_keep_reuse8 seed {seed}" for seed in range(3)} < set(same)
+
+
+def max_lost(interval, openings, level):
+    return max(lost for lost in range(openings) if interval(openings - lost, lost)[1] >= level)
 
 
 def test_every_declared_cell_keeps_its_budget_and_differs_from_the_base(run):
