@@ -3,7 +3,7 @@
 import functools
 import importlib.resources
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,14 +28,17 @@ class Solved(NamedTuple):
         boards: B positions.
         winner: int8[B], the color that wins with perfect play.
         winning: bool[B, A], the winning moves of the side to move; none where it loses.
+        suite: str[B], what each position is: "random", "hard" (at most two winning moves), or on 3x3 "opening".
     """
 
     boards: Boards
     winner: np.ndarray
     winning: np.ndarray
+    suite: np.ndarray
 
 
 class _Row(NamedTuple):
+    suite: str
     moves: Sequence[str]
     winner: Color
     winning: Sequence[int]  # cells
@@ -61,22 +64,24 @@ def read_solved(size: int) -> Solved:
     winning = np.zeros((len(rows), size * size), bool)
     for row, allowed in zip(rows, winning, strict=True):
         allowed[list(row.winning)] = True
-    return Solved(boards, np.array([row.winner for row in rows], np.int8), winning)
+    return Solved(boards, np.array([row.winner for row in rows], np.int8), winning, np.array([row.suite for row in rows]))
 
 
 def _read_rows(size: int) -> Iterator[_Row]:
     if size < 4:
         for moves, solution in read_openings(size).items():
-            yield _Row(moves, solution.winner, solution.winning_moves)
+            yield _Row("opening", moves, solution.winner, solution.winning_moves)
         return
     text = (importlib.resources.files("hexlab.data") / "solved_positions.jsonl").read_text(encoding="utf-8")
     for row in map(json.loads, text.splitlines()):
         if row["size"] == size:
             cells = [cell_index(name, size) for name in row["winning_moves"].split()]
-            yield _Row(row["moves"].split(), Color[row["winner"].upper()], cells)
+            yield _Row(row["suite"], row["moves"].split(), Color[row["winner"].upper()], cells)
 
 
-def convert_positions(player: Player, opponent: Player, boards: Boards, winner: np.ndarray, seed: int) -> np.ndarray:
+def convert_positions(
+    player: Player, opponent: Player, boards: Boards, winner: np.ndarray, seed: int | Callable[[int], np.ndarray]
+) -> np.ndarray:
     """Return bool[B], which positions the player wins when it takes the side that wins by theory.
 
     Args:
@@ -84,11 +89,13 @@ def convert_positions(player: Player, opponent: Player, boards: Boards, winner: 
         opponent: takes the other one.
         boards: B positions.
         winner: int8[B], the color that wins with perfect play.
-        seed: of players that draw.
+        seed: of players that draw; or what makes uint64[B], the seeds of a move in each game, from the number of stones on the fullest
+            board.
     """
+    draw = seed if callable(seed) else lambda stones: derive_seeds(seed, stones, count=len(boards))
     while not boards.finished.all():
         moves = np.full(len(boards), -1)
-        seeds = derive_seeds(seed, int(boards.move_count.max()), count=len(boards))
+        seeds = draw(int(boards.move_count.max()))
         for mover, asked in ((player, boards.turn == winner), (opponent, boards.turn != winner)):
             rows = np.flatnonzero(~boards.finished & asked)
             if len(rows):

@@ -3,7 +3,6 @@
 import concurrent.futures
 import contextlib
 import dataclasses
-import importlib.resources
 import json
 import math
 import os
@@ -15,7 +14,7 @@ import numpy as np
 from hexlab import arena, network, training
 from hexlab.errors import PositionError
 from hexlab.protocols import Player
-from hexlab.rules import cell_index, sgf
+from hexlab.rules import sgf
 from hexlab.rules.batch import Boards
 from hexlab.rules.draws import derive_seeds
 from hexlab.rules.solver import Solver
@@ -23,10 +22,10 @@ from hexlab.system import write_whole
 
 __all__ = [
     "SOLVED_SIZES",
-    "Conversion",
     "Health",
     "Share",
     "Suite",
+    "WonOpenings",
     "convert_openings",
     "count_blunders",
     "random_suite",
@@ -60,16 +59,7 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval (Wilson 1927) of the share, for independent draws."""
-        if not self.total:
-            return 0.0, 1.0
-        z, n, p = 1.959964, self.total, self.share
-        if self.count == 0:
-            return 0.0, z * z / (n + z * z)
-        if self.count == n:
-            return n / (n + z * z), 1.0
-        center = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return max(0.0, center - half), min(1.0, center + half)
+        return arena.wilson_interval(self.count, self.total)
 
     def __str__(self) -> str:
         """Count, total, percentage and interval."""
@@ -159,41 +149,32 @@ def selfplay_suite(out: str | pathlib.Path, size: int, solver: Solver | None = N
 
 def solved_suites(size: int) -> list[Suite]:
     """Return the shipped suites of a size, 4 to 7: random positions and hard ones (at most two winning moves); none elsewhere."""
-    found: dict[str, tuple[list, list]] = {}
-    text = (importlib.resources.files("hexlab.data") / "solved_positions.jsonl").read_text(encoding="utf-8")
-    for line in text.splitlines():
-        row = json.loads(line)
-        if row["size"] != size or not row["winning_moves"]:
-            continue
-        boards = Boards.empty(size, 1)
-        for name in row["moves"].split():
-            boards = boards.play([cell_index(name, size)])
-        mask = np.zeros(size * size, bool)
-        mask[[cell_index(name, size) for name in row["winning_moves"].split()]] = True
-        positions, masks = found.setdefault(row["suite"], ([], []))
-        positions.append(boards)
-        masks.append(mask)
-    return [Suite(f"solved suite, {name}", _join(size, boards), np.array(masks)) for name, (boards, masks) in sorted(found.items())]
+    if size not in arena.SUITE_SIZES:
+        return []
+    solved, suites = arena.read_solved(size), []
+    for name in ("hard", "random"):
+        rows = np.flatnonzero((solved.suite == name) & solved.winning.any(axis=1))
+        if len(rows):
+            suites.append(Suite(f"solved suite, {name}", solved.boards[rows], solved.winning[rows]))
+    return suites
 
 
 @dataclasses.dataclass(frozen=True)
-class Conversion:
+class WonOpenings:
     """Openings that theory gives the agent, each played out against the strongest resistance.
 
     Attributes:
-        moves: 1 or 2, moves of an opening.
         openings: openings of which every game was won, out of all.
-        games: games won, out of all.
         lost: the openings of which a game was lost.
     """
 
-    moves: int
     openings: Share
-    games: Share
     lost: tuple[str, ...]
 
 
-def convert_openings(player: Player, size: int, moves: int, seed: int, repeats: int = 3, solver_player: Player | None = None) -> Conversion:
+def convert_openings(
+    player: Player, size: int, moves: int, seed: int, repeats: int = 3, solver_player: Player | None = None
+) -> WonOpenings:
     """Let the player play, against perfect play, the winning side of every opening of `moves` moves.
 
     Perfect play loses these games unless the player errs; it plays, seeded, one of the moves that leave the fewest winning replies.
@@ -207,35 +188,20 @@ def convert_openings(player: Player, size: int, moves: int, seed: int, repeats: 
         solver_player: one to use, so that its table is shared.
     """
     _check_solved(size)
-    perfect = solver_player or arena.SolverPlayer(size)
     openings = arena.all_openings(size, moves)
     boards = Boards.empty(size, len(openings))
     for ply in range(moves):
         boards = boards.play([opening[ply] for opening in openings])
-    mover_wins = Solver(size).winning_moves(boards).any(axis=1)
-    winner = np.where(mover_wins, boards.turn, 1 - boards.turn)
+    winner = np.tile(Solver(size).winners(boards), repeats)
     boards = boards[np.tile(np.arange(len(openings)), repeats)]
-    winner = np.tile(winner, repeats)
-    ply = 0
-    while not boards.finished.all():
-        chosen = np.full(len(boards), -1)
-        seeds = derive_seeds(seed, _GAMES, moves, ply, count=len(boards))
-        for mover, rows in (
-            (player, np.flatnonzero(~boards.finished & (boards.turn == winner))),
-            (perfect, np.flatnonzero(~boards.finished & (boards.turn != winner))),
-        ):
-            if len(rows):
-                chosen[rows] = mover.choose_moves(boards[rows], seeds[rows])
-        boards = boards.play(chosen)
-        ply += 1
-    won = (boards.winner == winner).reshape(repeats, len(openings))
-    lost = tuple(arena.opening_name(openings[index], size) for index in np.flatnonzero(~won.all(axis=0)))
-    return Conversion(
-        moves,
-        Share(int(won.all(axis=0).sum()), len(openings)),
-        Share(int(won.sum()), won.size),
-        lost,
-    )
+
+    def draw(stones: int) -> np.ndarray:
+        return derive_seeds(seed, _GAMES, moves, stones - moves, count=len(boards))
+
+    won = arena.convert_positions(player, solver_player or arena.SolverPlayer(size), boards, winner, draw)
+    whole = won.reshape(repeats, len(openings)).all(axis=0)
+    lost = tuple(arena.opening_name(openings[index], size) for index in np.flatnonzero(~whole))
+    return WonOpenings(Share(int(whole.sum()), len(openings)), lost)
 
 
 @dataclasses.dataclass(frozen=True)

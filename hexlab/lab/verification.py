@@ -94,5 +94,5 @@ def verify(
             yield Finding("blunders", suite.name, number, share)
     if games_at is not None and size in SOLVED_SIZES:
         for moves in (1, 2):
-            conversion = convert_openings(arena.SearchPlayer(net, games_at), size, moves, seed)
-            yield Finding("openings", f"of {moves} move{'s' * (moves > 1)}", games_at, conversion.openings, conversion.lost)
+            won = convert_openings(arena.SearchPlayer(net, games_at), size, moves, seed)
+            yield Finding("openings", f"of {moves} move{'s' * (moves > 1)}", games_at, won.openings, won.lost)
