@@ -176,7 +176,7 @@ def make_card(tables: scaling.Tables, manifest: dict, step: Step, simulations: i
         "cost": {
             **{name: getattr(snapshot, name) for name in counted},
             "seconds": round(read_clock(folder / "cells" / run.run, Config.from_json(run.config), snapshot.samples), 1),
-            "core_seconds": round(tables.cost(agent.run, agent.snapshot, "train_seconds"), 1),
+            "core_seconds": round(next(row.seconds for row in tables.timings if (row.run, row.snapshot) == (agent.run, agent.snapshot)), 1),
             "machine": machine["processor"],
         },
         **describe_rating(tables, manifest, agent, simulations, step.elo),

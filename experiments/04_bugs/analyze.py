@@ -537,8 +537,9 @@ def draw(data: Data, path: pathlib.Path) -> None:
             _draw_frontier(grid[0, 0], measure_pool(data, size, "lab", arm), line, colors[size], f"{size}x{size}, {arm} lambda")
     marks = dict(zip(PROTOCOLS, ("#999999", "#1f5fa8", "#c05a1c", "#a3195b"), strict=True))
     for protocol in _list_protocols(data, 4):
-        _draw_frontier(grid[0, 1], measure_pool(data, 4, protocol, "paper"), "-", marks[protocol], protocol)
-    titles = "Two lambdas, rated alike; 95 % bands", "The paper's lambda on 4x4 by protocol; 95 % bands"
+        compared = protocol in ("best", "sampled")
+        _draw_frontier(grid[0, 1], measure_pool(data, 4, protocol, "paper"), "-", marks[protocol], protocol, banded=compared)
+    titles = "Two lambdas, rated alike; 95 % bands", "The paper's lambda on 4x4 by protocol; 95 % bands of best and sampled"
     for axes, title in zip(grid[0], titles, strict=True):
         axes.axhline(ELO, color="#444444", linestyle=":", linewidth=1)
         axes.set(title=title, xlabel="log10 FLOPs of training, the paper's count", ylabel="Elo, perfect play 0")
@@ -560,12 +561,13 @@ def draw(data: Data, path: pathlib.Path) -> None:
     path.write_bytes(render_svg(figure, "bugs"))
 
 
-def _draw_frontier(axes, measure, line, color, label):
+def _draw_frontier(axes, measure, line, color, label, *, banded=True):
     (board,) = measure.frontier.boards
-    band = interval(measure.elos)
-    axes.fill_between(board.log10_flops, *band, color=color, alpha=0.08, linewidth=0)
-    for edge in band:
-        axes.plot(board.log10_flops, edge, line, color=color, alpha=0.45, linewidth=0.6)
+    if banded:
+        band = interval(measure.elos)
+        axes.fill_between(board.log10_flops, *band, color=color, alpha=0.08, linewidth=0)
+        for edge in band:
+            axes.plot(board.log10_flops, edge, line, color=color, alpha=0.45, linewidth=0.6)
     axes.plot(board.log10_flops, board.kept_elo, line, color=color, label=label)
 
 

@@ -49,7 +49,7 @@ class Reproduce:
     dials: ClassVar[str] = "use fewer workers (--workers) or a smaller scale (--scale)"
 
     scale: str = "laptop"
-    """What to run: 'tiny' (3x3, about a minute on 2 cores), 'laptop' (3x3 to 5x5, half an hour on 4 cores), 'workstation' (3x3 to 7x7
+    """What to run: 'tiny' (3x3, about a minute on 2 cores), 'laptop' (3x3 to 5x5, 15 to 30 minutes on 4 cores), 'workstation' (3x3 to 7x7
     and one network on 9x9, a day) or 'paper' (all of the original, about 500 hours of a GPU)."""
     out: Path = Path("runs/reproduce")
     """Folder for the networks, tables, figures and the report."""
@@ -669,7 +669,7 @@ class Results:
 
     tables: Path = Path("experiments/01_frontier/tables")
     """Folder of the tables; results.json is kept there."""
-    pages: tuple[Path, ...] = (Path("experiments/01_frontier/README.md"),)
+    pages: tuple[Path, ...] = (Path("experiments/01_frontier/README.md"), Path("README.md"))
     """Markdown pages to fill: what stands between <!--= NAME --> and <!--/--> becomes the result of that name."""
     bootstrap: int = 400
     """Bootstrap copies behind each interval."""

@@ -401,8 +401,8 @@ def _tabulate_lives(analysis: Analysis) -> str:
         time = "not reached by both halves"
         if life["size"] in quickest:
             found = quickest[life["size"]]
-            bound = "without a bound" if found["open"] else f"at most {found['bound']:.2g} s"
-            time = f"{found['width']}x{found['depth']}, {found['seconds']:.2g} s, {bound}"
+            seconds, most = (f"{float(f'{found[name]:.2g}'):,g} s" for name in ("seconds", "bound"))
+            time = f"{found['width']}x{found['depth']}, {seconds}, {'without a bound' if found['open'] else f'at most {most}'}"
         net = f"{life['width']}x{life['depth']}, {life['elo']:.0f} Elo".replace("-", "−")
         games = (f"{float(f'{life[name]:.2g}'):,.0f}" for name in ("even", "even_raw"))
         rows.append([f"{life['size']}x{life['size']}", net, f"{life['train_flops']:.1e}", f"{100 * search:.0f} %", *games, time])

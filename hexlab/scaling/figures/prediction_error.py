@@ -53,6 +53,8 @@ def _draw(numbers: Numbers) -> "Figure":
             axes.set_xticks(seen, [board_name(size) for size in seen])
             axes.set_xlabel("largest board that the law has seen")
             axes.set_title(title)
+        known = [row["unexplained"] for name in ("ours", "paper") for row in numbers[name] if row["unexplained"]]
+        panels[0].set_ylim(bottom=0.3 * min(known))
         panels[0].set_ylabel("unexplained: mean squared error / mean Elo²")
         told = sorted({row["size"] for name in ("ours", "paper") for row in numbers[name]})
         handles = [legend_line(board_color(size), marker=board_marker(size), ms=6, lw=1.3, label=board_name(size)) for size in told]
@@ -66,8 +68,8 @@ FIGURE = Kind(
     "Larger boards, predicted from ever more smaller ones",
     "The change-point law is fitted to all boards up to a size and asked for every board: mean squared error over mean squared Elo, the "
     "paper's score, which flatters where Elo is far from 0; at 1 the law does no better than to call every agent perfect. Bars are 95 % "
-    "intervals from drawing openings, seeds and networks again; one that runs out of the panel below reaches down to 0, for noise alone "
-    "could make what was measured.",
+    "intervals from drawing openings, seeds and networks again; one that runs out of the panel below reaches down to 0 or next to it, "
+    "for noise alone could make what was measured.",
     _extrapolate,
     _draw,
     figure=7,
