@@ -1,6 +1,7 @@
 """Many positions of one size as arrays: the bridge between `Board` and the kernels."""
 
 import dataclasses
+import reprlib
 from collections.abc import Iterable
 
 import numba
@@ -122,15 +123,18 @@ class Boards:
             moves: int[B], a cell for each board; -1 leaves that board as it is.
 
         Raises:
-            IllegalMoveError: a cell that is off the board or occupied, or a game that is over. Nothing is played then.
+            IllegalMoveError: moves that are no whole numbers, a cell that is off the board or occupied, or a game that is over. Nothing
+                is played then.
+            PositionError: more or fewer moves than boards.
         """
-        moves = np.asarray(moves, np.int64)
+        given, moves = moves, _read_integers(moves)
+        if moves is None:
+            raise IllegalMoveError(f"moves {reprlib.repr(given)} are no cells: give a whole number for each board, -1 for none")
         if moves.shape != self.turn.shape:
             raise PositionError(f"{moves.size} moves for {len(self)} boards: give one move for each board, -1 for none")
-        playing = moves >= 0
-        legal = self.legal
         off = (moves < -1) | (moves >= self.size**2)
-        wrong = off | (playing & ~legal[np.arange(len(self)), np.where(off, 0, moves)])
+        cells = moves.astype(np.int64)
+        wrong = off | ((cells >= 0) & ~self.legal[np.arange(len(self)), np.where(off, 0, cells)])
         if wrong.any():
             board = int(np.flatnonzero(wrong)[0])
             move = int(moves[board])
@@ -138,7 +142,7 @@ class Boards:
             why = "the game is over" if self.winner[board] >= 0 else "off the board" if off[board] else "the cell is occupied"
             raise IllegalMoveError(f"illegal move {name} on board {board}: {why}")
         after = self.copy()
-        _play_all(after.cells, after.turn, after.winner, moves, self.size, neighbor_table(self.size))
+        _play_all(after.cells, after.turn, after.winner, cells, self.size, neighbor_table(self.size))
         return after
 
     def play_out(self, seeds) -> tuple[np.ndarray, np.ndarray]:
@@ -153,19 +157,32 @@ class Boards:
             moves: int16 of that shape, random moves played; 0 where the game was over.
 
         Raises:
-            PositionError: seeds of another shape.
+            PositionError: seeds of another shape, or that are no whole numbers from 0 up.
 
         >>> winners, moves = Boards.empty(size=3, count=2).play_out([[7, 8, 9], [9, 8, 7]])
         >>> winners[0].tolist() == winners[1, ::-1].tolist()
         True
         """
-        seeds = np.asarray(seeds, np.uint64)
+        given, seeds = seeds, _read_integers(seeds)
+        if seeds is None or (seeds < 0).any():
+            shown = reprlib.repr(given)
+            raise PositionError(f"seeds {shown} are no whole numbers from 0 to 2**64 - 1: rules.draws.derive_seeds makes good ones")
+        seeds = seeds.astype(np.uint64)
         if seeds.ndim not in (1, 2) or len(seeds) != len(self):
             raise PositionError(f"seeds of shape {seeds.shape} for {len(self)} boards: give one seed, or one row of seeds, a board")
         games = np.ascontiguousarray(seeds.reshape(len(self), -1 if seeds.size else 0))
         winners, moves = np.empty(games.shape, np.int8), np.empty(games.shape, np.int16)
         play_out_all(self.cells, self.turn, self.winner, self.size, games, winners, moves)
         return winners.reshape(seeds.shape), moves.reshape(seeds.shape)
+
+
+def _read_integers(given) -> np.ndarray | None:
+    """Return an array of whole numbers as it is, or None where anything else is given; an empty array is never wrong."""
+    try:
+        numbers = np.asarray(given)
+    except ValueError:  # rows of several lengths
+        return None
+    return numbers if numbers.dtype.kind in "iu" or numbers.size == 0 else None
 
 
 @numba.njit(cache=True, nogil=True)

@@ -3,7 +3,7 @@
 import enum
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from hexlab.rules import render
 from hexlab.rules.cells import cell_index, cell_name, check_size, neighbor_table, transposition
 from hexlab.rules.kernels import EMPTY, STONE, place
 
-__all__ = ["SWAP_PIECES", "Board", "Color", "LegalMoves", "Outcome"]
+__all__ = ["SWAP_PIECES", "Board", "Color", "LegalMoves", "Outcome", "check_color"]
 
 SWAP_PIECES = "swap-pieces"
 """The move by which White takes Black's first stone over, mirrored in the long diagonal that runs down from a1."""
@@ -33,6 +33,24 @@ class Color(enum.IntEnum):
     def __str__(self) -> str:
         """Return 'Black' or 'White'."""
         return self.name.capitalize()
+
+
+def check_color(name: str, given: Any) -> Color:
+    """Return the color that is given by itself or by its number, 0 or 1.
+
+    Args:
+        name: what it is, for the message.
+        given: a color or a whole number.
+
+    Raises:
+        PositionError: neither of the two.
+
+    >>> check_color("turn", 1)
+    <Color.WHITE: 1>
+    """
+    if isinstance(given, bool) or not isinstance(given, (int, np.integer)) or given not in (0, 1):
+        raise PositionError(f"{name}={given!r} is no color: give Color.BLACK or Color.WHITE")
+    return Color(int(given))
 
 
 class Outcome(NamedTuple):
@@ -175,7 +193,8 @@ class Board:
             moves: moves to play from there.
 
         Raises:
-            PositionError: text that is no board, or stones that leave open whose turn it is.
+            PositionError: text that is no board, stones that leave open whose turn it is, or a turn that is no color.
+            IllegalMoveError: a move that the rules do not allow.
 
         >>> board = Board.from_text('''
         ...     . B W
@@ -197,7 +216,9 @@ class Board:
             moves: moves to play from there.
 
         Raises:
-            PositionError: an array of another shape or with other numbers, or stones that leave open whose turn it is.
+            PositionError: an array of another shape or with other numbers, stones that leave open whose turn it is, or a turn that is
+                no color.
+            IllegalMoveError: a move that the rules do not allow.
 
         >>> Board.from_stones([[0, 1], [2, 0]]).turn
         <Color.BLACK: 0>
@@ -207,7 +228,7 @@ class Board:
         if board.size**2 != len(stones) or not np.isin(stones, (0, 1, 2)).all():
             raise PositionError(f"{given!r} is no board: give n * n numbers, 0 empty, 1 Black, 2 White")
         stones = stones.astype(np.uint8)
-        turn = None if turn is None else Color(turn)
+        turn = None if turn is None else check_color("turn", turn)
         neighbors, stack = neighbor_table(board.size), np.empty(len(stones), np.int16)
         for cell in np.flatnonzero(stones):
             color = Color(int(stones[cell]) - 1)
@@ -248,8 +269,9 @@ class Board:
         if self._cells[cell] != EMPTY:
             holder = Color(int(self._cells[cell] & STONE) - 1)
             raise IllegalMoveError(f"cannot play {move!r}: {holder} has a stone there; choose an empty cell")
-        self._earlier.append(self._cells.copy())
+        self._earlier.append(self._cells)  # copies of this board may hold it too: it stays as it is
         self._history.append(cell)
+        self._cells = self._cells.copy()
         self._place(cell)
 
     def pop(self) -> str:

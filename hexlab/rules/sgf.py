@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hexlab.errors import IllegalMoveError, PositionError
-from hexlab.rules.board import SWAP_PIECES, Board, Color
+from hexlab.rules.board import SWAP_PIECES, Board, Color, check_color
 from hexlab.rules.cells import MAX_SIZE, cell_index, cell_name, check_size
 
 __all__ = ["Game", "load", "read", "write"]
@@ -58,8 +58,8 @@ class Game:
 
     Raises:
         IllegalMoveError: a move that the rules do not allow.
-        PositionError: a winner whom the moves contradict, a forfeit without a winner or in a game that is over, or a size that is not
-            supported.
+        PositionError: a winner who is no color or whom the moves contradict, a forfeit without a winner or in a game that is over, or a
+            size that is not supported.
 
     >>> game = Game(3, "b2 a1 b1 c1 b3", black="net@64")
     >>> game.winner, game.resigned
@@ -87,9 +87,9 @@ class Game:
             raise PositionError(f"a game of size {size} cannot start from a position of size {self.start.size}")
         start = None if self.start is None else _set_up(self.start.stones, self.start.turn)
         board = _play(start, self.moves, size, swap=True)
-        if board.winner is not None and self.winner not in (None, board.winner):
-            raise PositionError(f"the record says that {Color(self.winner)} has won, but by its moves {board.winner} has")
-        winner = board.winner if self.winner is None else Color(self.winner)
+        winner = board.winner if self.winner is None else check_color("winner", self.winner)
+        if board.winner not in (None, winner):
+            raise PositionError(f"the record says that {winner} has won, but by its moves {board.winner} has")
         if self.forfeited and (winner is None or board.winner is not None):
             raise PositionError("a game is forfeited to a winner, and before its end")
         object.__setattr__(self, "start", start)
@@ -374,8 +374,10 @@ def _escape(text: str) -> str:
 
 
 def _unescape(text: str) -> str:
-    text = re.sub(r"\\(?:\r\n|\n\r|\r|\n)", "", text)  # a soft line break is no break
-    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL).replace("\r\n", "\n").replace("\r", "\n")
+    def read_escaped(match: re.Match[str]) -> str:
+        return "" if match[1][0] in "\r\n" else match[1]  # a soft line break is no break
+
+    return re.sub(r"\\(\r\n|\n\r|.)", read_escaped, text, flags=re.DOTALL).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _shorten(text: str) -> str:

@@ -43,6 +43,24 @@ def test_illegal_moves_name_board_and_reason(moves, message):
         boards.play(moves)
 
 
+@pytest.mark.parametrize(
+    "moves",
+    [[1.7, 0], [float("nan"), 0], ["a1", "b1"], [True, False], [None, 0], [2**64, 0], [[1], [2, 3]], [0.5] * 1000],
+    ids=lambda moves: str(moves[0]),
+)
+def test_moves_that_are_no_cells_are_refused(moves):
+    with pytest.raises(IllegalMoveError, match=r"^moves \[.{,60}\] are no cells: give a whole number for each board, -1 for none$"):
+        Boards.empty(3, 2).play(moves)
+
+
+def test_moves_come_in_any_type_of_whole_numbers():
+    for moves in ([4, -1], np.array([4, -1], np.int8), (np.int16(4), -1)):
+        assert Boards.empty(3, 2).play(moves).move_count.tolist() == [1, 0]
+    with pytest.raises(IllegalMoveError, match=f"illegal move {2**64 - 1} on board 0: off the board"):
+        Boards.empty(3, 1).play(np.array([2**64 - 1], np.uint64))  # not -1
+    assert len(Boards.empty(3, 0).play([])) == 0
+
+
 def test_a_finished_game_takes_no_move():
     boards = Boards.from_board(Board.from_moves("b1 a1 b2", 2))
     with pytest.raises(IllegalMoveError, match="illegal move a2 on board 0: the game is over"):

@@ -154,6 +154,21 @@ def test_a_copy_goes_its_own_way(make):
     assert twin.moves == ("a1",)
 
 
+def test_what_is_played_on_a_copy_comes_back_on_neither():
+    """Both take a2 back and go on with another move: each finds its own stones under it."""
+    board = Board.from_moves("a1 b2 c3 a2", 4)
+    twin = board.copy()
+    for each, move in ((twin, "d4"), (board, "d3")):
+        each.pop()
+        each.push(move)
+        each.push("a4")
+    for each in (twin, board):
+        assert each.moves[:3] == ("a1", "b2", "c3")
+        each.pop()
+        each.pop()
+        assert str(each) == str(Board.from_moves("a1 b2 c3", 4))
+
+
 def test_setups_start_a_history_of_their_own():
     board = Board.from_text(". B / . .", moves="a1")
     assert board.moves == ("a1",)
@@ -218,6 +233,9 @@ def test_sizes_out_of_range_are_refused(size):
         ("W . / . .", None, "0 black and 1 white stones leave open whose turn"),
         ("B . / B W", Color.BLACK, r"Black has won this position and cannot be to move: B \. / B W"),
         ("/".join([". " * 20] * 20), None, "board size 20 is not supported"),
+        (". . / . .", "black", "turn='black' is no color: give Color.BLACK or Color.WHITE"),
+        (". . / . .", 2, "turn=2 is no color"),
+        (". . / . .", True, "turn=True is no color"),
     ],
 )
 def test_text_that_is_no_board_is_refused(text, turn, message):

@@ -119,3 +119,14 @@ def test_no_boards_and_no_games_are_fine():
 def test_seeds_of_another_shape_are_refused():
     with pytest.raises(PositionError, match=r"seeds of shape \(3,\) for 2 boards"):
         Boards.empty(3, 2).play_out([1, 2, 3])
+
+
+@pytest.mark.parametrize("seeds", [[1.5], [-1], [2**64], ["one"], [[1], [2, 3]]])
+def test_seeds_that_are_no_whole_numbers_are_refused(seeds):
+    with pytest.raises(PositionError, match=r"seeds \[.*\] are no whole numbers from 0 to 2\*\*64 - 1: rules.draws.derive_seeds"):
+        Boards.empty(3, 1).play_out(seeds)
+
+
+def test_seeds_come_in_any_type_of_whole_numbers():
+    assert Boards.empty(5, 1).play_out([9])[1] == Boards.empty(5, 1).play_out(np.array([9], np.int8))[1]
+    Boards.empty(3, 1).play_out([2**64 - 1])

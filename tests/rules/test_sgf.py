@@ -35,6 +35,24 @@ def test_text_is_escaped():
     assert sgf.read(sgf.write(game)) == [game]
 
 
+@pytest.mark.parametrize("winner", [2, "B", True])
+def test_a_winner_is_a_color(winner):
+    with pytest.raises(PositionError, match=rf"winner={winner!r} is no color: give Color.BLACK or Color.WHITE"):
+        sgf.Game(3, "b2 a1", winner=winner)
+    assert sgf.Game(3, "b2 a1", winner=1).winner is Color.WHITE
+
+
+@pytest.mark.parametrize("text", ["a backslash ends this line \\\nand this one \\\\\n.", "\\\\", "\\]\n"])
+def test_backslashes_come_back(text):
+    game = sgf.Game(2, "a1", comment=text)
+    assert sgf.read(sgf.write(game))[0].comment == text
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r", "\r\n", "\n\r"])
+def test_a_line_break_behind_a_backslash_is_none(line_break):
+    assert sgf.read(f"(;GM[11]SZ[2]C[one \\{line_break}line])")[0].comment == "one line"
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(games(), min_size=1, max_size=3))
 def test_games_come_back_as_they_were(games):
