@@ -170,7 +170,7 @@ class Tree(NamedTuple):
             node: index of the node, 0 for the root.
 
         Raises:
-            PositionError: no such board or node.
+            PositionError: no such board or node, or an empty tree.
         """
         self._check(board, node)
         edges = self.list_edges(board, node)
@@ -198,6 +198,9 @@ class Tree(NamedTuple):
         Returns:
             One line a node: the move, its visits, its value for the side that plays it, its prior. The root's value is for the
             side to move.
+
+        Raises:
+            PositionError: no such board, or an empty tree.
         """
         self._check(board, 0)
         root = self.nodes[board, 0]
@@ -231,6 +234,8 @@ class Tree(NamedTuple):
     def _check(self, board: int, node: int) -> None:
         if not 0 <= board < self.boards:
             raise PositionError(f"no board {board!r} in a tree of {self.boards} boards: give a row from 0 to {self.boards - 1}")
+        if self.used[board, 0] == 0:
+            raise PositionError(f"the tree of board {board} is empty, for no search has been in its position: search first")
         if not 0 <= node < self.used[board, 0]:
             raise PositionError(f"no node {node!r} in the tree of board {board}: it has nodes 0 to {self.used[board, 0] - 1}")
 

@@ -89,6 +89,18 @@ def test_the_suite_catches_every_broken_promise(evaluator, message):
         mcts.check_evaluator(evaluator, size=3)
 
 
+@pytest.mark.parametrize("mark", [-np.inf, np.nan, "row"])
+def test_what_is_answered_on_occupied_cells_and_of_finished_games_means_nothing(mark):
+    def marks(boards):
+        logits, values = Planted(0)(boards)
+        shown = np.float32(len(boards) if mark == "row" else mark)
+        return Evaluation(np.where(boards.legal, logits, shown), np.where(boards.finished, shown, values))
+
+    for seed in range(3):
+        mcts.check_evaluator(marks, size=3, seed=seed)
+    assert random_positions(3, 12).finished.any()
+
+
 def test_the_suite_allows_a_tolerance():
     def shaky(boards):
         return Evaluation(answers(boards)[0] + np.float32(1e-7) * len(boards), answers(boards)[1])

@@ -82,6 +82,15 @@ def test_looking_beyond_the_tree_is_refused():
         tree.children(node=5)
 
 
+def test_a_tree_that_knows_nothing_says_so():
+    found = mcts.search(Board(3), mcts.uniform(), 3)
+    untried = next(move for move in Board(3).legal_moves if move not in found.visits)
+    mcts.advance(found.tree, np.array([Board(3).to_cell(untried)]))
+    for look in (found.tree.to_text, found.tree.children, mcts.allocate_tree(1, 9, 3).to_text):
+        with pytest.raises(PositionError, match="the tree of board 0 is empty, for no search has been in its position: search first"):
+            look()
+
+
 def test_a_tree_of_nothing_is_refused():
     with pytest.raises(ConfigError, match="boards=0 makes no tree: give a whole number from 1 up"):
         mcts.allocate_tree(0, 5, 3)
