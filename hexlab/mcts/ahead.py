@@ -17,7 +17,7 @@ import numpy as np
 from hexlab.mcts import batched, halving, kernels, regularizing
 from hexlab.mcts.batched import run_search
 from hexlab.mcts.policies import Recipe, RootNoise, pick_moves
-from hexlab.mcts.reuse import advance, mix_noise
+from hexlab.mcts.reuse import advance
 from hexlab.mcts.tree import allocate_tree
 from hexlab.protocols import Evaluation
 from hexlab.rules.batch import Boards
@@ -81,8 +81,6 @@ def compile_part(part: str, settings: str) -> None:
     if part == "reuse":
         tree.used[:] = 0
         advance(tree, np.array([-1, -1]))
-        if noise is not None:
-            mix_noise(tree, kernels.allocate_scratch(2), np.zeros(2, bool), float(noise.fraction), float(noise.concentration))
     elif part == "walk":
         with contextlib.suppress(_EnoughError):
             run_search(boards, _refuse, 1, recipe=recipe, seeds=seeds, tree=tree)

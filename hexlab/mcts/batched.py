@@ -8,8 +8,8 @@ import numpy as np
 
 from hexlab.errors import ConfigError, HexlabError, PositionError
 from hexlab.mcts import halving, kernels, regularizing
-from hexlab.mcts.policies import Recipe, RootNoise, checked_seeds, puct
-from hexlab.mcts.reuse import find_position, mix_noise, move_subtrees, plant_rest
+from hexlab.mcts.policies import Recipe, RootNoise, check_noise, checked_budgets, checked_seeds, puct
+from hexlab.mcts.reuse import find_position, move_subtrees, plant_rest
 from hexlab.mcts.tree import Tree, allocate_tree
 from hexlab.protocols import Evaluation, Evaluator
 from hexlab.rules.batch import Boards
@@ -94,15 +94,12 @@ def run_search(
     if boards.finished.any():
         board = int(np.flatnonzero(boards.finished)[0])
         raise PositionError(f"the game on board {board} is over: search takes unfinished games only")
-    budgets = _checked_budgets(simulations, count)
+    budgets = checked_budgets(simulations, count)
     draws = checked_seeds(seeds, count)
     steps = int(budgets.max())
-    if recipe.name == "gumbel" and (noise is not None or reuse):
-        raise ConfigError(
-            "gumbel explores by its own noise, set by gumbel_scale: leave out root noise"
-            if noise is not None
-            else "gumbel halves its moves from a root without visits: search without reuse, or by puct or regularized"
-        )
+    check_noise(recipe, noise)
+    if recipe.name == "gumbel" and reuse:
+        raise ConfigError("gumbel halves its moves from a root without visits: search without reuse, or by puct or regularized")
     if reuse and tree is None:
         raise ConfigError("reuse without a tree: give the tree of the search before")
     tree = allocate_tree(count, steps, size) if tree is None else _fitting(tree, count, steps, size)
@@ -112,10 +109,10 @@ def run_search(
     scratch = kernels.allocate_scratch(size)
     where = budgets, leaves.cells, leaves.turn, leaves.winner, size, neighbor_table(size), scratch
     evaluation = Evaluation(np.zeros(leaves.cells.shape, np.float32), np.zeros(count, np.float32))
+    fresh = np.ones(count, bool)
     if reuse:
-        kept = plant_rest(tree, leaves, budgets, draws, recipe.prove)
-        if noise is not None:
-            mix_noise(tree, scratch, kept, float(noise.fraction), float(noise.concentration))
+        fresh = ~plant_rest(tree, leaves, budgets, draws, recipe.prove)
+        _mix_noise(tree, scratch, ~fresh, noise)
     else:
         kernels.plant(tree, leaves.cells, leaves.turn, draws)
     for step in range(steps):
@@ -127,16 +124,18 @@ def run_search(
             raise HexlabError(_describe(wrong, *evaluation))
         if step == 0:
             method.start(tree)
-            if noise is not None and reuse:
-                mix_noise(tree, scratch, ~kept, float(noise.fraction), float(noise.concentration))
-            elif noise is not None:
-                kernels.add_noise(tree, scratch, float(noise.fraction), float(noise.concentration))
+            _mix_noise(tree, scratch, fresh, noise)
 
     policy = np.empty((count, size * size), np.float32)
     visits = np.empty((count, size * size), np.int32)
     searched = np.empty(count, np.float32)
     best = method.read(tree, scratch, policy, visits, searched)
     return SearchResult(policy, best, visits, searched, tree.nodes["raw"][:, 0].copy(), tree)
+
+
+def _mix_noise(tree: Tree, scratch, chosen: np.ndarray, noise: RootNoise | None) -> None:
+    if noise is not None:
+        kernels.mix_noise(tree, scratch, chosen, float(noise.fraction), float(noise.concentration))
 
 
 class _Method(Protocol):
@@ -175,10 +174,11 @@ class _Regularized:
         self.rescale = recipe.rescale
 
     def start(self, tree: Tree) -> None:
-        if not self.rescale:
-            tree.span[:] = -1.0, 1.0
+        pass
 
     def walk_down(self, tree: Tree, step: int, *where) -> int:
+        if step == 0 and not self.rescale:
+            tree.span[:] = -1.0, 1.0  # for good: no evaluation lies beyond
         return regularizing.walk_down(tree, step, *where, *self.constants)
 
     def read(self, tree: Tree, scratch, policy, visits, values) -> np.ndarray:
@@ -256,7 +256,7 @@ def search(
     True
     """
     boards, seeds = Boards.from_board(board), derive_seeds(seed, count=1)
-    memory = None if tree is None else _copy_known(tree, boards, int(_checked_budgets(simulations, 1)[0]))
+    memory = None if tree is None else _copy_known(tree, boards, int(checked_budgets(simulations, 1)[0]))
     result = run_search(boards, evaluator, simulations, recipe=recipe, seeds=seeds, tree=memory, reuse=memory is not None)
     return _find(board, result)
 
@@ -297,7 +297,7 @@ def deepen(
     """
     if isinstance(step, bool) or not isinstance(step, (int, np.integer)) or step < 1:
         raise ConfigError(f"step={step!r}: give a whole number from 1 up")
-    boards, left = Boards.from_board(board), int(_checked_budgets(simulations, 1)[0])
+    boards, left = Boards.from_board(board), int(checked_budgets(simulations, 1)[0])
     memory = allocate_tree(1, min(step, left), board.size) if tree is None else _copy_known(tree, boards, min(step, left))
     while left > 0:
         count = min(step, left)
@@ -330,13 +330,6 @@ def _copy_known(tree: Tree, boards: Boards, simulations: int) -> Tree:
     memory = allocate_tree(1, int(tree.used[0, 0]) + simulations, boards.size)
     move_subtrees(tree.rows(0, 1), np.array([node]), memory)
     return memory
-
-
-def _checked_budgets(simulations, count: int) -> np.ndarray:
-    budgets = np.asarray(simulations)
-    if budgets.dtype.kind not in "iu" or budgets.shape not in ((), (count,)) or budgets.min() < 1:
-        raise ConfigError(f"simulations={simulations!r} for {count} boards: give a whole number from 1 up, or one for each board")
-    return np.ascontiguousarray(np.broadcast_to(budgets, count), np.int64)
 
 
 def _fitting(tree: Tree, count: int, steps: int, size: int) -> Tree:

@@ -24,7 +24,6 @@ __all__ = [
     "VISITED",
     "WON",
     "add_child",
-    "add_noise",
     "allocate_scratch",
     "back_up",
     "draw_dirichlet",
@@ -32,6 +31,7 @@ __all__ = [
     "is_done",
     "lay_out",
     "look_up",
+    "mix_noise",
     "normalize",
     "plant",
     "read",
@@ -110,7 +110,8 @@ def allocate_scratch(size):
 def walk_down(tree, step, budgets, leaf_cells, leaf_turn, leaf_winner, size, neighbors, scratch, c, reduction, prove):
     """Lead each board from its root to a leaf by PUCT, adding one node, and lay the leaf out for the evaluator.
 
-    A board idles (leaf -1) once `step` has reached its budget, or once its root is proven. At step 0 the leaf is the root.
+    A board idles (leaf -1) once `step` has reached its budget, or once its root is proven. The leaf of a root without a visit is the
+    root itself.
 
     Args:
         tree: see `hexlab.mcts.tree`.
@@ -411,29 +412,72 @@ def _carry_up(tree, board, index, value, prove):
 
 
 @allocating
-def add_noise(tree, scratch, fraction, concentration):
-    """Mix Dirichlet noise into the priors of every root; to be called between the roots' evaluation and their first child."""
-    for board in range(tree.nodes.shape[0]):
-        expand(tree, board, 0, scratch)
-        untried = tree.untried[board, 0]
-        legal = np.int64(tree.nodes[board, 0]["legal"])
+def mix_noise(tree, scratch, chosen, fraction, concentration):
+    """Mix Dirichlet noise into the priors of some roots, of moves that have been tried too.
+
+    Args:
+        tree: see `hexlab.mcts.tree`.
+        scratch: from `allocate_scratch`.
+        chosen: bool[B], which roots; they have been evaluated.
+        fraction: weight of the noise.
+        concentration: sum of the Dirichlet parameters.
+    """
+    area = tree.cells.shape[2]
+    slots = np.empty(area, np.int64)
+    for board in range(len(chosen)):
+        if not chosen[board]:
+            continue
+        root, untried = tree.nodes[board, 0], tree.untried[board, 0]
+        if root["open_move"] == NOT_EXPANDED:
+            expand(tree, board, 0, scratch)
+        for cell in range(area):
+            slots[cell] = -1
+        first = np.int64(root["first"])
+        for slot in range(first, first + root["count"]):
+            slots[tree.edges[board, slot]["move"]] = slot
+        legal = np.int64(root["legal"])
         noise = draw_dirichlet(tree.draws, board, concentration / legal, legal)
-        slot = 0
-        for cell in range(len(untried)):
-            if untried[cell] >= 0.0:
-                mixed = (1.0 - fraction) * untried[cell] + fraction * noise[slot]
-                untried[cell] = max(SMALLEST_PRIOR, np.float32(mixed))
-                slot += 1
+        tried, number = np.float64(0.0), 0
+        for cell in range(area):
+            edge = tree.edges[board, max(slots[cell], 0)]
+            prior = edge["prior"] if slots[cell] >= 0 else untried[cell]
+            if prior < 0.0:
+                continue
+            mixed = max(SMALLEST_PRIOR, np.float32((1.0 - fraction) * prior + fraction * noise[number]))
+            number += 1
+            if slots[cell] >= 0:
+                edge["prior"] = mixed
+                tried += mixed
+            else:
+                untried[cell] = mixed
+        root["tried"] = tried
+        root["open_move"] = NOT_LOOKED_UP
+        root["open_mass"] = NOT_LOOKED_UP
 
 
 @allocating
 def draw_dirichlet(draws, board, shape, count):
-    """Draw float64[count] from the symmetric Dirichlet distribution with parameter `shape`."""
+    """Draw float64[count] from the symmetric Dirichlet distribution with parameter `shape`.
+
+    It is the share of each of `count` gamma variables in their sum. Where `shape` is so small that all of them come out as 0, the
+    same draws are taken once more and their logarithms, times `shape`, are compared in their place.
+    """
     noise = np.empty(count)
-    total = 0.0
+    state, total = draws[board], 0.0
     for slot in range(count):
-        noise[slot] = _draw_gamma(draws, board, shape)
+        base, d, v = _draw_gamma(draws, board, shape)
+        noise[slot] = base ** (1.0 / shape) * d * v
         total += noise[slot]
+    if total == 0.0:
+        draws[board] = state
+        largest = -np.inf
+        for slot in range(count):
+            base, d, v = _draw_gamma(draws, board, shape)
+            noise[slot] = math.log(base) + shape * math.log(d * v)
+            largest = max(largest, noise[slot])
+        for slot in range(count):
+            noise[slot] = math.exp((noise[slot] - largest) / shape) if noise[slot] < largest else 1.0
+            total += noise[slot]
     for slot in range(count):
         noise[slot] /= total
     return noise
@@ -441,10 +485,13 @@ def draw_dirichlet(draws, board, shape, count):
 
 @inner
 def _draw_gamma(draws, board, shape):
-    """Draw from the gamma distribution: Marsaglia and Tsang, "A simple method for generating gamma variables", 2000."""
-    boost = 1.0
+    """Return (base, d, v), of which base ** (1 / shape) * d * v is a draw from the gamma distribution.
+
+    Source: Marsaglia and Tsang, "A simple method for generating gamma variables", 2000.
+    """
+    base = 1.0
     if shape < 1.0:
-        boost = (1.0 - uniform(draws, board)) ** (1.0 / shape)
+        base = 1.0 - uniform(draws, board)
         shape += 1.0
     d = shape - 1.0 / 3.0
     c = 1.0 / math.sqrt(9.0 * d)
@@ -455,7 +502,7 @@ def _draw_gamma(draws, board, shape):
         if v > 0.0:
             u = 1.0 - uniform(draws, board)
             if math.log(u) < 0.5 * normal * normal + d - d * v + d * math.log(v):
-                return boost * d * v
+                return base, d, v
 
 
 @compiled

@@ -230,6 +230,20 @@ def checked_seeds(seeds: np.ndarray, boards: int) -> np.ndarray:
     return seeds.copy()
 
 
+def checked_budgets(simulations: int | np.ndarray, boards: int) -> np.ndarray:
+    """Return int64[B], the simulations of each board, or raise `ConfigError`."""
+    budgets = np.asarray(simulations)
+    if budgets.dtype.kind not in "iu" or budgets.shape not in ((), (boards,)) or budgets.min() < 1:
+        raise ConfigError(f"simulations={simulations!r} for {boards} boards: give a whole number from 1 up, or one for each board")
+    return np.ascontiguousarray(np.broadcast_to(budgets, boards), np.int64)
+
+
+def check_noise(recipe: Recipe, noise: RootNoise | None) -> None:
+    """Raise `ConfigError` for root noise with a recipe that has noise of its own."""
+    if recipe.name == "gumbel" and noise is not None:
+        raise ConfigError("gumbel explores by its own noise, set by gumbel_scale: leave out root noise")
+
+
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _pick_all(policy, temperatures, seeds, moves):
     """Fill `moves`; return -1, or the first board whose policy makes no sense."""

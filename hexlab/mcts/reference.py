@@ -18,9 +18,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hexlab.errors import PositionError
+from hexlab.errors import ConfigError, PositionError
 from hexlab.mcts.kernels import draw_dirichlet
-from hexlab.mcts.policies import Recipe, RootNoise, puct
+from hexlab.mcts.policies import Recipe, RootNoise, check_noise, checked_budgets, puct
 from hexlab.protocols import Evaluator
 from hexlab.rules.batch import Boards
 from hexlab.rules.board import Board
@@ -98,23 +98,21 @@ def trace(
         simulations: evaluations, the root's included.
         recipe: `puct` (the default), `regularized` or `gumbel`.
         seed: state of the random generator, below 2**64: the same number in `seeds` of `run_search` gives the same search.
-        noise: noise on the root's prior.
+        noise: noise on the root's prior; not with `gumbel`, which has its own.
 
     Raises:
         PositionError: a finished game.
+        ConfigError: fewer than one simulation, a seed out of its range, or noise with `gumbel`.
     """
     search = Search(board, evaluator, recipe, seed, noise, simulations)
-    for _ in range(simulations):
-        step = search.simulate()
-        if step is None:
-            return
-        yield step
+    steps = iter(search.simulate, None)  # None once the root is proven
+    return itertools.islice(steps, search.budget)
 
 
 def search_slowly(board: Board, evaluator: Evaluator, simulations: int, **options) -> "Search":
     """Run a whole search as `trace` does, with the same arguments, and return it for its results."""
     search = Search(board, evaluator, budget=simulations, **options)
-    for _ in range(simulations):
+    for _ in range(search.budget):
         search.simulate()
     return search
 
@@ -137,18 +135,19 @@ class Search:
         self.root = Node(board.copy())
         self.evaluator = evaluator
         self.recipe = puct() if recipe is None else recipe
-        self.draws = np.array([seed], np.uint64)
+        self.draws = _start_draws(seed)
+        check_noise(self.recipe, noise)
         self.noise = noise
         # Range of the values at first visits, seen by Black; the widest there is where values are not scaled by their own.
         self.low, self.high = (math.inf, -math.inf) if self.recipe.rescale else (-1.0, 1.0)
         self.simulations = 0
-        self.budget = budget
+        self.budget = int(checked_budgets(budget, 1)[0])
         self.scores: dict[int, float] = {}  # gumbel: logit and noise of the root's moves
 
     def advance(self, move: int, seed: int = 0) -> None:
         """Make the subtree under a move of the root the tree, and forget the rest. The move must have been tried."""
         self.root = self.root.children[move]
-        self.draws = np.array([seed], np.uint64)
+        self.draws = _start_draws(seed)
         values = [node.raw if node.board.turn == 0 else -node.raw for node in _walk(self.root)]
         self.low, self.high = (min(values), max(values)) if self.recipe.rescale else (-1.0, 1.0)
         if self.noise is not None:
@@ -388,6 +387,13 @@ class Search:
         for move, child in self.root.children.items():
             counts[move] = child.visits
         return counts
+
+
+def _start_draws(seed: int) -> np.ndarray:
+    """Return uint64[1], the state of a random generator."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
+        raise ConfigError(f"seed={seed!r}: give a whole number from 0 to 2**64 - 1")
+    return np.array([seed], np.uint64)
 
 
 def softmax(logits: dict[int, float]) -> dict[int, float]:

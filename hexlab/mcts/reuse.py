@@ -10,9 +10,9 @@ from hexlab.errors import ConfigError, IllegalMoveError
 from hexlab.mcts import kernels
 from hexlab.mcts.tree import EDGE, Tree
 from hexlab.rules.batch import Boards
-from hexlab.rules.kernels import allocating, compiled
+from hexlab.rules.kernels import compiled
 
-__all__ = ["advance", "find_position", "mix_noise", "move_subtrees", "plant_rest"]
+__all__ = ["advance", "find_position", "move_subtrees", "plant_rest"]
 
 
 def advance(tree: Tree, moves: np.ndarray) -> np.ndarray:
@@ -68,16 +68,16 @@ def move_subtrees(source: Tree, nodes: np.ndarray, target: Tree) -> None:
     _move_subtrees(source, nodes, target, places, edges)
 
 
-def find_position(tree: Tree, boards: Boards, row: int = 0) -> int:
-    """Return the most visited node of a tree with the position of a row of `boards`, ties by the oldest; -1 if there is none."""
-    used = int(tree.used[row, 0])
-    nodes = tree.nodes[row, :used]
-    same = (nodes["turn"] == boards.turn[row]) & (tree.cells[row, :used] == boards.cells[row]).all(axis=1)
+def find_position(tree: Tree, boards: Boards) -> int:
+    """Return the most visited node of the first tree with the first position of `boards`, ties by the oldest; -1 if there is none."""
+    used = int(tree.used[0, 0])
+    nodes = tree.nodes[0, :used]
+    same = (nodes["turn"] == boards.turn[0]) & (tree.cells[0, :used] == boards.cells[0]).all(axis=1)
     return int(np.where(same, nodes["visits"], -1).argmax()) if same.any() else -1
 
 
 def plant_rest(tree: Tree, boards: Boards, budgets: np.ndarray, draws: np.ndarray, prove: bool) -> np.ndarray:
-    """Keep each tree whose root is its board's position and that has room for the budget; plant the others afresh.
+    """Keep each tree whose root is its board's position, evaluated, and that has room for the budget; plant the others afresh.
 
     Returns:
         bool[B], which ones are kept.
@@ -88,6 +88,7 @@ def plant_rest(tree: Tree, boards: Boards, budgets: np.ndarray, draws: np.ndarra
     used, roots, span = tree.used.copy(), tree.nodes[:, 0].copy(), tree.span.copy()
     kept = (used[:, 0] > 0) & (used[:, 0] + budgets <= tree.capacity)
     kept &= (roots["turn"] == boards.turn) & (tree.cells[:, 0] == boards.cells).all(axis=1)
+    kept &= roots["visits"] > 0  # an evaluator that failed leaves a root without
     if not prove:
         for board in np.flatnonzero(kept):
             if (tree.nodes["status"][board, : used[board, 0]] == kernels.WON).any():
@@ -157,47 +158,3 @@ def _move_subtrees(source, roots, target, places, edges):
         target.used[board, 0], target.used[board, 1] = count, slots
         target.leaf[board] = -1
         target.span[board, 0], target.span[board, 1] = low, high
-
-
-@allocating
-def mix_noise(tree, scratch, chosen, fraction, concentration):
-    """Mix Dirichlet noise into the priors of some roots, as `hexlab.mcts.kernels.add_noise` does for roots that have no child yet.
-
-    Args:
-        tree: see `hexlab.mcts.tree`.
-        scratch: from `hexlab.mcts.kernels.allocate_scratch`.
-        chosen: bool[B], which roots.
-        fraction: weight of the noise.
-        concentration: sum of the Dirichlet parameters.
-    """
-    area = tree.cells.shape[2]
-    slots = np.empty(area, np.int64)
-    for board in range(len(chosen)):
-        if not chosen[board]:
-            continue
-        root, untried = tree.nodes[board, 0], tree.untried[board, 0]
-        if root["open_move"] == kernels.NOT_EXPANDED:
-            kernels.expand(tree, board, 0, scratch)
-        for cell in range(area):
-            slots[cell] = -1
-        first = np.int64(root["first"])
-        for slot in range(first, first + root["count"]):
-            slots[tree.edges[board, slot]["move"]] = slot
-        legal = np.int64(root["legal"])
-        noise = kernels.draw_dirichlet(tree.draws, board, concentration / legal, legal)
-        tried, number = np.float64(0.0), 0
-        for cell in range(area):
-            edge = tree.edges[board, max(slots[cell], 0)]
-            prior = edge["prior"] if slots[cell] >= 0 else untried[cell]
-            if prior < 0.0:
-                continue
-            mixed = max(kernels.SMALLEST_PRIOR, np.float32((1.0 - fraction) * prior + fraction * noise[number]))
-            number += 1
-            if slots[cell] >= 0:
-                edge["prior"] = mixed
-                tried += mixed
-            else:
-                untried[cell] = mixed
-        root["tried"] = tried
-        root["open_move"] = kernels.NOT_LOOKED_UP
-        root["open_mass"] = kernels.NOT_LOOKED_UP

@@ -143,6 +143,27 @@ def test_noise_on_the_largest_board_leaves_every_move_possible():
     assert (found.policy > 0).all()
 
 
+@pytest.mark.parametrize("concentration", [10.0, 0.1, 0.01, 1e-3, 1e-6, 1e-300])
+def test_noise_of_any_concentration_leaves_the_prior_its_weight(concentration):
+    """However few moves share the noise, the prior keeps three quarters, and each move has the same chance of the rest."""
+    seeds, noise = derive_seeds(0, count=8000), mcts.RootNoise(0.25, concentration)
+    found = mcts.run_search(Boards.empty(2, 8000), mcts.uniform(), 1, seeds=seeds, noise=noise)
+    assert (found.policy >= 0.75 * 0.25 - 1e-6).all()
+    np.testing.assert_allclose(found.policy.sum(axis=1), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(found.policy.mean(axis=0), 0.25, atol=0.005)
+    if concentration <= 0.01:
+        assert np.mean(found.policy.max(axis=1) > 0.43) > 0.95, "nearly all of the noise goes to one move"
+
+
+def test_smaller_parameters_draw_the_same_moves():
+    """The shares of one seed's draw go to the limit, all to one move, without a jump where the gamma variables underflow."""
+    for seed in range(20):
+        drawn = [draw_dirichlet(np.array([seed], np.uint64), 0, shape, 5) for shape in 10.0 ** np.arange(-1.0, -9.0, -0.25)]
+        largest = [int(shares.argmax()) for shares in drawn]
+        assert len(set(largest[8:])) == 1
+        assert drawn[-1].max() == 1.0
+
+
 def test_temperature_zero_takes_the_first_of_the_largest():
     policy = np.array([[0.1, 0.4, 0.4, 0.1], [0.0, 0.0, 0.0, 1.0]])
     for seed in range(5):

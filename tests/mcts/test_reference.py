@@ -5,7 +5,7 @@ import pytest
 from planted_answers import Planted, unfinished_positions
 
 from hexlab import mcts
-from hexlab.errors import PositionError
+from hexlab.errors import ConfigError, PositionError
 from hexlab.mcts.reference import search_slowly
 from hexlab.rules import Board
 from hexlab.rules.draws import derive_seeds
@@ -81,4 +81,21 @@ def test_trace_ends_with_the_proof():
 
 def test_a_finished_game_cannot_be_searched_slowly():
     with pytest.raises(PositionError, match="is over: search takes unfinished games only"):
-        list(mcts.trace(Board.from_moves("a1", size=1), mcts.uniform(), 2))
+        mcts.trace(Board.from_moves("a1", size=1), mcts.uniform(), 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"recipe": mcts.gumbel(), "noise": mcts.RootNoise()}, "gumbel explores by its own noise, .*: leave out root noise"),
+        ({"simulations": 0}, "simulations=0 for 1 boards: give a whole number from 1 up"),
+        ({"simulations": 2.0}, r"simulations=2\.0 for 1 boards"),
+        ({"seed": -1}, r"seed=-1: give a whole number from 0 to 2\*\*64 - 1"),
+        ({"seed": 2**64}, f"seed={2**64}: give"),
+        ({"seed": 0.5}, r"seed=0\.5: give"),
+    ],
+    ids=lambda part: None if isinstance(part, str) else "-".join(part),
+)
+def test_what_run_search_refuses_is_refused_slowly_too(options, message):
+    with pytest.raises(ConfigError, match=message):
+        mcts.trace(Board(3), mcts.uniform(), **{"simulations": 3, **options})

@@ -10,8 +10,14 @@ from hexlab.mcts.reference import search_slowly
 from hexlab.rules import Board, Boards
 from hexlab.rules.draws import derive_seeds
 
-RECIPES = [make(prove=prove) for make in (mcts.puct, mcts.regularized) for prove in (False, True)]
-recipes = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.name}{', proofs' * recipe.prove}")
+RECIPES = {
+    "puct": mcts.puct(),
+    "puct, proofs": mcts.puct(prove=True),
+    "regularized": mcts.regularized(),
+    "regularized, proofs": mcts.regularized(prove=True),
+    "regularized, plain values": mcts.regularized(0.3, rescale=False),
+}
+recipes = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 
 
 def search_and_advance(boards, seeds, recipe, simulations, capacity):
@@ -41,6 +47,7 @@ def nodes_by_path(tree, row, start=0):
 @pytest.mark.parametrize("noise", [None, mcts.RootNoise(0.4)], ids=["", "noise"])
 def test_going_on_agrees_with_the_slow_search(recipe, noise):
     boards = unfinished_positions(4, 10)
+    boards = boards[np.arange(40) % len(boards)]
     first, second = derive_seeds(1, count=len(boards)), derive_seeds(2, count=len(boards))
     after, tree, moves, kept, going = search_and_advance(boards, first, recipe, 50, capacity=100)
     found = mcts.run_search(after, Planted(1), 40, recipe=recipe, seeds=second[going], noise=noise, tree=tree, reuse=True)
@@ -131,6 +138,23 @@ def test_what_does_not_fit_starts_afresh():
     tree.used[2, 0] = 0  # what `advance` leaves where the move was never tried
     mcts.run_search(boards[:1], Planted(0), 45, seeds=seeds[:1], tree=tree.rows(0, 1))  # room for 5 more
     again = mcts.run_search(boards, Planted(0), 20, seeds=seeds, noise=mcts.RootNoise(), tree=tree, reuse=True)
+    for part in ("policy", "best", "visits", "values", "raw_values"):
+        assert getattr(fresh, part).tobytes() == getattr(again, part).tobytes()
+
+
+@recipes
+def test_a_root_that_was_never_evaluated_starts_afresh(recipe):
+    """The evaluator gives up at the roots: their trees hold positions that no search knows anything of."""
+
+    def give_up(boards):
+        raise TimeoutError
+
+    noise = mcts.RootNoise()
+    boards, seeds, tree = Boards.empty(4, 2), derive_seeds(0, count=2), mcts.allocate_tree(2, 60, 4)
+    fresh = mcts.run_search(boards, Planted(0), 20, recipe=recipe, seeds=seeds, noise=noise)
+    with pytest.raises(TimeoutError):
+        mcts.run_search(boards, give_up, 20, recipe=recipe, seeds=seeds, noise=noise, tree=tree)
+    again = mcts.run_search(boards, Planted(0), 20, recipe=recipe, seeds=seeds, noise=noise, tree=tree, reuse=True)
     for part in ("policy", "best", "visits", "values", "raw_values"):
         assert getattr(fresh, part).tobytes() == getattr(again, part).tobytes()
 
