@@ -9,6 +9,7 @@ keys in no fixed order.
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ FORMAT_VERSION = 1
 """Version of the layout described above; a file of another version is refused."""
 
 _KEY = "hexlab"
+_PIECE = 2**20  # bytes that are read at a time into given memory
 _NETWORK = "network"
 _TREE = "tree"
 _DTYPES = (
@@ -98,7 +100,7 @@ def load(path: str | os.PathLike, snapshot: int | None = None, batch: int = 256)
         path = _find_snapshot(path, snapshot)
     elif snapshot is not None:
         raise CheckpointError(f"snapshot {snapshot} was asked of {path}, which is not the folder of a run: give the run's folder")
-    tree, facts = _read(path, _NETWORK)
+    tree, facts = _read(path, _NETWORK, {})
     tree = jax.tree.map(lambda leaf: leaf.astype(np.float32) if leaf.dtype == np.float16 else leaf, tree)
     try:
         architecture = Architecture(**facts["architecture"])
@@ -126,17 +128,23 @@ def save_tree(path: str | os.PathLike, tree: Any, metadata: dict[str, Any] | Non
     _write(Path(path), tree, _TREE, {"metadata": metadata or {}})
 
 
-def load_tree(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
+def load_tree(path: str | os.PathLike, into: Mapping[str, np.ndarray] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read a tree written by `save_tree`.
+
+    Args:
+        path: the file.
+        into: memory for large arrays, by their path in the tree joined with dots: they are read piece by piece into its first rows, so
+            that they do not lie in memory twice, and the tree holds these rows.
 
     Returns:
         (nested dicts of numpy arrays, in which tuples and lists have become dicts with keys ``"0"``, ``"1"``, ... and
         named tuples dicts by field; metadata).
 
     Raises:
-        CheckpointError: a file that is missing, foreign, truncated or of another version.
+        CheckpointError: a file that is missing, foreign, truncated, damaged or of another version, or arrays that do not fit into the
+            memory for them.
     """
-    tree, facts = _read(Path(path), _TREE)
+    tree, facts = _read(Path(path), _TREE, into or {})
     return tree, facts["metadata"]
 
 
@@ -176,14 +184,16 @@ def _name_leaves(tree: Any) -> dict[str, np.ndarray]:
     return named
 
 
-def _nest(named: dict[str, np.ndarray]) -> dict[str, Any]:
+def _nest(path: Path, named: dict[str, np.ndarray]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
-    for name, array in named.items():
+    for name in sorted(named):  # an array comes before those that take it for a branch
         *branches, leaf = name.split(".")
         branch = tree
         for key in branches:
             branch = branch.setdefault(key, {})
-        branch[leaf] = array
+            if not isinstance(branch, dict):
+                raise CheckpointError(f"{path} is damaged: {name!r} lies in {key!r}, which is an array; take another copy of it")
+        branch[leaf] = named[name]
     return tree
 
 
@@ -220,19 +230,43 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(path: Path, kind: str, into: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], dict[str, Any]]:
     if not path.is_file():
         raise CheckpointError(f"{path} is not there: give the path of a file that hexlab has written")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(_KEY)
             facts = _parse(path, text, kind)
-            named = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the handle is no dict
+            named = {
+                name: _fill(path, name, file.get_slice(name), into[name]) if name in into else file.get_tensor(name)
+                for name in file.keys()  # noqa: SIM118 - the handle is no dict
+            }
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(
             f"{path} is truncated or not a safetensors file ({error}; {path.stat().st_size} bytes found): take another copy of it"
         ) from error
-    return _nest(named), facts
+    return _nest(path, named), facts
+
+
+def _fill(path: Path, name: str, stored: Any, room: np.ndarray) -> np.ndarray:
+    """Read an array piece by piece into the first rows of `room`, and return these."""
+    shape = tuple(stored.get_shape())
+    if len(shape) != room.ndim or shape[0] > len(room) or shape[1:] != room.shape[1:]:
+        raise CheckpointError(
+            f"{path} holds {name!r} of shape {list(shape)}, which does not fit into {list(room.shape)}: it belongs to other settings"
+        )
+    rows = max(1, _PIECE * len(room) // max(1, room.nbytes))
+    for start in range(0, shape[0], rows):
+        end = min(start + rows, shape[0])
+        piece = stored[start:end]
+        if piece.dtype != room.dtype:
+            raise CheckpointError(f"{path} holds {name!r} as {piece.dtype}, expected {room.dtype}: the file is damaged")
+        room[start:end] = piece
+    return room[: shape[0]]
+
+
+def _damaged(path: Path, text: str) -> CheckpointError:
+    return CheckpointError(f"the metadata of {path} is damaged: {text[:80]!r} found, sorted JSON of kind, version and metadata expected")
 
 
 def _parse(path: Path, text: str | None, kind: str) -> dict[str, Any]:
@@ -243,7 +277,7 @@ def _parse(path: Path, text: str | None, kind: str) -> dict[str, Any]:
         facts = json.loads(text)
         found_kind, version = facts["kind"], facts["version"]
     except (json.JSONDecodeError, KeyError, TypeError):
-        raise CheckpointError(f"the metadata of {path} is damaged: {text[:80]!r} found, sorted JSON expected") from None
+        raise _damaged(path, text) from None
     if version != FORMAT_VERSION:
         raise CheckpointError(
             f"{path} has format version {version!r}, this hexlab reads version {FORMAT_VERSION}: "
@@ -255,5 +289,7 @@ def _parse(path: Path, text: str | None, kind: str) -> dict[str, Any]:
             _TREE: "a training state (read it with network.load_tree)",
         }
         expected = names[kind].split(" (")[0]
-        raise CheckpointError(f"{path} holds {names.get(found_kind, repr(found_kind))}, {expected} was expected")
+        raise CheckpointError(f"{path} holds {names.get(str(found_kind), repr(found_kind))}, {expected} was expected")
+    if not isinstance(facts.get("metadata"), dict):
+        raise _damaged(path, text)
     return facts

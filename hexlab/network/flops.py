@@ -7,7 +7,7 @@ D depth, P parameters.
 
 A hex net's convolutions run as 3x3 kernels whose two corners that are no neighbors hold zeros; those products are made, and
 counted. Products with what lies beyond the border are not, as in XLA's analysis, so that of the 9A taps of a residual layer
-(3n - 2)^2 count: 169 on 5x5, against the 147 that have a neighbor to look at.
+(3n - 2)^2 count: 169 on 5x5, against the 137 that have a neighbor to look at.
 """
 
 from hexlab.network.model import Architecture

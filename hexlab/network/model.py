@@ -213,7 +213,8 @@ def describe_mismatch(architecture: Architecture, params: dict[str, Any]) -> str
             return f"{name} is missing"
         if np.shape(found[name]) != shape:
             return f"{name} has shape {list(np.shape(found[name]))} where a {architecture} network has {list(shape)}"
-        if found[name].dtype != np.float32:
-            return f"{name} holds {found[name].dtype} where float32 is expected"
+        held = getattr(found[name], "dtype", type(found[name]).__name__)  # a number of Python's own has none
+        if held != np.float32:
+            return f"{name} holds {held} where float32 is expected"
     extra = sorted(found.keys() - expected.keys())
     return f"{extra[0]} is not part of a {architecture} network" if extra else None

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from hexlab.errors import CheckpointError
+from hexlab.errors import CheckpointError, ConfigError
 from hexlab.network import checkpoints
 from hexlab.network.checkpoints import load, load_tree, save, save_tree
+from hexlab.network.evaluator import NetworkEvaluator
 from hexlab.network.model import Architecture, init_params
 from hexlab.rules import Boards
 
@@ -86,6 +87,13 @@ class TestNetworks:
         with pytest.raises(CheckpointError, match=r"cannot save .* as a 3x3 4x1 network: blocks.1.bias is not part"):
             save(tmp_path / "net", Architecture(3, 4, 1), params)
         assert list(tmp_path.iterdir()) == []
+
+    def test_a_number_of_pythons_own_is_no_parameter(self, tmp_path, params):
+        odd = {**params, "blocks": {**params["blocks"], "0": {**params["blocks"]["0"], "scale": 0.0}}}
+        with pytest.raises(CheckpointError, match=r"cannot save .*: blocks.0.scale holds float where float32 is expected"):
+            save(tmp_path / "net", ARCHITECTURE, odd)
+        with pytest.raises(ConfigError, match=r"not the parameters of a .* network: blocks.0.scale holds float where"):
+            NetworkEvaluator(ARCHITECTURE, odd)
 
     def test_metadata_must_be_json(self, tmp_path, params):
         for metadata in ({"path": Path()}, {"elo": float("nan")}):
@@ -193,12 +201,37 @@ class TestBrokenFiles:
         with pytest.raises(CheckpointError, match="does not say which network it holds"):
             load(saved)
 
-    @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"version": 1}'])
+    @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"version": 1}', '{"kind": "network", "version": 1}'])
     def test_damaged_metadata(self, saved, text):
         named = safetensors.numpy.load_file(saved)
         safetensors.numpy.save_file(named, saved, metadata={"hexlab": text})
         with pytest.raises(CheckpointError, match=r"metadata of .* is damaged"):
             load(saved)
+
+    @pytest.mark.parametrize("metadata", [None, [1, 2], "text"])
+    def test_metadata_that_is_no_object(self, saved, tmp_path, metadata):
+        rewrite(saved, metadata=metadata)
+        with pytest.raises(CheckpointError, match=r"metadata of .* is damaged"):
+            load(saved)
+        save_tree(tmp_path / "state", {"a": np.zeros(1)})
+        rewrite(tmp_path / "state", metadata=metadata)
+        with pytest.raises(CheckpointError, match=r"metadata of .* is damaged"):
+            load_tree(tmp_path / "state")
+
+    @pytest.mark.parametrize("kind", [["tree"], {"tree": 1}, None, 7])
+    def test_a_kind_that_is_no_word(self, saved, kind):
+        rewrite(saved, kind=kind)
+        with pytest.raises(CheckpointError, match=r"net.safetensors holds .*, a training state was expected"):
+            load_tree(saved)
+
+    @pytest.mark.parametrize("names", [("a", "a.b"), ("a", "a.b.c"), ("a.b", "a.b.c")])
+    def test_an_array_in_an_array(self, tmp_path, names):
+        save_tree(tmp_path / "state", {"x": np.zeros(1)})
+        with safetensors.safe_open(tmp_path / "state", framework="numpy") as file:
+            metadata = file.metadata()
+        safetensors.numpy.save_file({name: np.zeros(2) for name in names}, tmp_path / "state", metadata=metadata)
+        with pytest.raises(CheckpointError, match=rf"state is damaged: '{names[1]}' lies in '.', which is an array"):
+            load_tree(tmp_path / "state")
 
 
 class Moments(NamedTuple):
@@ -229,6 +262,31 @@ class TestTrees:
         assert {"groups.0.count", "groups.0.mean.x"} <= named.keys()
         tree, _ = load_tree(tmp_path / "state")
         equal(type(state[1])(**tree["optimizer"]["1"]), jax.tree.map(np.asarray, state[1]))
+
+    @pytest.mark.parametrize("shape", [(0, 3), (5, 3), (7,), (100_000, 25)])
+    def test_large_arrays_are_read_into_given_memory(self, tmp_path, shape):
+        stored = np.random.default_rng(0).integers(0, 2**16, shape).astype(np.uint16)
+        save_tree(tmp_path / "state", {"replay": {"policy": stored, "value": np.ones(2)}})
+        room = np.full((shape[0] + 2, *shape[1:]), 9, np.uint16)
+        tree, _ = load_tree(tmp_path / "state", into={"replay.policy": room, "not.there": room})
+        equal(tree, {"replay": {"policy": stored, "value": np.ones(2)}})
+        assert np.shares_memory(tree["replay"]["policy"], room) == (stored.size > 0)
+        assert (room[shape[0] :] == 9).all()
+
+    @pytest.mark.parametrize(
+        ("room", "message"),
+        [
+            (np.zeros((4, 3), np.uint8), r"'a' of shape \[5, 3\], which does not fit into \[4, 3\]: it belongs to other settings"),
+            (np.zeros((5, 2), np.uint8), r"does not fit into \[5, 2\]"),
+            (np.zeros(5, np.uint8), r"does not fit into \[5\]"),
+            (np.zeros((5, 3), np.uint16), r"state holds 'a' as uint8, expected uint16: the file is damaged"),
+        ],
+    )
+    def test_memory_that_does_not_fit_is_told(self, tmp_path, room, message):
+        save_tree(tmp_path / "state", {"a": np.ones((5, 3), np.uint8)})
+        with pytest.raises(CheckpointError, match=message):
+            load_tree(tmp_path / "state", into={"a": room})
+        assert not room.any()
 
     def test_loaded_arrays_can_be_changed(self, tmp_path):
         save_tree(tmp_path / "state", {"a": np.arange(4)})

@@ -7,6 +7,7 @@ import pytest
 
 from hexlab.network import flops
 from hexlab.network.model import Architecture, apply, parameter_shapes
+from hexlab.rules.cells import neighbor_table
 
 NETWORKS = [(3, 64, 1), (5, 64, 4), (9, 256, 1), (5, 8, 1, "hex"), (9, 32, 2, "hex")]
 
@@ -38,6 +39,14 @@ def update(params, average, optimizer, planes, policy, value, rate):
     steps, optimizer = optax.scale_by_adam().update(gradients, optimizer, params)
     params = jax.tree.map(lambda param, step: param - rate * step, params, steps)
     return params, jax.tree.map(lambda old, new: rate * old + (1 - rate) * new, average, params), optimizer
+
+
+def test_the_taps_of_a_residual_layer_are_those_of_the_text():
+    """On 5x5, for one channel: 9 taps a cell, less those beyond the border; and what a cell sees of itself and its neighbors."""
+    counted = flops.count_forward(Architecture(5, 1, 2, "hex")) - flops.count_forward(Architecture(5, 1, 1, "hex"))
+    assert counted == 2 * 169 + (1 + 3) * 25
+    seen = 25 + int((neighbor_table(5) >= 0).sum())
+    assert f"169 on 5x5, against the {seen} that have a neighbor to look at" in flops.__doc__
 
 
 @pytest.mark.parametrize("shape", NETWORKS)
