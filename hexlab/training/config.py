@@ -57,13 +57,15 @@ class Config:
     sampled_moves: int = 400
     """Moves of a game that are sampled from the search policy, for gumbel by its halving; later ones are its best move. Paper: all."""
     opening_moves: int = 2
-    """A game starts after 0 to this many uniformly random moves, equally often each. Paper: 0."""
+    """A game starts after 0 to this many uniformly random moves, equally often each; 2 * size - 2 at most, for nobody can have won by
+    then. Paper: 0."""
     mixing_moves: int = 0
     """Uniformly random moves on each board before its first searched one, game after game: puts boards out of step. Paper: 2,500."""
     groups: int = 8
     """Groups of boards, each played by one thread at a time. More groups than threads keep a slow core from stalling the rest."""
     boards: int = 128
-    """Boards in a group: the batch of a network call in self-play. 64, 128, 256 or 512 keep logits bit-equal. Paper: 32,768."""
+    """Boards in a group: the batch of a network call in self-play. 128, 256 and 512 give the same bits of a logit, and from width 8 on
+    64 does too. Paper: 32,768."""
     slice_moves: int = 4
     """Moves that each board plays under one frozen set of parameters; groups * boards * slice_moves positions an iteration."""
     batch: int = 256
@@ -77,7 +79,8 @@ class Config:
     learning_rate: float = 3e-3
     """Adam's step size, at its peak; nets narrower than 128 bear 6e-3. Paper: 1e-3."""
     schedule: str = "cosine"
-    """Step size over the run: "cosine", up in the first 2 % and down to a tenth in the last 40 %, or "constant". Paper: constant."""
+    """Step size over the run: "cosine", up in the first 2 % and down towards a tenth in the last 40 %, or "constant". Iterations count
+    from the first; those before a game has ended take no steps, so that the last step stays above the tenth. Paper: constant."""
     turn: bool = True
     """Whether the learner sees each position turned by 180 degrees half of the time. Paper: no."""
     value_mix: float = 0.5
@@ -85,7 +88,8 @@ class Config:
     averaging: float = 0.995
     """Decay a gradient step of the exponential moving average of the parameters that plays and is kept. Paper: 0."""
     snapshots: int = 12
-    """Snapshots to keep besides the untrained net, from the first that learned, evenly in log self-play FLOPs; 1: the last. Paper: 21."""
+    """Snapshots to keep besides the untrained net, from the first that learned, evenly in log self-play FLOPs; 1: the last. Those that
+    would fall on the same iteration are one, so that a short run keeps fewer. 1 to 10,000. Paper: 21."""
 
     def __post_init__(self):
         """Check every field."""
@@ -101,8 +105,9 @@ class Config:
                 object.__setattr__(self, field.name, float(value))
         _check_range("size", self.size, 2, MAX_SIZE)
         _check_range("seed", self.seed, 0, 2**63 - 1)
-        for name in ("width", "depth", "samples", "simulations", "groups", "boards", "slice_moves", "batch", "snapshots"):
+        for name in ("width", "depth", "samples", "simulations", "groups", "boards", "slice_moves", "batch"):
             _check_range(name, getattr(self, name), 1, 10**12)
+        _check_range("snapshots", self.snapshots, 1, 10**4)
         for name in ("sampled_moves", "opening_moves", "mixing_moves"):
             _check_range(name, getattr(self, name), 0, 10**6)
         for name in ("noise_fraction", "value_mix"):
@@ -155,6 +160,11 @@ class Config:
     def iterations(self) -> int:
         """Iterations of the run: the fewest that generate `samples` positions."""
         return -(-self.samples // self.samples_an_iteration)
+
+    @property
+    def replay_capacity(self) -> int:
+        """Positions that the replay buffer has room for: `buffer`, or all that the run generates, if those are fewer."""
+        return min(self.buffer, self.iterations * self.samples_an_iteration)
 
     @property
     def updates_an_iteration(self) -> int:

@@ -66,6 +66,12 @@ def make_learner(config: Config) -> Learner:
 def schedule(step: int, steps: int, peak: float) -> float:
     """Return the learning rate of a step: linear warm-up over 2 % of the run, then `peak`, then a cosine fall over the last 40 %.
 
+    Args:
+        step: gradient steps taken before.
+        steps: those of a run that learns from its first iteration on. A run waits for games to end, and takes fewer: its last step
+            lies before the end of the fall, above a tenth of `peak`.
+        peak: the rate between warm-up and fall.
+
     >>> schedule(500, steps=1000, peak=0.001)
     0.001
     >>> schedule(1000, steps=1000, peak=0.001) < 0.00011

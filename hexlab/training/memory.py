@@ -39,7 +39,7 @@ def estimate_bytes(config: Config, threads: int) -> dict[str, int]:
     return {
         "search trees": players * count_bytes(config.boards, config.tree_capacity, config.size),
         "games in play": config.groups * config.boards * game + 2 * config.samples_an_iteration * position,
-        "replay buffer": min(config.buffer, config.iterations * config.samples_an_iteration) * position,
+        "replay buffer": config.replay_capacity * position,
         "network": 4 * (8 * config.architecture.parameters + (2 * config.batch + players * config.boards) * activations + batches),
         "program": PROGRAM_BYTES,
     }

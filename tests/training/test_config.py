@@ -59,6 +59,7 @@ def test_an_integer_may_stand_for_a_float():
         ({"learning_rate": float("nan")}, "learning_rate=nan: give a finite number"),
         ({"noise_fraction": 1.5}, "noise_fraction=1.5"),
         ({"boards": 100}, "boards=100: give a power of two from 64 up"),
+        ({"snapshots": 10**12}, "snapshots=1000000000000: give a number from 1 to 10000"),
         ({"buffer": 10}, "buffer=10 is smaller than what one iteration can finish"),
     ],
 )
@@ -80,6 +81,12 @@ def test_iterations_cover_the_samples():
     config = Config(samples=100_000, groups=4, boards=64, slice_moves=4)
     assert config.samples_an_iteration == 1024
     assert (config.iterations - 1) * 1024 < 100_000 <= config.iterations * 1024
+
+
+def test_a_run_sets_no_more_aside_than_it_generates():
+    config = Config(samples=100_000, groups=4, boards=64, slice_moves=4, buffer=50_000)
+    assert config.replay_capacity == 50_000
+    assert dataclasses.replace(config, buffer=10**12).replay_capacity == config.iterations * 1024
 
 
 @pytest.mark.parametrize("net", ["dense", "hex"])

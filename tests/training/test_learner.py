@@ -48,6 +48,14 @@ def test_the_schedule_warms_up_stays_and_falls():
     assert abs(rates[1000] - 0.1) < 1e-9
 
 
+def test_the_last_step_stays_above_the_tenth_by_what_was_not_learned():
+    """50 iterations of which the first two have no finished game: 48 take steps, of a schedule for 50."""
+    steps = CONFIG.iterations * CONFIG.updates_an_iteration
+    last = (CONFIG.iterations - 2) * CONFIG.updates_an_iteration - 1
+    assert 0.105 < schedule(last, steps, 1.0) < 0.15
+    assert schedule(steps - 1, steps, 1.0) < 0.101
+
+
 def test_a_constant_schedule_takes_the_whole_step_from_the_first_on():
     """Adam's first step moves a parameter by the step size, whatever its gradient; the warm-up would hold it back."""
     replay = Replay(2, CONFIG.buffer)
