@@ -33,12 +33,13 @@ from hexlab.system import Lock, count_cores, lock_folder, make_folder, remove_dr
 from hexlab.training.config import Config
 from hexlab.training.learner import Learner, Losses, is_finite, learn, make_learner
 from hexlab.training.memory import check_memory
-from hexlab.training.replay import Positions, Replay
+from hexlab.training.replay import Replay
 from hexlab.training.selfplay import CALIBRATION_BINS, Group, Slice, make_group, make_recipe, play_slice
 
 __all__ = ["Report", "read_config", "read_snapshots", "read_timings", "resume", "run_key", "train"]
 
 _SAMPLED_GAMES = 4
+_FOLDERS = ("snapshots", "games")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +158,7 @@ def resume(out: str | os.PathLike, *, threads: int | None = None, checkpoint_sec
 
     Raises:
         RunError: there is no run in the folder, parts of it are missing, or another process is at work on it.
+        CheckpointError: the run's checkpoint is damaged.
         ConfigError: fewer than one thread, or a run that does not fit into this machine's memory.
     """
     folder = pathlib.Path(out)
@@ -165,7 +167,10 @@ def resume(out: str | os.PathLike, *, threads: int | None = None, checkpoint_sec
     check_memory(config, threads, begun=True)
     lock = lock_folder(folder)
     try:
-        remove_drafts(folder, folder / "snapshots", folder / "games")
+        for part in _FOLDERS:
+            make_folder(folder / part)
+        (folder / "timings.jsonl").touch()
+        remove_drafts(folder, *(folder / part for part in _FOLDERS))
         state = _read_checkpoint(folder, config)
         _keep_lines(folder / "metrics.jsonl", state.iteration)
         done = sum(1 for mark in _snapshot_marks(config, state) if mark <= state.iteration)
@@ -183,9 +188,11 @@ def read_snapshots(folder: str | os.PathLike) -> list[Snapshot]:
     """Return what a run tells of its snapshots, the untrained one first.
 
     Raises:
-        RunError: a damaged line.
+        RunError: there are no snapshots, or a damaged line.
     """
     path = pathlib.Path(folder) / "snapshots.jsonl"
+    if not path.is_file():
+        raise RunError(f"{path} is missing: name the folder of a training run")
     kept = []
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         try:
@@ -259,7 +266,7 @@ def _make_folder(folder: pathlib.Path, config: Config, state: _State) -> Lock:
                 shutil.rmtree(left)
             elif left != lock.path:
                 left.unlink()
-        for part in ("snapshots", "games"):
+        for part in _FOLDERS:
             (building / part).mkdir()
         for name in ("metrics.jsonl", "timings.jsonl", "snapshots.jsonl"):
             write_whole(building / name, "")
@@ -311,7 +318,8 @@ def _begin(reports: Generator[Report]) -> Iterator[Report]:
 @atexit.register
 def _close_begun() -> None:
     for reports in list(_BEGUN):
-        reports.close()
+        with contextlib.suppress(ValueError):  # it is running, in a thread that ends with Python
+            reports.close()
 
 
 def _iterate(
@@ -324,7 +332,7 @@ def _iterate(
     checkpoint_seconds: float,
 ) -> Generator[Report]:
     _keep_timings(folder, state.iteration)
-    written = ended = time.monotonic()
+    written = ended = time.perf_counter()  # a finer clock than `monotonic` where that ticks 64 times a second
     with (
         lock,
         concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="hexlab") as pool,
@@ -332,7 +340,7 @@ def _iterate(
         (folder / "timings.jsonl").open("a", encoding="utf-8", newline="\n") as timings,
     ):
         while state.iteration < config.iterations:
-            started = time.monotonic()
+            started = time.perf_counter()
             iteration = state.iteration + 1
             learning = pool.submit(_learn, state, config, iteration) if len(state.replay) else None
             playing = [
@@ -343,7 +351,7 @@ def _iterate(
             if learning is not None:  # first, for it can tell why no answer of a network is finite any more
                 state.learner, losses, learner_seconds = learning.result()
             slices, played_seconds = zip(*(future.result() for future in playing), strict=True)
-            worked = time.monotonic() - started
+            worked = time.perf_counter() - started
             for part in slices:
                 state.replay.append(part.positions)
                 state.games += part.games
@@ -355,11 +363,11 @@ def _iterate(
                 _write_games(folder, config, slices, 1 + marks.index(iteration))
             facts = _describe(config, state, slices, losses, snapshot)
             print(json.dumps(facts), file=metrics, flush=True)
-            if iteration == config.iterations or time.monotonic() - written > checkpoint_seconds:
+            if iteration == config.iterations or time.perf_counter() - written > checkpoint_seconds:
                 os.fsync(metrics.fileno())  # what the checkpoint counts on lasts as long as it does
                 _write_checkpoint(folder, config, state)
-                written = time.monotonic()
-            now = time.monotonic()
+                written = time.perf_counter()
+            now = time.perf_counter()
             seconds = now - started
             state.elapsed += now - ended
             timing = Timing(
@@ -379,28 +387,28 @@ def _iterate(
 
 
 def _learn(state, config, iteration):
-    started = time.monotonic()
+    started = time.perf_counter()
     learner, losses = learn(state.learner, state.replay, config, iteration)
     if not is_finite(learner, losses):
         raise RunError(
             f"learning diverged in iteration {iteration}, the parameters are not finite: start a new run with a lower"
             f" --learning-rate than {config.learning_rate:g}"
         )
-    return learner, losses, time.monotonic() - started
+    return learner, losses, time.perf_counter() - started
 
 
 def _play(workspaces, params, group, config, iteration, number):
     evaluator, tree = workspaces.get()
-    started = time.monotonic()
+    started = time.perf_counter()
     try:
-        return play_slice(group, evaluator.with_params(params), config, iteration, number, tree), time.monotonic() - started
+        return play_slice(group, evaluator.with_params(params), config, iteration, number, tree), time.perf_counter() - started
     finally:
         workspaces.put((evaluator, tree))
 
 
 def _fresh_state(config) -> _State:
     groups = [make_group(config, number) for number in range(config.groups)]
-    return _State(make_learner(config), Replay(config.size, config.buffer), groups)
+    return _State(make_learner(config), Replay(config.size, config.replay_capacity), groups)
 
 
 def _snapshot_marks(config: Config, state: _State) -> list[int]:
@@ -499,18 +507,21 @@ def _write_checkpoint(folder, config, state) -> None:
 
 
 def _read_checkpoint(folder, config) -> _State:
-    tree, facts = network.load_tree(folder / "checkpoint.safetensors")
+    path = folder / "checkpoint.safetensors"
+    if not path.is_file():
+        raise RunError(f"{path} is missing, from which the run would go on: put it back, or start a new run")
+    replay = Replay(config.size, config.replay_capacity)
+    room = {f"replay.{name}": array for name, array in replay.positions._asdict().items()}
+    tree, facts = network.load_tree(path, into=room)
     if facts.get("run") != run_key(config):
         raise RunError(f"{folder} holds a checkpoint of other settings than its config.json: restore the file, or start a new run")
     fresh = make_learner(config)
     optimizer = type(fresh.optimizer)(**tree["optimizer"])
-    replay = Replay(config.size, config.buffer)
     replay.total = facts["replayed"]
     groups = []
     if facts["iteration"] < config.iterations:
-        for kept, array in zip(replay.positions, Positions(**tree["replay"]), strict=True):
-            kept[: len(array)] = array
-        groups = [Group(**{name: np.array(array) for name, array in tree["groups"][key].items()}) for key in sorted(tree["groups"])]
+        stored = tree["groups"]
+        groups = [Group(**{name: np.array(array) for name, array in stored.pop(key).items()}) for key in sorted(stored, key=int)]
     learner = Learner(tree["params"], tree["average"], optimizer, facts["steps"])
     return _State(learner, replay, groups, facts["iteration"], facts["games"], _elapsed(folder, facts["iteration"]))
 
@@ -533,6 +544,8 @@ def _keep_timings(folder, iteration) -> None:
 
 
 def _keep_lines(path, count) -> None:
+    if not path.is_file():
+        raise RunError(f"{path} is missing, and the checkpoint needs {count} lines of it: put it back, or start a new run")
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     if "\ufffd" in "".join(lines[:count]):
         raise RunError(f"{path} is damaged, it holds bytes that are not text: restore the file or start a new run")

@@ -9,13 +9,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+import tracemalloc
+import types
 
 import numpy as np
 import pytest
 
 from hexlab import network, training
-from hexlab.errors import ConfigError, RunError
+from hexlab.errors import CheckpointError, ConfigError, RunError
 from hexlab.system import lock_folder
 from hexlab.training import loop, memory
 
@@ -129,6 +132,48 @@ def test_a_run_stopped_anywhere_resumes_to_the_same_bytes(finished, tmp_path, st
     reports.close()
     list(training.resume(tmp_path / "run", threads=2))
     assert fingerprint(tmp_path / "run") == fingerprint(out)
+
+
+def test_every_group_comes_back_in_its_place(tmp_path):
+    """More than a thousand of them: by their names as text, 1000 stands before 101."""
+    many = dataclasses.replace(TINY, size=2, width=2, groups=1002, slice_moves=1, buffer=10**6)
+    state = loop._fresh_state(many)
+    loop._write_checkpoint(tmp_path, many, state)
+    (tmp_path / "timings.jsonl").touch()
+    found = loop._read_checkpoint(tmp_path, many)
+    assert len(found.groups) == 1002
+    assert all(np.array_equal(one.cells, other.cells) for one, other in zip(state.groups, found.groups, strict=True))
+    assert not np.array_equal(state.groups[101].cells, state.groups[1000].cells)
+
+
+def test_a_buffer_that_the_run_never_fills_takes_no_more_room_and_changes_nothing(finished, tmp_path):
+    out, _ = finished
+    endless = dataclasses.replace(TINY, buffer=10**12)
+    assert loop._fresh_state(endless).replay.capacity == TINY.samples
+    reports = training.train(endless, tmp_path / "run", threads=1, checkpoint_seconds=0.0)
+    for _ in range(6):
+        next(reports)
+    reports.close()
+    list(training.resume(tmp_path / "run", threads=1))
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == (out / "metrics.jsonl").read_bytes()
+
+
+def test_a_checkpoint_is_read_into_the_buffer_without_a_second_one(tmp_path):
+    wide = dataclasses.replace(TINY, size=11, width=2, samples=10**6, buffer=50_000)
+    state = loop._fresh_state(wide)
+    state.replay.positions.policy[:] = np.arange(50_000, dtype=np.uint16)[:, None]
+    state.replay.total = 70_000
+    loop._write_checkpoint(tmp_path, wide, state)
+    (tmp_path / "timings.jsonl").touch()
+    held = sum(array.nbytes for array in state.replay.positions) + sum(array.nbytes for group in state.groups for array in group)
+    del state
+    tracemalloc.start()
+    found = loop._read_checkpoint(tmp_path, wide)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found.replay.total, len(found.replay)) == (70_000, 50_000)
+    assert (found.replay.positions.policy[:, 60] == np.arange(50_000)).all()
+    assert peak < 1.4 * held
 
 
 def test_a_run_of_a_hex_net_repeats_and_resumes_to_the_same_bytes(tmp_path):
@@ -257,6 +302,41 @@ def test_lost_readings_of_the_clock_cost_no_run(finished, tmp_path):
     assert [json.loads(line)["iteration"] for line in (run / "timings.jsonl").read_text().splitlines()] == [1, 2, *range(5, 11)]
 
 
+def test_a_clock_that_ticks_slowly_stops_no_run(finished, tmp_path, monkeypatch):
+    """`time.monotonic` of Windows tells 15.6 ms, in which an iteration may end; here it stands still."""
+    out, _ = finished
+    monkeypatch.setattr(loop, "time", types.SimpleNamespace(monotonic=lambda: 0.0, perf_counter=time.perf_counter))
+    reports = list(training.train(TINY, tmp_path / "run", threads=1))
+    assert all(report.timing.seconds > 0 for report in reports)
+    assert fingerprint(tmp_path / "run") == fingerprint(out)
+
+
+def test_a_run_that_another_thread_is_at_work_on_keeps_no_other_from_being_closed(monkeypatch):
+    entered, leave, closed = threading.Event(), threading.Event(), []
+
+    def work():
+        entered.set()
+        leave.wait(60)
+        yield
+
+    def rest():
+        try:
+            yield
+        finally:
+            closed.append("rest")
+
+    busy, idle = work(), rest()
+    next(idle)
+    thread = threading.Thread(target=next, args=(busy,))
+    thread.start()
+    entered.wait(60)
+    monkeypatch.setattr(loop, "_BEGUN", [busy, idle])
+    loop._close_begun()
+    assert closed == ["rest"]
+    leave.set()
+    thread.join()
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.4, 1.0])
@@ -303,6 +383,58 @@ def test_files_that_are_not_text_are_named(finished, tmp_path, name, error, mess
     (tmp_path / "run" / name).write_bytes(b"\xff" + (out / name).read_bytes())
     with pytest.raises(error, match=message):
         training.resume(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run stopped after six of ten iterations."""
+    out = tmp_path_factory.mktemp("runs") / "stopped"
+    reports = training.train(TINY, out, threads=1, checkpoint_seconds=0.0)
+    for _ in range(6):
+        next(reports)
+    reports.close()
+    return out
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("metrics.jsonl", r"metrics\.jsonl is missing, and the checkpoint needs 6 lines of it: put it back, or start a new run"),
+        ("snapshots.jsonl", r"snapshots\.jsonl is missing, and the checkpoint needs 3 lines of it"),
+        ("checkpoint.safetensors", r"checkpoint\.safetensors is missing, from which the run would go on: put it back, or start"),
+        ("config.json", r"holds no run \(no config\.json\)"),
+    ],
+)
+def test_a_run_without_a_file_it_needs_says_which(stopped, tmp_path, name, message):
+    shutil.copytree(stopped, tmp_path / "run")
+    (tmp_path / "run" / name).unlink()
+    with pytest.raises(RunError, match=message):
+        training.resume(tmp_path / "run")
+    assert not (tmp_path / "run" / "lock").exists()
+
+
+def test_a_damaged_checkpoint_is_told(stopped, tmp_path):
+    shutil.copytree(stopped, tmp_path / "run")
+    os.truncate(tmp_path / "run" / "checkpoint.safetensors", 5000)
+    with pytest.raises(CheckpointError, match=r"checkpoint\.safetensors is truncated"):
+        training.resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["snapshots", "games", "timings.jsonl"])
+def test_a_run_goes_on_without_what_it_does_not_need(finished, stopped, tmp_path, name):
+    out, _ = finished
+    run = tmp_path / "run"
+    shutil.copytree(stopped, run)
+    before = set(fingerprint(run))
+    shutil.rmtree(run / name) if (run / name).is_dir() else (run / name).unlink()
+    list(training.resume(run, threads=1))
+    lost = {path for path in before if path.startswith(f"{name}/")}
+    assert fingerprint(run) == {path: wanted for path, wanted in fingerprint(out).items() if path not in lost}
+
+
+def test_snapshots_of_no_run_are_told(tmp_path):
+    with pytest.raises(RunError, match=r"snapshots\.jsonl is missing: name the folder of a training run"):
+        training.read_snapshots(tmp_path)
 
 
 def test_a_checkpoint_of_other_settings_is_refused(finished, tmp_path):
