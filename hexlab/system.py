@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -188,13 +189,25 @@ def _windows_resident_bytes(pid: int) -> int | None:
 
 
 def write_whole(path: pathlib.Path, content: str | bytes) -> None:
-    """Write a file so that a reader finds the old one or the new one, whole, whenever a process ends; text in UTF-8 with line feeds."""
-    draft = path.with_name(path.name + ".partial")  # a name that `remove_drafts` knows
-    with draft.open("wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    """Write a file so that a reader finds the old one or the new one, whole, whenever a process ends; text in UTF-8 with line feeds.
+
+    Of several who write it at once, the last one's stays.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")  # its writer's own; an ending that `remove_drafts` knows
+    try:
+        with draft.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            draft.replace(path)
+        except FileNotFoundError:  # `remove_drafts` took it for that of a process that was killed
+            write_whole(path, data)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
 
 
 def check_writable(folder: pathlib.Path) -> None:
@@ -238,7 +251,10 @@ def _refuse(folder: pathlib.Path, error: OSError) -> RunError:
 
 
 def remove_drafts(*folders: pathlib.Path) -> None:
-    """Remove the half-written files of processes that were killed; the caller makes sure that nobody writes there.
+    """Remove the half-written files of processes that were killed.
+
+    The caller holds the lock of the folder that they lie in. Some write there without it, such as figures drawn anew: whoever loses his
+    draft by that writes it again, see `write_whole`.
 
     Args:
         folders: whose files are looked at, not those of folders within.
@@ -246,7 +262,8 @@ def remove_drafts(*folders: pathlib.Path) -> None:
     for folder in folders:
         for pattern in ("*.partial", ".tmp*"):  # the second are drafts that safetensors makes of its own accord
             for path in folder.glob(pattern):
-                path.unlink()
+                with contextlib.suppress(FileNotFoundError, PermissionError):  # renamed by now, or open, which Windows protects
+                    path.unlink()
 
 
 def read_lines(handle: int, longest: int = 100_000) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Locks end with their process and name their holder; files are whole or absent; processes know whom they have started."""
 
+import concurrent.futures
 import os
 import shutil
 import subprocess
@@ -100,6 +101,48 @@ def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         system.write_whole(path, "two\n")
     assert path.read_bytes() == b"one\n"
+    assert list(tmp_path.iterdir()) == [path], "a full disk is not filled with drafts"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that somebody reads cannot be replaced there")
+def test_a_file_that_several_write_at_once_is_always_one_of_theirs(tmp_path):
+    path = tmp_path / "facts.json"
+    contents = [letter * length for letter, length in (("a", 1), ("b", 200_000), ("c", 100))]
+    system.write_whole(path, contents[0])
+    with concurrent.futures.ThreadPoolExecutor(len(contents)) as crew:
+
+        def write(content):
+            for _ in range(100):
+                system.write_whole(path, content)
+
+        writers = [crew.submit(write, content) for content in contents]
+        while not all(writer.done() for writer in writers):
+            assert path.read_text() in contents
+        assert [writer.exception() for writer in writers] == [None] * 3
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_who_loses_his_draft_as_a_dead_writers_writes_it_again(tmp_path, monkeypatch):
+    """One tidies the folder up just when another's draft is whole and has not its name yet."""
+    path, real = tmp_path / "facts.json", os.fsync
+
+    def tidy_up(handle):
+        real(handle)
+        monkeypatch.setattr(system.os, "fsync", real)
+        assert len(list(tmp_path.glob("*.partial"))) == 1
+        system.remove_drafts(tmp_path)
+
+    monkeypatch.setattr(system.os, "fsync", tidy_up)
+    system.write_whole(path, "one\n")
+    assert path.read_bytes() == b"one\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_drafts_of_the_killed_are_removed(tmp_path):
+    for name in ("facts.json.1a2b3c4d.partial", ".tmpAb1", "facts.json"):
+        (tmp_path / name).touch()
+    system.remove_drafts(tmp_path, tmp_path / "absent")
+    assert [path.name for path in tmp_path.iterdir()] == ["facts.json"]
 
 
 def test_a_folder_is_tried_before_work_and_left_as_it_was(tmp_path):

@@ -6,6 +6,7 @@ Every stage keeps what it has done: started again after an interruption at any m
 import concurrent.futures
 import contextlib
 import dataclasses
+import fnmatch
 import functools
 import hashlib
 import itertools
@@ -241,11 +242,12 @@ def _timed(stage: str, steps: Iterator[Progress], folder: pathlib.Path, manifest
 
 
 def _check_folder(folder: pathlib.Path) -> None:
-    """Refuse a folder of something else; one that a killed job had only just made holds no more than its lock."""
+    """Refuse a folder of something else; one that a killed job had only just made holds its lock at most, and drafts of its manifest."""
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file: choose another folder")
     found = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    if found - {"lock", "manifest.json.partial"} and "manifest.json" not in found:
+    begun = {"lock", *fnmatch.filter(found, "manifest.json.*.partial")}
+    if found - begun and "manifest.json" not in found:
         raise RunError(f"{folder} is not empty and holds no reproduction: choose another folder")
     if "tables" in found and not found & {"cells", "results.sqlite"}:
         raise RunError(f"{folder} holds tables and no networks, as `hexlab join` makes them: go on in the folders that were joined")

@@ -487,6 +487,15 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path, experiment):
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
+def test_a_folder_of_a_job_killed_before_it_had_a_manifest_is_begun_anew(tmp_path, experiment):
+    out = tmp_path / "job"
+    out.mkdir()
+    for name in ("lock", "manifest.json.1a2b3c4d.partial"):
+        (out / name).write_text("{")
+    pipeline.reproduce("minute", out, workers=1, experiment=experiment).close()
+    assert {path.name for path in out.iterdir()} <= {"manifest.json", "lock"}
+
+
 def test_wrong_arguments_are_refused_before_anything_is_made(tmp_path, experiment):
     with pytest.raises(ConfigError, match="workers=0"):
         pipeline.reproduce("minute", tmp_path / "job", workers=0, experiment=experiment)
