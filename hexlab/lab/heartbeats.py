@@ -45,8 +45,9 @@ class Sign:
 class Heartbeat:
     """A file that names this process and is touched every two seconds, by a thread, until the ``with`` block ends.
 
-    Whoever writes the file last owns it. An earlier owner that still lives finds out within two seconds and shows it in `lost`: it
-    should stop then. That is how work goes on elsewhere while its first worker, believed dead, is not.
+    Whoever makes a heartbeat of the file last owns it. An earlier owner that still lives finds out within two seconds, or when it has
+    something to tell, writes nothing from then on and shows it in `lost`: it should stop then. That is how work goes on elsewhere while
+    its first worker, believed dead, is not.
 
     A file that cannot be written, for want of space or of the disk itself, is no reason to stop work: only others see less.
 
@@ -67,6 +68,7 @@ class Heartbeat:
         self.path = path
         self._token = uuid.uuid4().hex
         self._facts: dict[str, Any] = {}
+        self._said = ""
         self._lost = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -78,8 +80,9 @@ class Heartbeat:
         return self._lost.is_set()
 
     def tell(self, **facts: Any) -> None:
-        """Add facts, plain values, to what the file says."""
+        """Add facts, plain values, to what the file says; if another has taken it, they go nowhere."""
         self._facts.update(facts)
+        self._look()
         if not self.lost:
             self._write()
 
@@ -99,16 +102,23 @@ class Heartbeat:
         self._ended.set()
         self._thread.join()
 
+    def _look(self) -> None:
+        if _read_token(self.path) not in (self._token, None):
+            self._lost.set()
+
     def _write(self) -> None:
         owner = {"token": self._token, "host": socket.gethostname(), "process": os.getpid()}
+        text = json.dumps({**owner, **self._facts}) + "\n"
+        if text == self._said:  # one who waits says so again and again: the fewer writings, the fewer that another's may cross
+            return
         with contextlib.suppress(OSError):
-            write_whole(self.path, json.dumps({**owner, **self._facts}) + "\n")
+            write_whole(self.path, text)
+            self._said = text
 
     def _beat(self) -> None:
         while not self._ended.wait(_BEAT_SECONDS):
-            token = _read_token(self.path)
-            if token not in (self._token, None):
-                self._lost.set()
+            self._look()
+            if self.lost:
                 return
             with contextlib.suppress(OSError):
                 os.utime(self.path)

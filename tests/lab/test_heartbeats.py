@@ -45,6 +45,32 @@ def test_the_last_to_write_owns_the_file_and_the_one_before_learns_it(tmp_path):
     assert read_sign(path) is None
 
 
+@pytest.mark.parametrize("take", [Heartbeat, revoke], ids=["another's", "revoked"])
+def test_a_file_that_was_taken_is_not_taken_back_by_telling(tmp_path, monkeypatch, take):
+    """As it goes within the two seconds in which the thread has not looked yet."""
+    monkeypatch.setattr(heartbeats, "_BEAT_SECONDS", 600)
+    path = tmp_path / "sign"
+    with Heartbeat(path) as old:
+        new = take(path)
+        taken = path.read_bytes()
+        assert not old.lost
+        old.tell(waiting="the folder is in use")
+        assert old.lost
+        assert path.read_bytes() == taken
+        if new:
+            new.tell(stage="train")
+            assert not new.lost
+
+
+def test_what_was_told_before_is_not_written_again(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(heartbeats, "write_whole", lambda path, text: written.append(text))
+    beat = Heartbeat(tmp_path / "sign")
+    for waiting in ("for a folder", "for a folder", ""):
+        beat.tell(waiting=waiting)
+    assert len(written) == 3, "the claim itself, and what is new"
+
+
 def test_its_owner_removes_it(tmp_path):
     with Heartbeat(tmp_path / "sign") as beat:
         beat.remove()

@@ -13,7 +13,7 @@ import pytest
 
 from hexlab.errors import ClusterError, ConfigError, WorkerError
 from hexlab.lab import runner
-from hexlab.lab.heartbeats import Heartbeat
+from hexlab.lab.heartbeats import Heartbeat, revoke
 from hexlab.system import lock_folder
 from hexlab.training import Config, estimate_bytes, run_key, train
 
@@ -217,6 +217,22 @@ def test_an_attempt_ends_when_a_later_one_claims_the_cell_and_that_one_goes_on(t
     for name in ("metrics.jsonl", "snapshots.jsonl"):
         assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     assert not waits.exists()
+
+
+@pytest.mark.parametrize("take", [Heartbeat, revoke], ids=["claimed by another", "revoked"])
+def test_an_attempt_that_waits_for_the_folder_ends_when_the_cell_is_no_longer_its_own(tmp_path, pool, runs, monkeypatch, take):
+    monkeypatch.setattr("hexlab.lab.heartbeats._BEAT_SECONDS", 600)  # it tells more often than it looks
+    monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
+    list(train(CELLS[0], runs[0], threads=1))
+    claim = runner.claim_path(runs[0])
+    with lock_folder(runs[0]):
+        attempt = pool.submit(runner._train_cell, CELLS[0].to_json(), str(runs[0]), 20, 1)
+        while not (claim.exists() and "in use" in claim.read_text()):
+            time.sleep(0.01)
+        take(claim)
+        taken = claim.read_bytes()
+        assert attempt.result(30) is False
+    assert claim.read_bytes() == taken
 
 
 def test_the_last_cells_share_the_cores_that_are_left(tmp_path, pool, runs, attempts, claims, monkeypatch):
