@@ -119,7 +119,7 @@ def _standings(contest: Contest, ratings: Ratings | None, order: Sequence[str]) 
     heads += '<td class="bar"></td><th scope="col">Games won</th><th scope="col">Forfeits</th>'
     note = "Where intervals overlap, the order may be luck." if rows else "Ratings come with the first match."
     said = "".join(f"<li>* {_text(name)}: {_text(text)}</li>" for name, text in notes.items())
-    zero = "Random play has Elo 0." if "random" in rows else "The mean of all has Elo 0."
+    zero = "Random play has Elo 0." if ratings and ratings.anchor == "random" else "The mean of all has Elo 0."
     return (
         f'<p class="about">{zero} {note} A forfeit counts as a loss.</p>'
         '<div class="scroll" tabindex="0" role="region" aria-labelledby="standings-title">'

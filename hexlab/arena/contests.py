@@ -174,21 +174,28 @@ class Contest:
     def rate(self) -> Ratings | None:
         """Return the ratings, with random play at 0 where it takes part, else the mean; None before the first match is over.
 
+        Random and perfect play are the reference players of these names. Whatever a file is called, it is rated as any other.
+
         A forfeit counts as a loss. The prior is narrower than that of `hexlab.arena.rate` by default: a class plays few games, and
         many of its players win or lose all of theirs.
         """
         if not self.matches:
             return None
-        rows = [
+        # `rate` knows perfect play, and what it can be told to set to 0, by names that a file may have too, such as perfect.py or mean.py.
+        files = {entry.name: f"players/{entry.name}.py" for entry in self.entries if entry.digest}
+        rows = _largest_group([
             Opening(
-                self.rules.size, match.first, match.second, one.opening, int(one.winner == "black"), int(other.winner == "white"),
-                len(one.moves.split()) + len(other.moves.split()),
+                self.rules.size, files.get(match.first, match.first), files.get(match.second, match.second), one.opening,
+                int(one.winner == "black"), int(other.winner == "white"), len(one.moves.split()) + len(other.moves.split()),
             )
             for match in self.matches
             for one, other in zip(match.games[::2], match.games[1::2], strict=True)
-        ]  # fmt: skip
-        names = {name for match in self.matches for name in (match.first, match.second)}
-        return rate(_largest_group(rows), anchor="random" if "random" in names else "mean", prior=_PRIOR)
+        ])  # fmt: skip
+        rated = {name for row in rows for name in (row.first, row.second)}
+        ratings = rate(rows, anchor="random" if "random" in rated else "mean", prior=_PRIOR)
+        names = {agent: agent for agent in rated} | {file: name for name, file in files.items()}
+        renamed = tuple(dataclasses.replace(row, agent=names[row.agent]) for row in ratings)
+        return dataclasses.replace(ratings, rows=renamed, notes={names[agent]: note for agent, note in ratings.notes.items()})
 
     def count_forfeits(self) -> collections.Counter[str]:
         """Return the number of games that each player forfeited."""

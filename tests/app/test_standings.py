@@ -1,6 +1,7 @@
 """The page of a tournament: whole without a network, true to the games, and stepped through in a real browser."""
 
 import contextlib
+import dataclasses
 import html
 import json
 import os
@@ -63,6 +64,13 @@ def test_a_page_without_a_match_says_so(tmp_path):
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "Ratings come with the first match." in text
     assert 'id="replay"' not in text
+
+
+def test_the_page_says_what_has_elo_0(tmp_path):
+    handed_in = tuple(dataclasses.replace(entry, digest="1") for entry in CONTEST.entries)
+    for entries, zero in ((CONTEST.entries, "Random play has Elo 0."), (handed_in, "The mean of all has Elo 0.")):
+        standings.write_page(dataclasses.replace(CONTEST, entries=entries), tmp_path / "index.html")
+        assert zero in (tmp_path / "index.html").read_text(encoding="utf-8"), "a file random.py is no random play"
 
 
 def test_a_tournament_is_told_as_it_goes_on(tmp_path, capsys):

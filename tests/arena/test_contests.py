@@ -23,6 +23,7 @@ REFERENCES = [RandomPlayer(), SolverPlayer(3)]
 
 @pytest.fixture(autouse=True)
 def _quick_start(monkeypatch):
+    arena.play_game(*REFERENCES, size=3)  # compiles for this process first, which can no longer do so with the setting
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # in the players' processes, half of whose start is spent on loading kernels
 
 
@@ -121,6 +122,29 @@ def test_an_unfinished_tournament_rates_those_who_have_met():
     ratings = Contest(RULES, entries, (match("a", "b"), match("c", "d"), match("d", "e"))).rate()
     assert sorted(row.agent for row in ratings) == ["c", "d", "e"]
     assert Contest(RULES, entries, (match("a", "b"), match("c", "d"), match("a", "c"))).rate()[0].agent == "a"
+    apart = Contest(RULES, (*entries, Entry("random")), (match("a", "random"), match("c", "d"), match("d", "e"))).rate()
+    assert apart.anchor == "mean", "random play has met none of those who are rated"
+
+
+@pytest.mark.parametrize("name", ["perfect", "perfect-5", "random", "mean"])
+def test_a_file_is_rated_the_same_whatever_it_is_called(name):
+    """In a class of which everybody beats all that come after him."""
+
+    def rate(name):
+        names = [*(f"p{number:02d}" for number in range(30)), name, *(f"p{number}" for number in range(30, 36))]
+
+        def play(winner, loser):
+            games = ((winner, loser, "black"), (loser, winner, "white"))
+            return ContestMatch(winner, loser, ("1", "1"), tuple(ContestGame(*two, "a1 b2", "a1 b2 c3", won) for *two, won in games))
+
+        matches = tuple(itertools.starmap(play, itertools.combinations(names, 2)))
+        return Contest(Rules(size=5), tuple(Entry(each, "1") for each in names), matches).rate()
+
+    ratings, expected = rate(name), rate("student")
+    assert {row.agent.replace(name, "student"): row.elo for row in ratings} == pytest.approx({row.agent: row.elo for row in expected})
+    assert {row.perfect_games for row in ratings} == {0}, "nobody met perfect play"
+    assert {agent.replace(name, "student"): note for agent, note in ratings.notes.items()} == expected.notes
+    assert ratings.anchor == "mean"
 
 
 def test_mistakes_are_refused(files, tmp_path):
