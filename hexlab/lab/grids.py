@@ -101,7 +101,7 @@ def read_grid(scale: str, path: pathlib.Path | None = None, sizes: Sequence[int]
         sizes: boards of the scale to keep; None for all.
 
     Raises:
-        ConfigError: unknown scales, sizes and keys, missing keys, values out of range.
+        ConfigError: unknown scales, sizes and keys, missing keys, values out of range, networks or budgets that are named twice.
 
     >>> read_grid("tiny").cells[0].size
     3
@@ -122,6 +122,10 @@ def read_grid(scale: str, path: pathlib.Path | None = None, sizes: Sequence[int]
     least_opponents = table.get("least_opponents", 1)
     if isinstance(least_opponents, bool) or not isinstance(least_opponents, int) or least_opponents < 1:
         raise ConfigError(f"least_opponents = {least_opponents!r} of scale {scale!r}: give a whole number from 1 up")
+    budgets = [*table["test_simulations"], *table.get("frontier_simulations", [])]
+    if twice := [budget for budget in budgets if budgets.count(budget) > 1]:
+        named = " and ".join(f"{name} = {table[name]}" for name in ("test_simulations", "frontier_simulations") if name in table)
+        raise ConfigError(f"{named} of scale {scale!r} name {twice[0]} twice: name each number of simulations once")
     cells = []
     presets = {}
     more_simulations = {}
@@ -136,7 +140,8 @@ def read_grid(scale: str, path: pathlib.Path | None = None, sizes: Sequence[int]
         if strange := [net for net in frontier if net not in board["nets"]]:
             nets = ", ".join(board["nets"])
             raise ConfigError(f"frontier net {strange[0]!r} of a board of scale {scale!r} is not one of its nets: {nets}")
-        further = itertools.product(frontier, board.get("frontier_seeds", table.get("frontier_seeds", [])))
+        frontier_seeds = board.get("frontier_seeds", table.get("frontier_seeds", []))
+        further = itertools.product(frontier, frontier_seeds)
         for net, seed in itertools.chain(itertools.product(board["nets"], table["seeds"]), further):
             cells.append(_make_cell(board, net, seed, settings, by_width))
             if net in frontier and seed == table["seeds"][0] and "frontier_simulations" in table:
@@ -146,6 +151,11 @@ def read_grid(scale: str, path: pathlib.Path | None = None, sizes: Sequence[int]
         for name, limit in board.get("presets", {}).items():
             cells.append(_make_preset_cell(board, name, limit, table["seeds"][0], settings))
             presets[run_key(cells[-1])] = name
+        keys = [run_key(cell) for cell in cells]
+        if twice := [cell for cell, key in zip(cells, keys, strict=True) if keys.count(key) > 1]:
+            named = f"seeds = {table['seeds']}, frontier_seeds = {frontier_seeds} and frontier = {frontier}"
+            which = f"{twice[0].architecture} seed {twice[0].seed}"
+            raise ConfigError(f"scale {scale!r} trains {which} twice, by {named} of a board: name each net and seed once")
     return Grid(
         scale,
         table["about"],

@@ -111,6 +111,11 @@ def test_the_tighter_of_both_caps_binds(small):
     ("old", "new", "message"),
     [
         ("seeds", "seed", "'seed' is unknown"),
+        ("[0, 7]", "[0, 7, 0]", r"trains 3x3 2x1 seed 0 twice, by seeds = \[0, 7, 0\], .*: name each net and seed once"),
+        ("flops = 1e9", "flops = 1e9\nfrontier = ['64x2']\nfrontier_seeds = [7, 8]", r"64x2 seed 7 twice, by .* frontier_seeds = \[7, 8"),
+        ("flops = 1e9", "flops = 1e9\nfrontier = ['2x1', '2x1']\nfrontier_seeds = [8]", "3x3 2x1 seed 8 twice, by .* = .'2x1', '2x1'"),
+        ("[1, 2]", "[1, 2, 1]", r"test_simulations = \[1, 2, 1\] of scale 'small' name 1 twice: name each number of simulations once"),
+        ("openings = 4\n", "openings = 4\nfrontier_simulations = [2, 8]\n", r" and frontier_simulations = \[2, 8\] of .* name 2 twice"),
         ('"2x1"', '"2"', "net '2': write width x depth"),
         ('"2x1"', '"round 2x1"', "net 'round 2x1': write width x depth"),
         ('"2x1"', '"hex 64x2"', "two nets of a board of scale 'small' are 64x2"),
