@@ -160,31 +160,24 @@ class Store:
             kind: `Run`, `Snapshot`, `Agent` or `Opening`.
             equal: fields and the values they must have, such as ``size=5``.
         """
-        if kind not in _TABLES:
-            raise StoreError(f"{kind!r} has no table: ask for one of {', '.join(each.__name__ for each in _TABLES)}")
-        names = _field_names(kind)
-        unknown = sorted(set(equal) - set(names))
-        if unknown:
-            raise StoreError(f"{kind.__name__} has no field {unknown[0]!r}: its fields are {', '.join(names)}")
-        where = " AND ".join(f"{name} = ?" for name in equal) or "1"
-        query = f"SELECT {', '.join(names)} FROM {_TABLES[kind]} WHERE {where} ORDER BY {', '.join(_KEYS[kind])}"
+        rows = _describe_rows(kind, equal)
+        query = f"SELECT {', '.join(_field_names(kind))} {rows} ORDER BY {', '.join(_KEYS[kind])}"
         with self._explained():
             return [kind(*values) for values in self._open.execute(query, tuple(equal.values()))]
 
-    def played(self, size: int) -> set[tuple[str, str, str]]:
-        """Return (first, second, opening) of everything played on a board size; first < second in each."""
+    def count(self, kind: type, **equal: object) -> int:
+        """Return how many rows `read` would return."""
+        query = f"SELECT count(*) {_describe_rows(kind, equal)}"
         with self._explained():
-            return set(self._open.execute("SELECT first, second, opening FROM openings WHERE size = ?", (size,)))
+            return self._open.execute(query, tuple(equal.values())).fetchone()[0]
 
-    def pairings(self, size: int | None = None, half: int | None = None) -> list[Pairing]:
+    def pairings(self, size: int | None = None) -> list[Pairing]:
         """Return the openings counted by pair of agents and by half, sorted.
 
         Args:
             size: board size, or None for all.
-            half: 0 or 1 for the rows of one half of the openings (see `find_half`), or None for the rows of both.
         """
-        rows = self.read(Opening) if size is None else self.read(Opening, size=size)
-        return [pairing for pairing in count_pairings(rows) if half is None or pairing.half == half]
+        return count_pairings(self.read(Opening) if size is None else self.read(Opening, size=size))
 
     def export(self, folder: str | os.PathLike) -> list[pathlib.Path]:
         """Write every table and the pairings as CSV files; equal contents give equal bytes.
@@ -273,6 +266,16 @@ class Store:
             ) from error
         except OSError as error:
             raise StoreError(f"{self.path} cannot be used: {error}; check the folder and its permissions") from error
+
+
+def _describe_rows(kind: type, equal: Iterable[str]) -> str:
+    """Return the end of a query for the rows of a kind whose fields have the values that go with it."""
+    if kind not in _TABLES:
+        raise StoreError(f"{kind!r} has no table: ask for one of {', '.join(each.__name__ for each in _TABLES)}")
+    names = _field_names(kind)
+    if unknown := sorted(set(equal) - set(names)):
+        raise StoreError(f"{kind.__name__} has no field {unknown[0]!r}: its fields are {', '.join(names)}")
+    return f"FROM {_TABLES[kind]} WHERE {' AND '.join(f'{name} = ?' for name in equal) or '1'}"
 
 
 def _append_row(transaction: sqlite3.Connection, row: Any, path: pathlib.Path) -> int:
