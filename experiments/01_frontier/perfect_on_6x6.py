@@ -22,7 +22,8 @@ import numpy as np
 
 from hexlab import arena, scaling
 from hexlab.cards import list_cards
-from hexlab.lab.pipeline import SnapshotPlayer, read_manifest
+from hexlab.lab.manifests import read_manifest
+from hexlab.lab.pipeline import SnapshotPlayer
 from hexlab.lab.runner import make_pool
 from hexlab.records import Opening, PairOpenings
 from hexlab.store import Store, join_openings, mirror, read_table, split_openings, write_table

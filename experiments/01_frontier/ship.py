@@ -34,7 +34,7 @@ from hexlab.app.catalog import make_page
 from hexlab.cards import list_cards
 from hexlab.lab.grids import describe_opponents
 from hexlab.lab.health import SOLVED_SIZES
-from hexlab.lab.pipeline import read_manifest
+from hexlab.lab.manifests import read_manifest
 from hexlab.lab.verification import verify
 from hexlab.records import Agent
 from hexlab.scaling import pools

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from hexlab import arena, scaling
 from hexlab.errors import HexlabError, RunError, StoreError
-from hexlab.lab.pipeline import read_manifest
+from hexlab.lab.manifests import read_manifest
 from hexlab.records import Conversion, PairOpenings
 from hexlab.store import read_table, table_file, write_table
 from hexlab.system import check_writable, write_whole

@@ -25,7 +25,7 @@ from hexlab.errors import ConfigError, RunError
 from hexlab.lab.cluster import ClusterExecutor, check_scheduler
 from hexlab.lab.grids import Grid, describe_opponents, read_grid
 from hexlab.lab.heartbeats import Heartbeat
-from hexlab.lab.machine import machine_facts
+from hexlab.lab.manifests import note_machines, open_manifest, write_manifest
 from hexlab.lab.runner import Progress, WorkerPool, check_workers_memory, count_fitting_workers, is_finished, make_pool, train_cells
 from hexlab.records import Agent, Conversion, Pairing, Rating, Run, Timing
 from hexlab.rules import sgf
@@ -34,18 +34,12 @@ from hexlab.rules.solver import MAX_SIZE
 from hexlab.store import Store, read_table, write_table
 from hexlab.system import Lock, count_cores, joules_between, lock_folder, make_folder, read_energy, remove_drafts, write_whole
 
-__all__ = ["SnapshotPlayer", "read_manifest", "reproduce"]
+__all__ = ["SnapshotPlayer", "reproduce"]
 
 _SEED = 0
 _ROUNDS, _NEIGHBORS = 2, 1
 _CHEAP = 1e4  # FLOPs of a forward pass up to which 256 rows take hardly longer than 64
 _LEAST_AT_WORK = 16  # workers of a cluster for whom matches are held ready: more may come
-_NUMBER = (int, float)
-_MANIFEST: dict[str, Any] = {
-    "command": str, "finished": bool, "grid": dict, "machine": dict, "later_machines": [dict], "seconds": {str: _NUMBER},
-    "joules": {str: _NUMBER}, "seed": int, "tournaments": {str: dict},
-}  # fmt: skip
-_GRID: dict[str, Any] = {"cells": [dict], "presets": {str: str}, "more_simulations": {str: [int]}, "half_widths": {str: _NUMBER}}
 
 
 class SnapshotPlayer:
@@ -128,7 +122,7 @@ def reproduce(
     lock = lock_folder(folder)
     try:
         remove_drafts(folder, folder / "tables")
-        manifest = _open_manifest(folder, grid, command)
+        manifest = open_manifest(folder, grid, command, _SEED)
     except BaseException:
         lock.release()
         raise
@@ -162,7 +156,7 @@ def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: 
         yield Progress("train", 0.0, f"connecting to {cluster}", 0.0, None)
     with Store(folder / "results.sqlite", network=cluster is not None) as store, _open_pool(folder, workers, cluster) as pool:
         if isinstance(pool, ClusterExecutor):
-            _note_machines(folder, manifest, pool.machines)
+            note_machines(folder, manifest, pool.machines)
         training_steps = _tell_deaths(train_cells(grid.cells, folder / "cells", pool, cores=workers or 1), pool)
         for step in _timed("train", training_steps, folder, manifest):
             failed = step.failed
@@ -187,7 +181,7 @@ def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: 
     scaling.write_figures(analysis, folder / "figures")
     manifest["seconds"]["fit"] = manifest["seconds"].get("fit", 0.0) + time.monotonic() - started
     manifest["finished"] = not failed
-    _write_manifest(folder, manifest)
+    write_manifest(folder, manifest)
     scaling.write_report(analysis, folder, _facts(grid, manifest, at_work))
     yield Progress("fit", 1.0, f"report written to {folder / 'report.html'}", time.monotonic() - started, 0.0)
     if failed:
@@ -237,7 +231,7 @@ def _timed(stage: str, steps: Iterator[Progress], folder: pathlib.Path, manifest
                 joules = manifest.setdefault("joules", {})
                 joules[stage] = joules.get(stage, 0.0) + joules_between(energy, reading)
                 energy = reading
-            _write_manifest(folder, manifest)
+            write_manifest(folder, manifest)
         yield step
 
 
@@ -251,118 +245,6 @@ def _check_folder(folder: pathlib.Path) -> None:
         raise RunError(f"{folder} is not empty and holds no reproduction: choose another folder")
     if "tables" in found and not found & {"cells", "results.sqlite"}:
         raise RunError(f"{folder} holds tables and no networks, as `hexlab join` makes them: go on in the folders that were joined")
-
-
-def read_manifest(folder: pathlib.Path, needs: Sequence[str] = ()) -> dict:
-    """Return the manifest of a folder of `reproduce` or `hexlab.lab.joining.join_runs`.
-
-    Args:
-        folder: holds ``manifest.json``.
-        needs: what must not be missing in it.
-
-    Raises:
-        RunError: it is not there, or damaged: not JSON, or something in it is of another kind than `reproduce` writes.
-    """
-    path = folder / "manifest.json"
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        damage = _find_damage(manifest, needs)
-    except OSError as error:
-        raise RunError(f"{folder} holds no manifest.json ({error}): give a folder of `hexlab reproduce`") from None
-    except ValueError as error:
-        damage = str(error)
-    if damage:
-        raise RunError(f"{path} is damaged ({damage}): restore it, or choose another folder")
-    return manifest
-
-
-def _find_damage(manifest: Any, needs: Sequence[str]) -> str:
-    """Tell what in a manifest is not what it should be; "" if nothing is."""
-    if not isinstance(manifest, dict):
-        return f"it is {_quote(manifest)}"
-    grid = manifest.get("grid", {})
-    for held, kinds, where in ((manifest, _MANIFEST, ""), (grid, _GRID, " of its grid")):
-        for name, kind in kinds.items():
-            if name in held and not _is_of(kind, held[name]):
-                return f"{name}{where} is {_quote(held[name])}"
-    return next((f"it has no {name}" for name in needs if name not in manifest), "")
-
-
-def _is_of(kind: Any, value: Any) -> bool:
-    """Tell whether a value of JSON is of a kind: a type, [a kind] for a list of such, or {str: a kind} for names of such."""
-    if isinstance(kind, list):
-        return isinstance(value, list) and all(_is_of(kind[0], each) for each in value)
-    if isinstance(kind, dict):
-        return isinstance(value, dict) and all(_is_of(kind[str], each) for each in value.values())
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-
-
-def _quote(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."
-
-
-def _open_manifest(folder: pathlib.Path, grid: Grid, command: str) -> dict:
-    """Return the manifest of an interrupted job, or start a new one."""
-    machine = machine_facts()
-    described = json.loads(json.dumps(dataclasses.asdict(grid)))
-    if (folder / "manifest.json").exists():
-        manifest = read_manifest(folder, ("command", "finished", "grid", "machine", "seconds", "seed"))
-        held = manifest["grid"]
-        if held != described and not _may_grow(held, described):
-            name = held.get("scale")
-            if name is not None and name != grid.scale:
-                raise RunError(f"{folder} holds scale {name!r}, not {grid.scale!r}: choose another folder, or go on with --scale {name}")
-            other = f"scale {name!r} with other settings than this version's {grid.scale!r}, or boards that are not asked for"
-            raise RunError(f"{folder} holds {other}: choose another folder")
-        if (held, manifest["command"]) != (described, command):
-            manifest |= {"grid": described, "finished": False, "command": command}
-            _write_manifest(folder, manifest)
-        _note_machines(folder, manifest, [machine])
-        return manifest
-    manifest = {
-        "command": command,
-        "seed": _SEED,
-        "grid": described,
-        "machine": machine,
-        "later_machines": [],
-        "seconds": {},
-        "finished": False,
-    }
-    _write_manifest(folder, manifest)
-    return manifest
-
-
-def _note_machines(folder: pathlib.Path, manifest: dict, machines: Iterable[dict[str, Any]]) -> None:
-    """Keep what had a part and is not in the manifest yet: another computer, or another version of the code."""
-    later = manifest.setdefault("later_machines", [])
-    for machine in machines:
-        if machine not in [manifest["machine"], *later]:
-            later.append(machine)
-            _write_manifest(folder, manifest)
-
-
-def _may_grow(held: dict, wanted: dict) -> bool:
-    """Tell whether a grid is the one that a folder holds with further cells, further budgets for some of them, or known otherwise."""
-    growing = ("cells", "presets", "more_simulations", "half_width", "half_widths", "least_opponents")
-    if any(held.get(name) != wanted[name] for name in wanted.keys() - {*growing, "about"}):
-        return False
-    if (held.get("half_width") is None) != (wanted["half_width"] is None):
-        return False
-    try:
-        trained, asked = ({training.run_key(training.Config(**cell)) for cell in grid.get("cells", ())} for grid in (held, wanted))
-    except (TypeError, ConfigError):  # a setting that this version does not know, or not with that value
-        return False
-    if not trained <= asked:
-        return False
-    if any(wanted["presets"].get(run) != name for run, name in held.get("presets", {}).items()):
-        return False
-    budgets = held.get("more_simulations", {})
-    return all(set(budgets[run]) <= set(wanted["more_simulations"].get(run, ())) for run in budgets)
-
-
-def _write_manifest(folder: pathlib.Path, manifest: dict) -> None:
-    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
 def _register(cells: Sequence[training.Config], grid: Grid, folder: pathlib.Path, store: Store) -> dict[int, list[SnapshotPlayer]]:

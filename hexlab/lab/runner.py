@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-import json
 import multiprocessing
 import os
 import pathlib
@@ -24,6 +23,7 @@ from typing import Any
 from hexlab.errors import ClusterError, ConfigError, HexlabError, InUseError, RunError, WorkerError
 from hexlab.lab.cluster import ClusterExecutor
 from hexlab.lab.heartbeats import Heartbeat, read_sign, revoke
+from hexlab.lab.runs import claim_path, count_iterations
 from hexlab.system import memory_bytes, write_whole
 from hexlab.training import PROGRAM_BYTES, Config, Report, estimate_bytes, read_config, resume, run_key, train
 
@@ -31,13 +31,10 @@ __all__ = [
     "Progress",
     "WorkerPool",
     "check_workers_memory",
-    "claim_path",
     "count_fitting_workers",
-    "count_iterations",
     "is_finished",
     "make_pool",
     "predict_seconds",
-    "read_last",
     "train_cells",
 ]
 
@@ -380,33 +377,6 @@ def is_finished(cell: Config, folder: pathlib.Path) -> bool:
         return read_config(run) == cell and (facts.get("run"), facts.get("iteration")) == (run_key(cell), cell.iterations)
     except HexlabError:
         return False
-
-
-def count_iterations(run: pathlib.Path) -> int:
-    """Return how many iterations a run has done, by the last line of its metrics; 0 where there is none."""
-    return int(read_last(run / "metrics.jsonl").get("iteration", 0))
-
-
-def read_last(path: pathlib.Path) -> dict[str, Any]:
-    """Return the last whole row of a file of JSON lines, without reading the others; an empty one where there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 4096))
-            lines = file.read().split(b"\n")
-    except OSError:
-        return {}
-    for line in reversed(lines[:-1]):
-        with contextlib.suppress(ValueError):
-            row = json.loads(line)
-            if isinstance(row, dict):
-                return row
-    return {}
-
-
-def claim_path(run: pathlib.Path) -> pathlib.Path:
-    """Return the file in which the attempt that is at work on a run shows that it lives."""
-    return run.with_name(run.name + ".claim")
 
 
 def _train_cell(config_json: str, out: str, checkpoint_seconds: float, threads: int) -> bool:

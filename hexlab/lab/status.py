@@ -5,14 +5,16 @@ import datetime
 import json
 import os
 import pathlib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from hexlab.errors import ConfigError, RunError
 from hexlab.lab.heartbeats import read_sign
-from hexlab.lab.pipeline import read_manifest
-from hexlab.lab.runner import claim_path, count_iterations, read_last
-from hexlab.training import Config, run_key
+from hexlab.lab.manifests import read_manifest
+from hexlab.lab.runs import claim_path, count_iterations, read_last
+
+if TYPE_CHECKING:
+    from hexlab.training import Config
 
 __all__ = ["CellStatus", "Status", "read_status"]
 
@@ -126,10 +128,13 @@ def read_status(folder: str | os.PathLike) -> Status:
     """
     path = pathlib.Path(folder)
     manifest = read_manifest(path, ("command", "grid"))
+    from hexlab import training
+
     try:
-        cells = [Config.from_json(json.dumps(cell)) for cell in manifest["grid"].get("cells", ())]
+        configs = [training.Config.from_json(json.dumps(cell)) for cell in manifest["grid"].get("cells", ())]
     except ConfigError as error:
         raise RunError(f"{path / 'manifest.json'} is damaged or of another version ({error}): restore it") from None
+    cells = {training.run_key(config): config for config in configs}
     command = f"{manifest['command']} --out {path}"
     sign = read_sign(path / "progress.json")
     facts = sign.facts if sign else {}
@@ -154,23 +159,23 @@ def read_status(folder: str | os.PathLike) -> Status:
         stalled=facts.get("stalled", ""),
         networks=len(cells),
         trained=len(cells) if manifest.get("finished") else _count_trained(path / "cells", cells, failed),
-        training=tuple(cell for config in cells if (cell := _read_cell(path / "cells" / run_key(config), config))),
+        training=tuple(cell for run, config in cells.items() if (cell := _read_cell(path / "cells" / run, config))),
         failed=failed,
     )
 
 
-def _count_trained(folder: pathlib.Path, cells: Iterable[Config], failed: Iterable[str]) -> int:
+def _count_trained(folder: pathlib.Path, cells: Mapping[str, "Config"], failed: Iterable[str]) -> int:
     """Count the cells that are through, without those that failed for all that: the reason of each names its folder."""
-    left = [cell for cell in cells if not any(run_key(cell) in each for each in failed)]
-    return sum(count_iterations(folder / run_key(cell)) >= cell.iterations for cell in left)
+    left = {run: cell for run, cell in cells.items() if not any(run in each for each in failed)}
+    return sum(count_iterations(folder / run) >= cell.iterations for run, cell in left.items())
 
 
-def _read_cell(run: pathlib.Path, config: Config) -> CellStatus | None:
+def _read_cell(run: pathlib.Path, config: "Config") -> CellStatus | None:
     sign = read_sign(claim_path(run))
     if sign is None or not sign.alive:
         return None
     return CellStatus(
-        cell=f"{config.architecture} seed {config.seed}, run {run_key(config)}",
+        cell=f"{config.architecture} seed {config.seed}, run {run.name}",
         iteration=count_iterations(run),
         iterations=config.iterations,
         eta=read_last(run / "timings.jsonl").get("eta"),

@@ -45,6 +45,11 @@ def test_scaling_loads_no_jax():
     assert "jax" not in loaded_after("import hexlab.scaling")
 
 
+def test_how_a_job_stands_and_its_manifest_load_no_jax():
+    assert loaded_after("import hexlab.lab.status") == []
+    assert "jax" not in loaded_after("import hexlab.lab.joining")
+
+
 def test_every_public_name_is_there():
     for name in hexlab.__all__:
         assert getattr(hexlab, name) is getattr(hexlab, name)

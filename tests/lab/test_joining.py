@@ -11,6 +11,7 @@ from hexlab import arena, scaling
 from hexlab.errors import RunError, StoreError
 from hexlab.lab import pipeline
 from hexlab.lab.joining import join_runs
+from hexlab.lab.manifests import read_manifest
 from hexlab.lab.status import read_status
 from hexlab.records import Agent, Conversion, Opening, Pairing, PairOpenings, Rating, Run, Snapshot, Timing
 from hexlab.rules import sgf
@@ -122,7 +123,7 @@ def test_the_manifest_tells_of_all_folders(tmp_path):
     small, large = write_folder(tmp_path / "small", (5,)), write_folder(tmp_path / "large", (6, 7))
     (tmp_path / "joined").mkdir()
     join_runs([large, small], tmp_path / "joined")
-    manifest = pipeline.read_manifest(tmp_path / "joined")
+    manifest = read_manifest(tmp_path / "joined")
     assert manifest["command"] == "hexlab reproduce --scale planted --sizes 5; hexlab reproduce --scale planted --sizes 6 7"
     assert [cell["size"] for cell in manifest["grid"]["cells"]] == [5, 6, 7]
     assert manifest["grid"]["half_widths"] == {"run5": 40.0, "run7": 40.0}

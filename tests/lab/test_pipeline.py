@@ -14,9 +14,10 @@ from cluster_processes import Processes
 
 from hexlab import arena
 from hexlab.errors import ClusterError, ConfigError, RunError
-from hexlab.lab import pipeline, runner
+from hexlab.lab import manifests, pipeline, runner
 from hexlab.lab.cluster import ClusterExecutor
 from hexlab.lab.heartbeats import read_sign
+from hexlab.lab.runs import claim_path, count_iterations
 from hexlab.lab.status import read_status
 from hexlab.records import Agent, Conversion, Opening, Rating, Run, Timing
 from hexlab.store import Store, count_pairings, read_table
@@ -125,7 +126,7 @@ def test_a_job_stopped_and_started_again_ends_in_the_same_tables(tmp_path, exper
 
 def test_the_manifest_names_every_computer_and_version_that_had_a_part(tmp_path, experiment, monkeypatch):
     for commit in ("a", "b", "b", "a", "c"):
-        monkeypatch.setattr(pipeline, "machine_facts", lambda commit=commit: {"commit": commit, "cores": 2})
+        monkeypatch.setattr(manifests, "machine_facts", lambda commit=commit: {"commit": commit, "cores": 2})
         pipeline.reproduce("minute", tmp_path / "job", workers=1, experiment=experiment).close()
     manifest = json.loads((tmp_path / "job" / "manifest.json").read_text())
     assert [facts["commit"] for facts in (manifest["machine"], *manifest["later_machines"])] == ["a", "b", "c"]
@@ -282,8 +283,8 @@ def test_a_training_run_whose_worker_is_killed_goes_on_elsewhere_from_its_checkp
         workers = {worker.pid: worker for worker in start_workers(processes, 2)}
         with ClusterExecutor(processes.address, tmp_path) as pool:
             for _ in runner.train_cells([LONG_CELL], run.parent, pool, checkpoint_seconds=0):
-                if killed is None and runner.count_iterations(run) > 20:
-                    killed = read_sign(runner.claim_path(run)).process
+                if killed is None and count_iterations(run) > 20:
+                    killed = read_sign(claim_path(run)).process
                     workers[killed].kill()
                     workers[killed].wait()
                     kept = (run / "timings.jsonl").read_bytes()
@@ -303,7 +304,7 @@ def test_a_training_run_whose_process_is_killed_goes_on_from_its_checkpoint(tmp_
     killed = set()
     with runner.make_pool(2) as pool:
         for _ in runner.train_cells([LONG_CELL], run.parent, pool, checkpoint_seconds=0):
-            done, sign = runner.count_iterations(run), read_sign(runner.claim_path(run))
+            done, sign = count_iterations(run), read_sign(claim_path(run))
             if sign is not None and sign.process not in killed and done > 10 * (1 + len(killed)) and len(killed) < 5:
                 killed.add(sign.process)
                 os.kill(sign.process, signal.SIGKILL)
@@ -325,8 +326,8 @@ def test_a_worker_that_is_believed_dead_and_wakes_lets_go_of_its_run(tmp_path, m
         start_workers(processes, 2)
         with ClusterExecutor(processes.address, tmp_path) as pool:
             for _ in runner.train_cells([LONG_CELL], run.parent, pool, checkpoint_seconds=0):
-                sign = read_sign(runner.claim_path(run))
-                if asleep is None and runner.count_iterations(run) > 20:
+                sign = read_sign(claim_path(run))
+                if asleep is None and count_iterations(run) > 20:
                     asleep = sign.process
                     os.kill(asleep, signal.SIGSTOP)
                 if asleep and not woken and sign and sign.process != asleep and f"process {asleep}" in sign.facts.get("waiting", ""):

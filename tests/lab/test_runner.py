@@ -14,6 +14,7 @@ import pytest
 from hexlab.errors import ClusterError, ConfigError, WorkerError
 from hexlab.lab import runner
 from hexlab.lab.heartbeats import Heartbeat, revoke
+from hexlab.lab.runs import claim_path
 from hexlab.system import lock_folder
 from hexlab.training import Config, estimate_bytes, run_key, train
 
@@ -224,7 +225,7 @@ def test_an_attempt_that_waits_for_the_folder_ends_when_the_cell_is_no_longer_it
     monkeypatch.setattr("hexlab.lab.heartbeats._BEAT_SECONDS", 600)  # it tells more often than it looks
     monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
     list(train(CELLS[0], runs[0], threads=1))
-    claim = runner.claim_path(runs[0])
+    claim = claim_path(runs[0])
     with lock_folder(runs[0]):
         attempt = pool.submit(runner._train_cell, CELLS[0].to_json(), str(runs[0]), 20, 1)
         while not (claim.exists() and "in use" in claim.read_text()):
@@ -250,7 +251,7 @@ def test_the_last_cells_share_the_cores_that_are_left(tmp_path, pool, runs, atte
 
         def slowly():
             yield next(reports)
-            first = next(claim for claim in claims if claim.path == runner.claim_path(run))
+            first = next(claim for claim in claims if claim.path == claim_path(run))
             while not first.lost:
                 time.sleep(0.01)
             yield from reports
@@ -283,7 +284,7 @@ def test_a_call_that_ends_early_revokes_what_it_gave_out(tmp_path, runs):
         """They begin a cell and are never heard of again."""
 
         def submit(self, work, config, out, seconds, threads):
-            self.claim = Heartbeat(runner.claim_path(tmp_path / run_key(Config.from_json(config))))
+            self.claim = Heartbeat(claim_path(tmp_path / run_key(Config.from_json(config))))
             return concurrent.futures.Future()
 
     workers = Workers()
@@ -312,7 +313,7 @@ def test_the_folder_of_a_run_is_waited_for_while_it_is_being_made(tmp_path, pool
     (tmp_path / f"{runs[0].name}.new").mkdir()
     with lock_folder(tmp_path / f"{runs[0].name}.new"):
         attempt = pool.submit(runner._train_cell, CELLS[0].to_json(), str(runs[0]), 20, 1)
-        claim = runner.claim_path(runs[0])
+        claim = claim_path(runs[0])
         while not (claim.exists() and "in use" in claim.read_text()):
             time.sleep(0.01)
     assert attempt.result()

@@ -8,7 +8,7 @@ import pytest
 from hexlab.errors import RunError
 from hexlab.lab.heartbeats import Heartbeat
 from hexlab.lab.pipeline import reproduce
-from hexlab.lab.runner import claim_path
+from hexlab.lab.runs import claim_path
 from hexlab.lab.status import read_status
 from hexlab.training import Config, run_key, train
 
