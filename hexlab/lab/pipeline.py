@@ -15,7 +15,7 @@ import math
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from hexlab.lab.grids import Grid, describe_opponents, read_grid
 from hexlab.lab.heartbeats import Heartbeat
 from hexlab.lab.manifests import note_machines, open_manifest, write_manifest
 from hexlab.lab.runner import Progress, WorkerPool, check_workers_memory, count_fitting_workers, is_finished, make_pool, train_cells
-from hexlab.records import Agent, Conversion, Pairing, Rating, Run, Timing
+from hexlab.records import Agent, Conversion, Opening, Pairing, Rating, Run, Timing
 from hexlab.rules import sgf
 from hexlab.rules.batch import Boards
 from hexlab.rules.solver import MAX_SIZE
@@ -280,52 +280,66 @@ def _rate(
     pool: concurrent.futures.Executor,
     manifest: dict,
 ) -> Iterator[Progress]:
-    """Play the tournament of every board, the largest first, so that what is left at the end is short.
+    """Rate the snapshots of every board, the largest first, so that what is left at the end is short.
 
-    Where perfect play has no part in the tournament, though the solver knows the board, it meets the strongest afterwards: on 6x6 its
-    first moves take seconds. The manifest tells which tournaments are over: when a board joins the grid nobody on the others plays
-    again, nor when the ratings need not be known as well as they were.
+    The manifest tells which tournaments are over: when a board joins the grid nobody on the others plays again, nor when the ratings need
+    not be known as well as they were.
     """
     started = time.monotonic()
     weights = {size: len(players[size]) * size**4 for size in players}
     total, before = sum(weights.values()), 0
     first = None
-    options: dict[str, Any] = {"seed": _SEED, "threads": workers, "executor": pool}
-    if grid.half_width is None:
-        play: Callable = arena.play_ladder
-        options |= {"openings_per_pair": grid.openings, "rounds": _ROUNDS, "neighbors": _NEIGHBORS}
-    else:
-        play = arena.play_to_interval
-        options |= {"openings_per_match": grid.openings, "half_width": grid.half_width, "least_opponents": grid.least_opponents}
     over = manifest.setdefault("tournaments", {})
     for size in sorted(players, reverse=True):
-        key, played = _hash_pool(grid, players[size]), over.get(str(size), {})
-        aims = _find_aims(grid, size, players[size])
-        kept = played.get("pool") == key and played["openings"] == _count_openings(store, size)
-        if kept and _are_reached(aims, played):
-            before += weights[size]
-            continue
-        if grid.half_width is not None:
-            compared = [player.name for player in players[size] if player.simulations == max(grid.test_simulations)]
-            runs = {name: name.partition("/")[0] for name in compared}
-            options["half_widths"] = {name: grid.half_widths[run] for name, run in runs.items() if run in grid.half_widths}
-        for step, stalled in _watch(play(players[size], size, store, **options), pool):
-            done = (before + weights[size] * step.done / max(1, step.total)) / total
-            first = done if first is None else first
-            elapsed = time.monotonic() - started
-            eta = (1 - done) * elapsed / (done - first) if done > first and not stalled else None
-            message = _join(f"{size}x{size}, {step.stage}: {step.done} of {step.total} matches", stalled)
-            yield Progress("rate", done, message, elapsed, eta, stalled=stalled)
-        if aims["witnesses"]:
-            named = {player.name: player for player in players[size]}
-            some = [named[name] for name in arena.find_witnesses(store.pairings(size), named, aims["witnesses"])]
-            match: dict[str, Any] = {"openings_per_pair": grid.openings, "rounds": 0, "anchors": [arena.SolverPlayer(size)]}
-            for step, stalled in _watch(arena.play_ladder(some, size, store, **match, seed=_SEED, threads=workers, executor=pool), pool):
-                message = _join(f"{size}x{size}, perfect play against the strongest: {step.done} of {step.total} matches", stalled)
-                yield Progress("rate", (before + weights[size]) / total, message, time.monotonic() - started, None, stalled=stalled)
-        over[str(size)] = {"pool": key, "openings": _count_openings(store, size), **aims}
+        key, aims = _hash_pool(grid, players[size]), _find_aims(grid, size, players[size])
+        if not _is_over(over.get(str(size), {}), key, store.count(Opening, size=size), aims):
+            for step, stalled in _play_tournament(grid, size, players[size], store, pool, workers):
+                done = (before + weights[size] * step.done / max(1, step.total)) / total
+                first = done if first is None else first
+                elapsed = time.monotonic() - started
+                eta = (1 - done) * elapsed / (done - first) if done > first and not stalled else None
+                yield Progress("rate", done, _describe_step(size, step, stalled), elapsed, eta, stalled=stalled)
+            for step, stalled in _play_witnesses(grid, size, players[size], store, pool, workers, aims["witnesses"]):
+                done, elapsed = (before + weights[size]) / total, time.monotonic() - started
+                yield Progress("rate", done, _describe_step(size, step, stalled), elapsed, None, stalled=stalled)
+            over[str(size)] = {"pool": key, "openings": store.count(Opening, size=size), **aims}
         before += weights[size]
     yield Progress("rate", 1.0, "all matches played", time.monotonic() - started, 0.0)
+
+
+def _play_tournament(
+    grid: Grid, size: int, players: Sequence[SnapshotPlayer], store: Store, pool: concurrent.futures.Executor, workers: int
+) -> Iterator[tuple[arena.Progress, str]]:
+    """Let the snapshots of a board meet, and random play, and perfect play where it is quick: by a ladder, or until they are known."""
+    if grid.half_width is None:
+        ladder = arena.play_ladder(
+            players, size, store, openings_per_pair=grid.openings, rounds=_ROUNDS, neighbors=_NEIGHBORS, seed=_SEED, threads=workers,
+            executor=pool,
+        )  # fmt: skip
+        return _watch(ladder, pool)
+    runs = {player.name: player.name.partition("/")[0] for player in players if player.simulations == max(grid.test_simulations)}
+    closer = {name: grid.half_widths[run] for name, run in runs.items() if run in grid.half_widths}
+    matches = arena.play_to_interval(
+        players, size, store, openings_per_match=grid.openings, half_width=grid.half_width, half_widths=closer,
+        least_opponents=grid.least_opponents, seed=_SEED, threads=workers, executor=pool,
+    )  # fmt: skip
+    return _watch(matches, pool)
+
+
+def _play_witnesses(
+    grid: Grid, size: int, players: Sequence[SnapshotPlayer], store: Store, pool: concurrent.futures.Executor, workers: int, count: int
+) -> Iterator[tuple[arena.Progress, str]]:
+    """Let the strongest meet perfect play where that has no part in the tournament: on 6x6 its first moves take seconds."""
+    if not count:
+        return
+    named = {player.name: player for player in players}
+    strongest = [named[name] for name in arena.find_witnesses(store.pairings(size), named, count)]
+    matches = arena.play_ladder(
+        strongest, size, store, openings_per_pair=grid.openings, rounds=0, anchors=[arena.SolverPlayer(size)], seed=_SEED, threads=workers,
+        executor=pool,
+    )  # fmt: skip
+    for step, stalled in _watch(matches, pool):
+        yield dataclasses.replace(step, stage="perfect play against the strongest"), stalled
 
 
 def _watch(steps: Iterator[arena.Progress], pool: concurrent.futures.Executor) -> Iterator[tuple[arena.Progress, str]]:
@@ -336,12 +350,9 @@ def _watch(steps: Iterator[arena.Progress], pool: concurrent.futures.Executor) -
         games = step.played
 
 
-def _join(message: str, stalled: str) -> str:
+def _describe_step(size: int, step: arena.Progress, stalled: str) -> str:
+    message = f"{size}x{size}, {step.stage}: {step.done} of {step.total} matches"
     return f"{message}, {stalled}" if stalled else message
-
-
-def _count_openings(store: Store, size: int) -> int:
-    return sum(row.won_both + row.won_black_only + row.won_white_only + row.lost_both for row in store.pairings(size))
 
 
 def _find_aims(grid: Grid, size: int, players: Iterable[SnapshotPlayer]) -> dict[str, Any]:
@@ -361,9 +372,9 @@ def _describe_witnesses(tournaments: Mapping[str, Mapping[str, Any]]) -> list[st
     ]
 
 
-def _are_reached(aims: Mapping[str, Any], played: Mapping[str, Any]) -> bool:
-    """Tell whether a tournament that is over asked for as much; those of earlier versions knew nothing of some aims."""
-    if played.get("witnesses", 0) < aims["witnesses"]:
+def _is_over(played: Mapping[str, Any], pool: str, openings: int, aims: Mapping[str, Any]) -> bool:
+    """Tell whether a board's tournament has been played by this pool and asked for as much; earlier versions knew nothing of some aims."""
+    if played.get("pool") != pool or played["openings"] != openings or played.get("witnesses", 0) < aims["witnesses"]:
         return False
     if aims["half_width"] is None:
         return True
