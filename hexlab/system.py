@@ -113,8 +113,8 @@ def list_descendants(pid: int) -> list[int]:
 
     One whose parent has ended is nobody's descendant.
 
-    >>> list_descendants(os.getpid())
-    []
+    >>> os.getpid() in list_descendants(os.getpid())
+    False
     """
     if pathlib.Path("/proc/self/task").exists():
         found = [pid]
