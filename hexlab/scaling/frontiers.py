@@ -23,6 +23,7 @@ import numpy as np
 from hexlab import records
 from hexlab.errors import ConfigError
 from hexlab.scaling import pools
+from hexlab.scaling.grids import RunGrid
 from hexlab.scaling.tables import NotEnoughDataError, Tables, paper_curves
 
 __all__ = [
@@ -39,7 +40,6 @@ __all__ = [
     "incline_slope",
     "list_lines",
     "list_preset_runs",
-    "locate",
     "make_board",
     "make_curves",
     "paper_frontier",
@@ -86,10 +86,7 @@ class Curves:
         agents: A agent keys, the snapshots at the test budget.
         agent_run: int64[A], the place of each one's run in `runs`.
         agent_log10_flops: float64[A], what each had cost to train.
-        left: int64[K, G], the agent at or before each grid point of a run (its first one before that).
-        right: int64[K, G], the agent at or after it (its last one after that).
-        share: float64[K, G] in [0, 1], how far the grid point is from left to right in log10 of compute.
-        started: bool[K, G], whether the run had its first snapshot.
+        on_grid: the runs on the grid, [K, G].
         picking: float64[A], Elo by the half of the games that picks.
         rating: float64[A], Elo by the half that rates.
         plain: float64[A], Elo by all games.
@@ -103,20 +100,12 @@ class Curves:
     agents: tuple[str, ...]
     agent_run: np.ndarray
     agent_log10_flops: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    share: np.ndarray
-    started: np.ndarray
+    on_grid: RunGrid
     picking: np.ndarray
     rating: np.ndarray
     plain: np.ndarray
     perfect: np.ndarray
     halves: tuple[pools.PoolGames, pools.PoolGames] | None = None
-
-    def interpolate(self, elo: np.ndarray) -> np.ndarray:
-        """Return the Elo of every run at every grid point from the agents' Elo float64[..., A]: float64[..., K, G]."""
-        values = elo[..., self.left] * (1 - self.share) + elo[..., self.right] * self.share
-        return np.where(self.started, values, np.nan)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -400,18 +389,6 @@ def draw_runs(cells: Sequence[tuple[int, int]], samples: int, rng: np.random.Gen
     return drawn
 
 
-def locate(grid: np.ndarray, costs: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what interpolates a run linearly at every grid point: columns before, columns after, and the share of the latter.
-
-    >>> left, right, share = locate(np.array([0.0, 1.5, 9.0]), np.array([1.0, 2.0]), np.array([7, 8]))
-    >>> left.tolist(), right.tolist(), share.tolist()
-    ([7, 7, 8], [7, 8, 8], [0.0, 0.5, 0.0])
-    """
-    position = np.interp(grid, costs, np.arange(len(costs)))
-    before = np.floor(position).astype(np.int64)
-    return columns[before], columns[np.ceil(position).astype(np.int64)], position - before
-
-
 def incline_slope(log10_flops: np.ndarray, elo: np.ndarray) -> float:
     """Return the Elo a decade of a frontier's steep part, by least squares over its points between 85 % of its depth and -100.
 
@@ -489,14 +466,6 @@ def make_curves(lines: Sequence[Line], points: int, picking, rating, plain, perf
     place = {agent: position for position, agent in enumerate(agents)}
     costs = np.array([cost for _, _, line in lines for cost, _ in line])
     grid = np.linspace(costs.min(), costs.max(), points)
-    left = np.zeros((len(lines), points), np.int64)
-    right, share, started = left.copy(), left.astype(float), left.astype(bool)
-    for number, (_, _, line) in enumerate(lines):
-        at = np.array([cost for cost, _ in line])
-        columns = np.array([place[agent] for _, agent in line])
-        # A hair of slack, so that rounding cannot hide the first snapshot from the grid's first point.
-        started[number] = grid >= at[0] - 1e-9
-        left[number], right[number], share[number] = locate(grid, at, columns)
     # Agents of the paper are numbered, those of tables are named.
     keys = [int(agent) for agent in agents] if isinstance(next(iter(plain)), int) else agents
     return Curves(
@@ -506,10 +475,7 @@ def make_curves(lines: Sequence[Line], points: int, picking, rating, plain, perf
         tuple(agents),
         np.repeat(np.arange(len(lines)), [len(line) for _, _, line in lines]),
         costs,
-        left,
-        right,
-        share,
-        started,
+        RunGrid.of(grid, [([cost for cost, _ in line], [place[agent] for _, agent in line]) for _, _, line in lines]),
         np.array([picking[key] for key in keys]),
         np.array([rating[key] for key in keys]),
         np.array([plain[key] for key in keys]),
@@ -555,7 +521,7 @@ def pick(curves: Curves, picking: np.ndarray, drawn: np.ndarray, *, keep: bool =
     Returns:
         Its place in `runs`, -1 for none, and the grid point at which it is picked: int64[R, G] each.
     """
-    values = curves.interpolate(picking)
+    values = curves.on_grid.interpolate(picking)
     values = np.where(drawn[:, :, None] & np.isfinite(values), values, -np.inf)
     best, run = values.max(axis=1), values.argmax(axis=1)
     at = np.broadcast_to(np.arange(best.shape[1]), best.shape)
@@ -569,8 +535,8 @@ def pick(curves: Curves, picking: np.ndarray, drawn: np.ndarray, *, keep: bool =
 
 def read_picked(curves: Curves, values: np.ndarray, run: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Return what the agents' values float64[R, A] are for the picks: float64[R, G], nan where there is none."""
-    left, right = (np.take_along_axis(values, each[run, at], axis=1) for each in (curves.left, curves.right))
-    share = curves.share[run, at]
+    left, right = (np.take_along_axis(values, each[run, at], axis=1) for each in (curves.on_grid.left, curves.on_grid.right))
+    share = curves.on_grid.share[run, at]
     return np.where(run < 0, np.nan, left * (1 - share) + right * share)
 
 

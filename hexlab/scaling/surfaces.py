@@ -5,7 +5,8 @@ import functools
 
 import numpy as np
 
-from hexlab.scaling.frontiers import SOURCES, draw_runs, locate
+from hexlab.scaling.frontiers import SOURCES, draw_runs
+from hexlab.scaling.grids import RunGrid
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
 __all__ = ["Surface"]
@@ -21,10 +22,7 @@ class Surface:
         cells: K pairs (width, depth); runs of one cell differ in their seed alone.
         simulations: int64[T], test budgets, increasing.
         agents: A agent keys.
-        left: int64[K, T, G], the agent at or before each grid point of a run at a budget.
-        right: int64[K, T, G], the agent at or after it.
-        share: float64[K, T, G] in [0, 1], how far the grid point is from left to right in log10 of training compute.
-        known: bool[K, T, G], whether the run had its first snapshot rated at that budget.
+        on_grid: the runs at each budget on the grid, [K, T, G].
         log10_test: float64[K, T], compute a move; nan where the run was not rated at that budget.
     """
 
@@ -33,10 +31,7 @@ class Surface:
     cells: tuple[tuple[int, int], ...]
     simulations: np.ndarray
     agents: tuple[str, ...]
-    left: np.ndarray
-    right: np.ndarray
-    share: np.ndarray
-    known: np.ndarray
+    on_grid: RunGrid
     log10_test: np.ndarray
 
     @classmethod
@@ -71,20 +66,13 @@ class Surface:
         costs = [cost for run in runs for line in lines[run].values() for cost, _, _ in line]
         first, last = np.ceil(min(costs) * 10 - 1e-9), np.floor(max(costs) * 10 + 1e-9)
         grid = np.arange(first, max(last, first) + 1) / 10
-        left = np.zeros((len(runs), len(budgets), len(grid)), np.int64)
-        right, share, known = left.copy(), left.astype(float), left.astype(bool)
-        log10_test = np.full(left.shape[:2], np.nan)
-        for number, run in enumerate(runs):
-            for at, budget in enumerate(budgets):
-                line = sorted(lines[run].get(budget, ()))
-                if line:
-                    cost = np.array([each for each, _, _ in line])
-                    known[number, at] = grid >= cost[0] - 1e-9
-                    log10_test[number, at] = line[0][2]
-                    columns = np.array([place[agent] for _, agent, _ in line])
-                    left[number, at], right[number, at], share[number, at] = locate(grid, cost, columns)
+        shape = len(runs), len(budgets)
+        laid = [sorted(lines[run].get(budget, ())) for run in runs for budget in budgets]
+        flat = RunGrid.of(grid, [([cost for cost, _, _ in line], [place[agent] for _, agent, _ in line]) for line in laid])
+        on_grid = RunGrid(*(each.reshape(*shape, len(grid)) for each in flat))
+        log10_test = np.array([line[0][2] if line else np.nan for line in laid]).reshape(shape)
         cells = tuple((tables.run_by_key[run].width, tables.run_by_key[run].depth) for run in runs)
-        return cls(grid, tuple(runs), cells, np.array(budgets), tuple(agents), left, right, share, known, log10_test)
+        return cls(grid, tuple(runs), cells, np.array(budgets), tuple(agents), on_grid, log10_test)
 
     def draw(self, samples: int, seed: int, size: int) -> np.ndarray:
         """Draw cells and their seeds with replacement, the same for all that is made of a board: bool[R, K], whether each run is drawn."""
@@ -92,8 +80,8 @@ class Surface:
 
     def interpolate(self, elo: np.ndarray, drawn: np.ndarray) -> np.ndarray:
         """Return the Elo float64[R, K, T, G] of the drawn runs bool[R, K] from the agents' Elo float64[R, A], -inf where there is none."""
-        values = elo[:, self.left] * (1 - self.share) + elo[:, self.right] * self.share
-        return np.where(self.known & drawn[:, :, None, None] & np.isfinite(values), values, -np.inf)
+        values = self.on_grid.interpolate(elo)
+        return np.where(drawn[:, :, None, None] & np.isfinite(values), values, -np.inf)
 
     def reach(self, height: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
         """Return log10 of the test compute at which each run reaches a level, interpolated in log10 between its budgets.

@@ -61,7 +61,7 @@ def test_the_frontier_tells_where_it_rests_on_agents_that_lost_every_game():
     direct = compute_direct_frontier(tables, (5,))
     board = direct.frontier.board(5)
     run, agents = board.curves.runs.index(board.run[0]), board.curves.agents
-    first = agents.index(next(agents[at] for at in board.curves.left[run] if board.curves.agent_run[at] == run))
+    first = agents.index(next(agents[at] for at in board.curves.on_grid.left[run] if board.curves.agent_run[at] == run))
     counts = direct.counts[5].copy()
     counts[1, :, 0] += 1  # now everyone won some
     winners = dataclasses.replace(direct, counts={5: counts})

@@ -13,7 +13,8 @@ from hexlab import records
 from hexlab.arena.ratings import rate
 from hexlab.errors import ConfigError
 from hexlab.scaling import NotEnoughDataError, Tables, compute_frontier, crossing, fit_test_curves, paper_frontier, resample_frontier
-from hexlab.scaling.frontiers import draw_runs, incline_slope, list_preset_runs, locate, resample_kept, resample_scored
+from hexlab.scaling.frontiers import draw_runs, incline_slope, list_preset_runs, resample_kept, resample_scored
+from hexlab.scaling.grids import locate
 from hexlab.scaling.pools import gather_halves
 
 
@@ -70,14 +71,14 @@ def test_scores_are_of_the_picked_agents_in_the_half_that_rates():
     frontier = compute_frontier(tables)
     board = frontier.board(5)
     best = int(np.argmax(board.picked_elo))
-    curves = board.curves
+    curves, on_grid = board.curves, board.curves.on_grid
     run = curves.runs.index(board.run[best])
     scores = []
-    for agent in (curves.agents[side[run, best]] for side in (curves.left, curves.right)):
+    for agent in (curves.agents[side[run, best]] for side in (on_grid.left, on_grid.right)):
         (row,) = (row for row in tables.pairings if row.half == 1 and {row.first, row.second} == {agent, "perfect-5"})
         won = row.won_both if row.first == agent else row.lost_both
         scores.append((won + (row.won_black_only + row.won_white_only) / 2) / 20)
-    assert board.score[best] == pytest.approx(np.interp(curves.share[run, best], [0, 1], scores))
+    assert board.score[best] == pytest.approx(np.interp(on_grid.share[run, best], [0, 1], scores))
     expected = 1 / (1 + 10 ** (-board.elo / 400))
     assert np.abs(board.score - expected).mean() < 0.08
     elo, score = resample_scored(frontier, 40, 0)[5]

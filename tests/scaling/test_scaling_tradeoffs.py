@@ -16,6 +16,7 @@ from hexlab.scaling import (
     plot_network_size,
     plot_tradeoff,
 )
+from hexlab.scaling.grids import RunGrid
 from hexlab.scaling.surfaces import Surface
 from hexlab.scaling.tradeoffs import _fit_exchange, _fit_levels, _steepen
 
@@ -81,10 +82,7 @@ def test_needed_compute_is_picked_by_one_half_and_read_from_the_other():
         ((8, 2), (8, 2)),
         np.array([1, 10]),
         tuple("abcdefgh"),
-        places,
-        places,
-        np.zeros(shape),
-        np.ones(shape, bool),
+        RunGrid(places, places, np.zeros(shape), np.ones(shape, bool)),
         np.array([[1.0, 2.0]] * 2),
     )
     # By the half that picks, the first run reaches -100 half-way between the budgets and the second later; then the second is better.
