@@ -20,7 +20,7 @@ from hexlab import arena, network, records, scaling, store
 from hexlab.network import flops
 from hexlab.scaling import pools
 from hexlab.scaling.crossings import ELO, SCORE, Crossing, bound_interval, crossing, format_estimate
-from hexlab.scaling.frontiers import incline_slope, resample_frontier, resample_kept
+from hexlab.scaling.frontiers import draw_copies, incline_slope
 from hexlab.scaling.laws import evaluate_law, interval
 
 __all__ = ["COUNTS", "PARTS", "Data", "Measure", "draw", "find_best_rate", "measure_pool", "read", "read_published"]
@@ -131,10 +131,10 @@ def measure_pool(
     """Measure one arm's frontier on one board under one protocol. Equal seeds draw the same nets and seeds for every one."""
     frontier = scaling.compute_frontier(make_tables(data, size, protocol, arm, count), size, x=x, test_simulations=64)
     (board,) = frontier.boards
-    copies, kept = resample_frontier(frontier, _SAMPLES, _SEED)[size], resample_kept(frontier, _SAMPLES, _SEED)[size]
-    half, drawn = board.curves.halves[1], 2 * (_SEED + 7919 * size) + 1  # the seed by which the rating half is drawn for the copies
-    (lowest,) = pools.rate_pool(half).column(["random"])
-    lowests = pools.bootstrap_pool(half, _SAMPLES, drawn).column(["random"])[:, 0]
+    drawn = draw_copies(frontier, _SAMPLES, _SEED)[size]
+    copies, kept, halves = drawn.elo, drawn.kept_elo, board.curves.halves
+    (lowest,) = pools.rate_pool(halves[1]).column(["random"])
+    lowests = pools.bootstrap_halves(halves, ["random"], _SAMPLES, _SEED, size)[1][:, 0]
     cost, best, bests = board.log10_flops, float(board.kept_elo[-1]), kept[:, -1]
     return Measure(
         frontier,

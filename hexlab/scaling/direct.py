@@ -13,7 +13,7 @@ import numpy as np
 
 from hexlab import records
 from hexlab.arena.bradley_terry import Z
-from hexlab.scaling.frontiers import SOURCES, Frontier, count_games, draw_runs, list_lines, make_board, make_curves, pick, read_picked
+from hexlab.scaling.frontiers import SOURCES, Copies, Frontier, count_games, draw_runs, list_lines, make_board, make_curves
 from hexlab.scaling.laws import Law, fit_law
 from hexlab.scaling.pools import split_openings
 from hexlab.scaling.tables import NotEnoughDataError, Tables
@@ -56,8 +56,8 @@ class DirectFrontier:
         """Return where the frontier rests on an agent that lost every game of the half that rates, and so may be weaker: bool[G]."""
         curves, counts = self.frontier.board(size).curves, self.counts[size][1]
         beaten = (counts[:, 2] == counts.sum(axis=-1)).astype(float)
-        picked = pick(curves, curves.picking[None], np.ones((1, len(curves.runs)), bool))
-        return read_picked(curves, beaten[None], *picked)[0] > 0
+        measured = Copies.of(curves, curves.picking, curves.rating)
+        return measured.read(beaten[None], *measured.pick())[0] > 0
 
 
 def score_to_elo(counts: np.ndarray) -> np.ndarray:
@@ -120,10 +120,9 @@ def resample_direct_frontier(direct: DirectFrontier, samples: int, seed: int) ->
         rng = np.random.default_rng([seed & 0xFFFFFFFF, 6, board.size])
         picking, rating = np.moveaxis(rng.multinomial(met, counts / np.maximum(met, 1)[..., None], size=(samples, *met.shape)), 1, 0)
         drawn = draw_runs(board.curves.cells, samples, rng, SOURCES)
-        picked = pick(board.curves, score_to_elo(picking), drawn)
         elo, half_width = direct.zeros[board.size]
         zero = elo + half_width / Z * rng.standard_normal((samples, 1)) if half_width else elo
-        copies[board.size] = zero + read_picked(board.curves, score_to_elo(rating), *picked)
+        copies[board.size] = zero + Copies(board.curves, score_to_elo(picking), score_to_elo(rating), drawn).elo
     return copies
 
 

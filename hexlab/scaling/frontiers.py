@@ -14,7 +14,6 @@ smaller compute, since it stays available: by the half that picks, it is the run
 """
 
 import dataclasses
-import functools
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -30,12 +29,14 @@ __all__ = [
     "COSTS",
     "SOURCES",
     "BoardFrontier",
+    "Copies",
     "Curves",
     "Frontier",
     "PresetRun",
     "Step",
     "compute_frontier",
     "count_games",
+    "draw_copies",
     "draw_runs",
     "incline_slope",
     "list_lines",
@@ -43,12 +44,7 @@ __all__ = [
     "make_board",
     "make_curves",
     "paper_frontier",
-    "pick",
-    "read_picked",
-    "resample_agents",
-    "resample_cells",
     "resample_frontier",
-    "resample_kept",
     "resample_scored",
 ]
 
@@ -106,6 +102,62 @@ class Curves:
     plain: np.ndarray
     perfect: np.ndarray
     halves: tuple[pools.PoolGames, pools.PoolGames] | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Copies:
+    """R copies of the ratings of one board's agents, of each of which a frontier can be taken.
+
+    Attributes:
+        curves: the runs of the board.
+        picking: float64[R, A], Elo by the half of the games that picks.
+        rating: float64[R, A], Elo by the half that rates.
+        drawn: bool[R, K], which runs can be picked.
+    """
+
+    curves: Curves
+    picking: np.ndarray
+    rating: np.ndarray
+    drawn: np.ndarray
+
+    @classmethod
+    def of(cls, curves: Curves, picking: np.ndarray, rating: np.ndarray) -> "Copies":
+        """Take what was measured, float64[A] each, as one copy in which every run is drawn."""
+        return cls(curves, picking[None], rating[None], np.ones((1, len(curves.runs)), bool))
+
+    @property
+    def elo(self) -> np.ndarray:
+        """Elo of the picked runs by the games that did not pick them: float64[R, G], nan where no drawn run had started."""
+        return self.read(self.rating, *self.pick())
+
+    @property
+    def kept_elo(self) -> np.ndarray:
+        """Elo of the best agents so far, likewise."""
+        return self.read(self.rating, *self.pick(keep=True))
+
+    def pick(self, *, keep: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Pick the best drawn run at each compute or, to keep what was better, at or below it.
+
+        Returns:
+            Its place in `curves.runs`, -1 for none, and the grid point at which it is picked: int64[R, G] each.
+        """
+        values = self.curves.on_grid.interpolate(self.picking)
+        values = np.where(self.drawn[:, :, None] & np.isfinite(values), values, -np.inf)
+        best, run = values.max(axis=1), values.argmax(axis=1)
+        at = np.broadcast_to(np.arange(best.shape[1]), best.shape)
+        if keep:
+            running = np.maximum.accumulate(best, axis=1)
+            risen = np.concatenate([np.ones((len(best), 1), bool), running[:, 1:] > running[:, :-1]], axis=1)
+            at = np.maximum.accumulate(np.where(risen, at, 0), axis=1)
+            best, run = running, np.take_along_axis(run, at, axis=1)
+        return np.where(np.isfinite(best), run, -1), at
+
+    def read(self, values: np.ndarray, run: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return what the agents' values, float64[R, A], are for the picks: float64[R, G], nan where there is none."""
+        grid = self.curves.on_grid
+        left, right = (np.take_along_axis(values, each[run, at], axis=1) for each in (grid.left, grid.right))
+        share = grid.share[run, at]
+        return np.where(run < 0, np.nan, left * (1 - share) + right * share)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -313,60 +365,36 @@ def resample_frontier(frontier: Frontier, samples: int, seed: int, *, sources: S
     Returns:
         float64[R, G] by board size; nan where no drawn run had started.
     """
+    return {size: copies.elo for size, copies in draw_copies(frontier, samples, seed, sources=sources).items()}
+
+
+def draw_copies(frontier: Frontier, samples: int, seed: int, *, sources: Sequence[str] = SOURCES) -> dict[int, Copies]:
+    """Draw the copies of which `resample_frontier` returns the frontiers, by board size."""
     unknown = set(sources) - set(SOURCES)
     if unknown or samples < 1:
         raise ConfigError(f"bootstrap of {samples!r} samples over {list(sources)}: expected at least 1 over {', '.join(SOURCES)}")
     copies = {}
     for board in frontier.boards:
-        picking, rating, drawn = _draw(board.curves, samples, seed + 7919 * board.size, sources)
-        copies[board.size] = read_picked(board.curves, rating, *pick(board.curves, picking, drawn))
+        curves = board.curves
+        picking, rating = (np.broadcast_to(elo, (samples, len(elo))) for elo in (curves.picking, curves.rating))
+        if "openings" in sources and curves.halves:
+            picking, rating = pools.bootstrap_halves(curves.halves, curves.agents, samples, seed, board.size)
+        rng = np.random.default_rng([pools.board_seed(seed, board.size) & 0xFFFFFFFF, 1])
+        copies[board.size] = Copies(curves, picking, rating, draw_runs(curves.cells, samples, rng, sources))
     return copies
 
 
 def resample_scored(frontier: Frontier, samples: int, seed: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Draw the same bootstrap copies as `resample_frontier`; returns copies of `elo` and of `score`: float64[R, G] each, by board size."""
-    copies = {}
-    for board in frontier.boards:
-        curves = board.curves
-        picking, rating, drawn = _draw(curves, samples, seed + 7919 * board.size, SOURCES)
+    scored = {}
+    for size, copies in draw_copies(frontier, samples, seed).items():
         # The half that rates is drawn apart from the half that picks, so its games against perfect play may be drawn by themselves.
-        met, rng = curves.perfect.sum(axis=1), np.random.default_rng([seed & 0xFFFFFFFF, 5, board.size])
-        counts = rng.multinomial(met, curves.perfect / np.maximum(met, 1)[:, None], size=(samples, len(met)))
-        picked = pick(curves, picking, drawn)
-        copies[board.size] = read_picked(curves, rating, *picked), read_picked(curves, _scores(counts), *picked)
-    return copies
-
-
-def resample_kept(frontier: Frontier, samples: int, seed: int) -> dict[int, np.ndarray]:
-    """Draw the same bootstrap copies as `resample_frontier`; returns copies of `kept_elo`: float64[R, G] by board size."""
-    copies = {}
-    for board in frontier.boards:
-        picking, rating, drawn = _draw(board.curves, samples, seed + 7919 * board.size, SOURCES)
-        copies[board.size] = read_picked(board.curves, rating, *pick(board.curves, picking, drawn, keep=True))
-    return copies
-
-
-def resample_agents(frontier: Frontier, samples: int, seed: int) -> dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Draw the same bootstrap copies as `resample_frontier`.
-
-    Returns:
-        By board size the agents' Elo by the half that picks and by the half that rates, float64[R, A] each, and whether the run of each
-        was drawn, bool[R, A].
-    """
-    copies = {}
-    for board in frontier.boards:
-        picking, rating, drawn = _draw(board.curves, samples, seed + 7919 * board.size, SOURCES)
-        copies[board.size] = picking, rating, drawn[:, board.curves.agent_run]
-    return copies
-
-
-def resample_cells(frontier: Frontier, samples: int, seed: int) -> dict[int, np.ndarray]:
-    """Draw the same bootstrap copies as `resample_frontier`; returns which run each picks: int64[R, G], -1 for none."""
-    copies = {}
-    for board in frontier.boards:
-        picking, _, drawn = _draw(board.curves, samples, seed + 7919 * board.size, SOURCES)
-        copies[board.size] = pick(board.curves, picking, drawn)[0]
-    return copies
+        perfect, rng = copies.curves.perfect, np.random.default_rng([seed & 0xFFFFFFFF, 5, size])
+        met = perfect.sum(axis=1)
+        counts = rng.multinomial(met, perfect / np.maximum(met, 1)[:, None], size=(samples, len(met)))
+        picked = copies.pick()
+        scored[size] = copies.read(copies.rating, *picked), copies.read(_scores(counts), *picked)
+    return scored
 
 
 def draw_runs(cells: Sequence[tuple[int, int]], samples: int, rng: np.random.Generator, sources: Sequence[str]) -> np.ndarray:
@@ -486,17 +514,16 @@ def make_curves(lines: Sequence[Line], points: int, picking, rating, plain, perf
 
 def make_board(size: int, curves: Curves) -> BoardFrontier:
     """Take the frontier of runs on a common grid."""
-    everything = np.ones((1, len(curves.runs)), bool)
-    run, at = pick(curves, curves.picking[None], everything)
-    kept = pick(curves, curves.picking[None], everything, keep=True)
+    measured = Copies.of(curves, curves.picking, curves.rating)
+    run, at = measured.pick()
     return BoardFrontier(
         size,
         curves.log10_flops,
-        read_picked(curves, curves.rating[None], run, at)[0],
-        read_picked(curves, curves.picking[None], run, at)[0],
-        read_picked(curves, curves.plain[None], *pick(curves, curves.plain[None], everything))[0],
-        read_picked(curves, _scores(curves.perfect)[None], run, at)[0],
-        read_picked(curves, curves.rating[None], *kept)[0],
+        measured.elo[0],
+        measured.read(measured.picking, run, at)[0],
+        Copies.of(curves, curves.plain, curves.plain).elo[0],
+        measured.read(_scores(curves.perfect)[None], run, at)[0],
+        measured.kept_elo[0],
         tuple(curves.runs[each] for each in run[0]),
         tuple(curves.cells[each] for each in run[0]),
         _steps(curves),
@@ -515,45 +542,7 @@ def _steps(curves: Curves) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def pick(curves: Curves, picking: np.ndarray, drawn: np.ndarray, *, keep: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Pick the best drawn run at each compute or, to keep what was better, at or below it.
-
-    Returns:
-        Its place in `runs`, -1 for none, and the grid point at which it is picked: int64[R, G] each.
-    """
-    values = curves.on_grid.interpolate(picking)
-    values = np.where(drawn[:, :, None] & np.isfinite(values), values, -np.inf)
-    best, run = values.max(axis=1), values.argmax(axis=1)
-    at = np.broadcast_to(np.arange(best.shape[1]), best.shape)
-    if keep:
-        running = np.maximum.accumulate(best, axis=1)
-        risen = np.concatenate([np.ones((len(best), 1), bool), running[:, 1:] > running[:, :-1]], axis=1)
-        at = np.maximum.accumulate(np.where(risen, at, 0), axis=1)
-        best, run = running, np.take_along_axis(run, at, axis=1)
-    return np.where(np.isfinite(best), run, -1), at
-
-
-def read_picked(curves: Curves, values: np.ndarray, run: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Return what the agents' values float64[R, A] are for the picks: float64[R, G], nan where there is none."""
-    left, right = (np.take_along_axis(values, each[run, at], axis=1) for each in (curves.on_grid.left, curves.on_grid.right))
-    share = curves.on_grid.share[run, at]
-    return np.where(run < 0, np.nan, left * (1 - share) + right * share)
-
-
 def _scores(counts: np.ndarray) -> np.ndarray:
     """Return the share of games won from openings of which both games were won, one, none: int64[..., 3] to float64[...]."""
     games = 2 * counts.sum(axis=-1)
     return np.where(games > 0, (2 * counts[..., 0] + counts[..., 1]) / np.maximum(games, 1), np.nan)
-
-
-def _draw(curves: Curves, samples: int, seed: int, sources: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw (picking float64[R, A], rating float64[R, A], drawn bool[R, K])."""
-    picking, rating = (np.broadcast_to(known, (samples, len(known))) for known in (curves.picking, curves.rating))
-    if "openings" in sources and curves.halves:
-        picking, rating = pools.bootstrap_halves(curves.halves, curves.agents, samples, seed)
-    return picking, rating, _draw_runs(curves.cells, samples, seed, tuple(sources))
-
-
-@functools.lru_cache(maxsize=64)
-def _draw_runs(cells: tuple[tuple[int, int], ...], samples: int, seed: int, sources: tuple[str, ...]) -> np.ndarray:
-    return draw_runs(cells, samples, np.random.default_rng([seed & 0xFFFFFFFF, 1]), sources)

@@ -21,8 +21,8 @@ from hexlab.scaling.tables import NotEnoughDataError, Tables, find_tables, read
 __all__ = [
     "PoolElo",
     "PoolGames",
+    "board_seed",
     "bootstrap_halves",
-    "bootstrap_pool",
     "gather_games",
     "gather_halves",
     "rate_pool",
@@ -140,11 +140,17 @@ def _span(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [pairs[int(rank) - 1] for rank in minimum_spanning_tree(ranks).data]
 
 
+def board_seed(seed: int, size: int) -> int:
+    """Return the seed of one board's copies: boards are drawn apart, and all that is made of one board rests on the same copies."""
+    return seed + 7919 * size
+
+
 def bootstrap_halves(
-    halves: tuple[PoolGames, PoolGames], agents: Sequence[str], samples: int, seed: int
+    halves: tuple[PoolGames, PoolGames], agents: Sequence[str], samples: int, seed: int, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Elo of `agents` in bootstrap copies of each half, drawn apart: float64[samples, len(agents)] twice."""
-    picking, rating = (bootstrap_pool(half, samples, 2 * seed + number).column(agents) for number, half in enumerate(halves))
+    """Return the Elo of `agents` in bootstrap copies of each half of a board's games, drawn apart: float64[samples, len(agents)] twice."""
+    first = 2 * board_seed(seed, size)
+    picking, rating = (_bootstrap_pool(half, samples, first + number).column(agents) for number, half in enumerate(halves))
     return picking, rating
 
 
@@ -194,7 +200,7 @@ def rate_pool(games: PoolGames) -> PoolElo:
 
 
 @functools.lru_cache(maxsize=64)
-def bootstrap_pool(games: PoolGames, samples: int, seed: int) -> PoolElo:
+def _bootstrap_pool(games: PoolGames, samples: int, seed: int) -> PoolElo:
     """Rate `samples` copies of a pool whose openings, and the Elo of whose anchor, are drawn again."""
     fit = _fit(games)
     return PoolElo(fit.agents, _round(fit.bootstrap(samples, seed)))

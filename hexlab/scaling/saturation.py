@@ -249,7 +249,7 @@ def fit_test_curves(tables: Tables, size: int, *, bootstrap: int = 0, seed: int 
     if bootstrap:
         halves = pools.gather_halves(tables)
         keys = tuple(agent.agent for agent in tables.grid_agents)
-        _, copies = pools.bootstrap_halves(halves, keys, bootstrap, seed + 7919 * size)
+        _, copies = pools.bootstrap_halves(halves, keys, bootstrap, seed, size)
         strays = pools.PoolElo(keys, copies - pools.rate_pool(halves[1]).column(keys))
     curves = []
     for budgets, group in by_budgets.items():
@@ -277,16 +277,13 @@ def fit_ceilings(tables: Tables, size: int, *, x: str = "train_flops", bootstrap
     tables = tables.select(size)
     surface = Surface.of(tables, size, x, complete=True)
     halves = pools.gather_halves(tables)
-    picking, rating = (pools.rate_pool(half).column(surface.agents)[None] for half in halves)
-    everything = np.ones((1, len(surface.cells)), bool)
-    run, elo = _read_best(surface, picking, rating, everything)
+    run, elo = _read_best(surface, *surface.measure(halves))
     curves = fit_saturation(surface.simulations, elo[0].T)
     shape = (len(surface.simulations), len(surface.grid))
     low, high = np.full(shape, np.nan), np.full(shape, np.nan)
     ends = np.full((4, shape[1]), np.nan)
     if bootstrap:
-        drawn = surface.draw(bootstrap, seed, size)
-        _, copies = _read_best(surface, *pools.bootstrap_halves(halves, surface.agents, bootstrap, seed + 7919 * size), drawn)
+        _, copies = _read_best(surface, *surface.resample(halves, bootstrap, seed, size))
         low, high = interval(copies)
         copied = fit_saturation(surface.simulations, copies.transpose(0, 2, 1), refine=False)
         ends = _ends(copied, surface.simulations)
@@ -362,9 +359,8 @@ def _ends(copies: np.ndarray, budgets: np.ndarray) -> np.ndarray:
 
 def _read_best(surface: Surface, picking: np.ndarray, rating: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pick the run that is best at the largest budget: int64[R, G]; returns with it its Elo by the other half: float64[R, T, G]."""
-    best = surface.interpolate(picking, drawn)[:, :, -1]
-    run = np.argmax(best, axis=1)
-    values = surface.interpolate(rating, drawn)
+    picked, values = surface.interpolate_halves(picking, rating, drawn)
+    run = np.argmax(picked[:, :, -1], axis=1)
     elo = np.take_along_axis(values, run[:, None, None, :], axis=1)[:, 0]
     return run, np.where(np.isfinite(elo), elo, np.nan)
 

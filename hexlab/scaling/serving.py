@@ -327,13 +327,10 @@ def find_isoquants(
     tables = tables.select(size)
     surface = Surface.of(tables, size, "train_flops")
     halves = pools.gather_halves(tables)
-    everything = np.ones((1, len(surface.cells)), bool)
-    measured = [surface.interpolate(pools.rate_pool(half).column(surface.agents)[None], everything) for half in halves]
-    copied = [np.empty((0, *measured[0].shape[1:]))] * 2
+    measured = surface.interpolate_halves(*surface.measure(halves))
+    copied = (np.empty((0, *measured[0].shape[1:])),) * 2
     if bootstrap:
-        drawn = surface.draw(bootstrap, seed, size)
-        copies = pools.bootstrap_halves(halves, surface.agents, bootstrap, seed + 7919 * size)
-        copied = [surface.interpolate(copy, drawn) for copy in copies]
+        copied = surface.interpolate_halves(*surface.resample(halves, bootstrap, seed, size))
     runs = np.repeat(np.arange(len(surface.runs)), len(surface.grid))
     train_flops = np.tile(10**surface.grid, len(surface.runs))
     learner = np.concatenate([_learner_shares(tables, run, surface.grid) for run in surface.runs])

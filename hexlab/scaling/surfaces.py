@@ -1,10 +1,10 @@
 """Elo of every run over training compute and test budgets: what trade-offs, ceilings and prices are read from."""
 
 import dataclasses
-import functools
 
 import numpy as np
 
+from hexlab.scaling import pools
 from hexlab.scaling.frontiers import SOURCES, draw_runs
 from hexlab.scaling.grids import RunGrid
 from hexlab.scaling.tables import NotEnoughDataError, Tables
@@ -74,14 +74,26 @@ class Surface:
         cells = tuple((tables.run_by_key[run].width, tables.run_by_key[run].depth) for run in runs)
         return cls(grid, tuple(runs), cells, np.array(budgets), tuple(agents), on_grid, log10_test)
 
-    def draw(self, samples: int, seed: int, size: int) -> np.ndarray:
-        """Draw cells and their seeds with replacement, the same for all that is made of a board: bool[R, K], whether each run is drawn."""
-        return _draw(self.cells, samples, seed, size)
+    def measure(self, halves: tuple[pools.PoolGames, pools.PoolGames]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the agents' Elo by the half that picks and by the half that rates, float64[1, A] each, and every run drawn, bool[1, K]."""
+        picking, rating = (pools.rate_pool(half).column(self.agents)[None] for half in halves)
+        return picking, rating, np.ones((1, len(self.runs)), bool)
+
+    def resample(
+        self, halves: tuple[pools.PoolGames, pools.PoolGames], samples: int, seed: int, size: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draw bootstrap copies over openings, seeds and cells of what `measure` returns: float64[R, A] twice and bool[R, K]."""
+        rng = np.random.default_rng([seed & 0xFFFFFFFF, 4, size])
+        return *pools.bootstrap_halves(halves, self.agents, samples, seed, size), draw_runs(self.cells, samples, rng, SOURCES)
 
     def interpolate(self, elo: np.ndarray, drawn: np.ndarray) -> np.ndarray:
         """Return the Elo float64[R, K, T, G] of the drawn runs bool[R, K] from the agents' Elo float64[R, A], -inf where there is none."""
         values = self.on_grid.interpolate(elo)
         return np.where(drawn[:, :, None, None] & np.isfinite(values), values, -np.inf)
+
+    def interpolate_halves(self, picking: np.ndarray, rating: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Interpolate what `measure` or `resample` returned: by the half that picks and by the half that rates."""
+        return self.interpolate(picking, drawn), self.interpolate(rating, drawn)
 
     def reach(self, height: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
         """Return log10 of the test compute at which each run reaches a level, interpolated in log10 between its budgets.
@@ -112,7 +124,7 @@ class Surface:
 
         Runs are picked by one Elo, float64[R, A], and rated by another.
         """
-        heights = [self.interpolate(elo, drawn) for elo in (picking, rating)]
+        heights = self.interpolate_halves(picking, rating, drawn)
         answer = np.full((len(picking), len(levels), len(self.grid)), np.nan)
         for at, level in enumerate(levels):
             (cost, inner), (rated, seen) = (self.reach(height, level) for height in heights)
@@ -125,8 +137,3 @@ class Surface:
             fresh = np.isfinite(running) & (running < floored) & (running < earlier)
             answer[:, at] = np.where(fresh & picked_seen, value, np.nan)
         return answer
-
-
-@functools.lru_cache(maxsize=16)
-def _draw(cells: tuple[tuple[int, int], ...], samples: int, seed: int, size: int) -> np.ndarray:
-    return draw_runs(cells, samples, np.random.default_rng([seed & 0xFFFFFFFF, 4, size]), SOURCES)

@@ -10,7 +10,7 @@ import numpy as np
 from hexlab.errors import ConfigError
 from hexlab.scaling import pools
 from hexlab.scaling.crossings import ELO, crossing
-from hexlab.scaling.frontiers import COSTS, Frontier, resample_cells
+from hexlab.scaling.frontiers import COSTS, Frontier, draw_copies
 from hexlab.scaling.laws import interval
 from hexlab.scaling.surfaces import Surface
 from hexlab.scaling.tables import NotEnoughDataError, Tables
@@ -151,8 +151,7 @@ def fit_tradeoff(
     default = np.linspace(min(0.8 * elo.min(), -75.0), -50.0, 6).round()
     height = np.asarray(default if levels is None else levels, float)
     halves = pools.gather_halves(tables)
-    picking, rating = (pools.rate_pool(half).column(surface.agents)[None] for half in halves)
-    needed = surface.needed(picking, rating, np.ones((1, len(surface.cells)), bool), height)[0]
+    needed = surface.needed(*surface.measure(halves), height)[0]
     try:
         fit = _fit_exchange(height, surface.grid, needed)
     except NotEnoughDataError as error:
@@ -163,10 +162,8 @@ def fit_tradeoff(
     found = np.array([*fit, _steepen(surface.grid, needed, split), *slopes])
     low = high = np.full(len(found), np.nan)
     if bootstrap:
-        picking, rating = pools.bootstrap_halves(halves, surface.agents, bootstrap, seed + 7919 * size)  # as the frontiers draw them
-        drawn = surface.draw(bootstrap, seed, size)
         copies = []
-        for row in surface.needed(picking, rating, drawn, height):
+        for row in surface.needed(*surface.resample(halves, bootstrap, seed, size), height):
             try:
                 one = _fit_exchange(height, surface.grid, row)
             except NotEnoughDataError:
@@ -228,9 +225,9 @@ def fit_network_size(frontier: Frontier, *, bootstrap: int = 0, seed: int = 0) -
     low = high = float("nan")
     copies = []
     if bootstrap:
-        picked = resample_cells(frontier, bootstrap, seed)
+        picked = [drawn.pick()[0] for drawn in draw_copies(frontier, bootstrap, seed).values()]
         for copy in range(bootstrap):
-            chosen = [picked[board.size][copy, span] for board, (span, _) in zip(frontier.boards, spans, strict=True)]
+            chosen = [run[copy, span] for run, (span, _) in zip(picked, spans, strict=True)]
             values = np.concatenate([np.where(pick >= 0, sizes[pick], np.nan) for pick, (_, sizes) in zip(chosen, spans, strict=True)])
             known = np.isfinite(values)
             if known.sum() > 2:

@@ -13,7 +13,7 @@ from hexlab import records
 from hexlab.arena.ratings import rate
 from hexlab.errors import ConfigError
 from hexlab.scaling import NotEnoughDataError, Tables, compute_frontier, crossing, fit_test_curves, paper_frontier, resample_frontier
-from hexlab.scaling.frontiers import draw_runs, incline_slope, list_preset_runs, resample_kept, resample_scored
+from hexlab.scaling.frontiers import draw_copies, draw_runs, incline_slope, list_preset_runs, resample_scored
 from hexlab.scaling.grids import locate
 from hexlab.scaling.pools import gather_halves
 
@@ -83,7 +83,7 @@ def test_scores_are_of_the_picked_agents_in_the_half_that_rates():
     assert np.abs(board.score - expected).mean() < 0.08
     elo, score = resample_scored(frontier, 40, 0)[5]
     np.testing.assert_array_equal(elo, resample_frontier(frontier, 40, 0)[5])
-    for copies, measured in ((elo, board.elo), (score, board.score), (resample_kept(frontier, 40, 0)[5], board.kept_elo)):
+    for copies, measured in ((elo, board.elo), (score, board.score), (draw_copies(frontier, 40, 0)[5].kept_elo, board.kept_elo)):
         assert copies.shape == (40, 101)
         low, high = np.nanquantile(copies, [0.03, 0.97], axis=0)
         assert np.mean((low <= measured) & (measured <= high)) > 0.7

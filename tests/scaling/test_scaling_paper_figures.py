@@ -15,6 +15,7 @@ from hexlab.scaling.extrapolation import extrapolate, paper_extrapolations
 from hexlab.scaling.figures import FIGURES, compute_numbers, draw_figure, plot_game, training_time
 from hexlab.scaling.figures.kinds import plain
 from hexlab.scaling.figures.style import board_color
+from hexlab.scaling.frontiers import Copies
 from hexlab.scaling.pools import gather_halves
 from hexlab.scaling.tables import NotEnoughDataError
 
@@ -64,12 +65,14 @@ def test_training_time_is_that_of_the_quickest_agent_above_the_level_by_both_hal
 
 def test_an_interval_of_training_time_is_open_where_copies_never_reach_the_level(monkeypatch):
     def hardly_ever(frontier, samples, seed):
-        width = {board.size: len(board.curves.agents) for board in frontier.boards}
         elo = np.where(np.arange(samples)[:, None] < 3, 0.0, -90.0)
-        ones = {size: np.ones((samples, agents)) for size, agents in width.items()}
-        return {size: (elo * one, 0 * one, one > 0) for size, one in ones.items()}
+        copies = {}
+        for board in frontier.boards:
+            one, drawn = np.ones((samples, len(board.curves.agents))), np.ones((samples, len(board.curves.runs)), bool)
+            copies[board.size] = Copies(board.curves, elo * one, 0 * one, drawn)
+        return copies
 
-    monkeypatch.setattr(training_time, "resample_agents", hardly_ever)
+    monkeypatch.setattr(training_time, "draw_copies", hardly_ever)
     numbers = training_time.FIGURE.numbers(small_analysis())
     assert all(board["open"] for board in numbers["boards"])
     draw_figure("training_time", plain(numbers))

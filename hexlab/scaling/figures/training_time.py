@@ -9,7 +9,7 @@ from hexlab.scaling.analysis import Analysis
 from hexlab.scaling.crossings import ELO
 from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
 from hexlab.scaling.figures.style import INK, annotate, board_color, board_marker, board_name, canvas, legend_line
-from hexlab.scaling.frontiers import resample_agents
+from hexlab.scaling.frontiers import draw_copies
 from hexlab.scaling.paper import PAPER_TRAINING_SECONDS
 from hexlab.scaling.tables import NotEnoughDataError
 
@@ -34,7 +34,7 @@ def plot_training_time(analysis: Analysis) -> "Figure":
 def _numbers(analysis: Analysis) -> Numbers:
     frontier = require_frontier(analysis)
     tables = analysis.tables
-    copies = resample_agents(frontier, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
+    copies = draw_copies(frontier, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
     boards = []
     for board in frontier.boards:
         curves = board.curves
@@ -48,8 +48,9 @@ def _numbers(analysis: Analysis) -> Numbers:
             continue
         bound = math.nan
         if copies:
-            picking, rating, drawn = copies[board.size]
-            least = np.where((np.minimum(picking, rating) > ELO) & drawn, spent, math.inf).min(axis=1)
+            again = copies[board.size]
+            found = (np.minimum(again.picking, again.rating) > ELO) & again.drawn[:, curves.agent_run]
+            least = np.where(found, spent, math.inf).min(axis=1)
             bound = float(np.quantile(least, _SHARE, method="higher"))
         width, depth = curves.cells[curves.agent_run[quickest]]
         boards.append(
