@@ -103,6 +103,11 @@ class Pairing:
     won_white_only: int
     lost_both: int
 
+    @property
+    def openings(self) -> int:
+        """Number of openings, each of two games with colors swapped."""
+        return self.won_both + self.won_black_only + self.won_white_only + self.lost_both
+
 
 @dataclasses.dataclass(frozen=True)
 class Rating:

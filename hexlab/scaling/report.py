@@ -171,7 +171,7 @@ def _check_facts(facts: Mapping[str, Any]) -> None:
 def _summary(analysis: Analysis) -> str:
     tables = analysis.tables
     boards = ", ".join(f"{size}x{size}" for size in tables.sizes) or "none"
-    games = sum(2 * (row.won_both + row.won_black_only + row.won_white_only + row.lost_both) for row in tables.pairings)
+    games = sum(2 * row.openings for row in tables.pairings)
     flops = sum(max((each.train_flops for each in tables.snapshots if each.run == run.run), default=0.0) for run in tables.runs)
     return (
         f"{len(tables.runs)} training runs on boards {boards}, {len(tables.snapshots)} snapshots, {len(tables.agents)} rated agents, "

@@ -82,7 +82,7 @@ def compute_results(
         "networks": f"{len(tables.runs)}",
         "snapshots": f"{len(tables.snapshots)}",
         "agents": f"{len(tables.rating_by_agent):,}",
-        "games": f"{sum(2 * (row.won_both + row.won_black_only + row.won_white_only + row.lost_both) for row in tables.pairings):,}",
+        "games": f"{sum(2 * row.openings for row in tables.pairings):,}",
         "self-play simulations": _format_large(_count_simulations(tables)),
         "rule": RULE,
         "claims": write_markdown(answers),

@@ -96,7 +96,7 @@ def test_results_hold_what_pages_quote():
     assert results["networks"] == str(len(tables.runs))
     assert results["seconds to rate"] == "30"
     assert results["minutes in all"] == "2"
-    games = sum(2 * (row.won_both + row.won_black_only + row.won_white_only + row.lost_both) for row in tables.pairings)
+    games = sum(2 * row.openings for row in tables.pairings)
     assert results["games"] == f"{games:,}"
     assert results["4x4: Elo of random play"].startswith("−")
     assert results["the paper, 4x4: Elo of random play"] == "−665"
