@@ -31,6 +31,7 @@ __all__ = [
     "LEVEL",
     "MODELS",
     "PARAMETERS",
+    "PARAMETER_TEXTS",
     "Law",
     "Prediction",
     "derive_growth",
@@ -44,7 +45,14 @@ __all__ = [
 ]
 
 MODELS = ("change_point", "smooth")
-PARAMETERS = ("m_plateau", "c_plateau", "m_flops", "m_board", "c_incline")
+PARAMETER_TEXTS = {
+    "m_plateau": "plateau, Elo a board",
+    "c_plateau": "plateau, Elo at board size 0",
+    "m_flops": "incline, Elo a decade of compute",
+    "m_board": "incline, Elo a board",
+    "c_incline": "incline, Elo at 1 FLOP and board size 0",
+}
+PARAMETERS = tuple(PARAMETER_TEXTS)
 LEVEL = 0.95
 _ELO_SCALE = 50.0  # residuals beyond this many Elo count less than squared in a robust fit
 _CHEAPEST = 0.1**0.5  # of the residual of a plateau from the frontier's cheapest point

@@ -11,7 +11,7 @@ from hexlab.scaling.analysis import Analysis
 from hexlab.scaling.crossings import format_number
 from hexlab.scaling.direct import fit_by_direct_games
 from hexlab.scaling.forecasts import Estimate
-from hexlab.scaling.laws import PARAMETERS, Law, fit_law, paper_law
+from hexlab.scaling.laws import PARAMETER_TEXTS, PARAMETERS, Law, fit_law, paper_law
 from hexlab.scaling.paper import PAPER_HYPERPARAMETERS, PAPER_LAW, PAPER_TRADEOFF, paper_shift
 from hexlab.scaling.tables import NotEnoughDataError, Tables, paper_curves
 
@@ -37,13 +37,7 @@ _HYPERPARAMETERS = {
     "exploration": "exploration constant of the search",
     "noise_fraction": "share of noise at the root",
 }
-_PARAMETER_NAMES = {
-    "m_plateau": "m_p: plateau, Elo a board",
-    "c_plateau": "c_p: plateau, Elo at board size 0",
-    "m_flops": "m_f: incline, Elo a decade of compute",
-    "m_board": "m_i: incline, Elo a board",
-    "c_incline": "c_i: incline, Elo at 1 FLOP and board size 0",
-}
+_SYMBOLS = {"m_plateau": "m_p", "c_plateau": "c_p", "m_flops": "m_f", "m_board": "m_i", "c_incline": "c_i"}
 _PAPER_MOVE_SHIFT = math.log10(64 / 2)  # log10 of test compute in the paper's count, less that in true FLOPs
 
 
@@ -209,7 +203,7 @@ def _list_law(title: str, law: Law, printed: Mapping[str, float] | None) -> Pape
     for name in PARAMETERS:
         alone = len(law.sizes) < 2 and name in ("m_plateau", "m_board")
         ours = None if alone else Estimate(law.parameters[name], *law.intervals[name])
-        rows.append((_PARAMETER_NAMES[name], *((printed[name], theirs.parameters[name]) if printed else ()), ours))
+        rows.append((f"{_SYMBOLS[name]}: {PARAMETER_TEXTS[name]}", *((printed[name], theirs.parameters[name]) if printed else ()), ours))
     for name, text in (("rmse", "RMSE, Elo"), ("r2", "R²")):
         rows.append((text, *((None, getattr(theirs, name)) if printed else ()), getattr(law, name)))
     note = (

@@ -15,8 +15,9 @@ from hexlab.scaling.analysis import Analysis, analyze
 from hexlab.scaling.answers import RULE, answer_claims
 from hexlab.scaling.crossings import find_reaches, format_estimate, format_number
 from hexlab.scaling.figures import FIGURES, compute_numbers, render_numbers
+from hexlab.scaling.figures.style import MODEL_NAMES
 from hexlab.scaling.frontiers import paper_frontier
-from hexlab.scaling.laws import PARAMETERS
+from hexlab.scaling.laws import PARAMETER_TEXTS
 from hexlab.scaling.measurements import list_measurements
 from hexlab.scaling.paper_tables import make_paper_tables
 from hexlab.scaling.saturation import CeilingCurve, judge_ceiling
@@ -27,14 +28,6 @@ from hexlab.system import write_whole
 
 __all__ = ["write_report"]
 
-_PARAMETER_TEXT = {
-    "m_plateau": "plateau, Elo a board",
-    "c_plateau": "plateau, Elo at board size 0",
-    "m_flops": "incline, Elo a decade of compute",
-    "m_board": "incline, Elo a board",
-    "c_incline": "incline, Elo at 1 FLOP and board size 0",
-}
-_MODEL_TITLES = {"change_point": "change-point law", "smooth": "smooth law"}
 _SOURCE_TITLES = {"openings": "openings of the games", "seeds": "training seeds", "cells": "networks"}
 
 _LIMITS = (
@@ -273,9 +266,9 @@ def _laws_section(analysis: Analysis) -> str:
         "incline)/plateau)), whose tangent half-way up is the incline.</p>"
     ]
     rows = []
-    for name in PARAMETERS:
+    for name, text in PARAMETER_TEXTS.items():
         single = any(len(law.sizes) < 2 for law in analysis.laws.values()) and name in ("m_plateau", "m_board")
-        label = f"<code>{name}</code> <small>{_text(_PARAMETER_TEXT[name])}</small>"
+        label = f"<code>{name}</code> <small>{_text(text)}</small>"
         cells = [("", label)]
         for law in analysis.laws.values():
             low, high = law.intervals[name]
@@ -283,13 +276,13 @@ def _laws_section(analysis: Analysis) -> str:
         rows.append(cells)
     rows.append([("", "RMSE, Elo"), *(("number", format_number(law.rmse)) for law in analysis.laws.values())])
     rows.append([("", "R²"), *(("number", f"{law.r2:.3f}") for law in analysis.laws.values())])
-    heads = ["parameter", *(f"{_MODEL_TITLES[model]} [95 %]" for model in analysis.laws)]
+    heads = ["parameter", *(f"{MODEL_NAMES[model]} [95 %]" for model in analysis.laws)]
     parts.append(_table("Parameters of the laws over all boards, compute in true FLOPs", heads, rows, stack=True))
     if analysis.predictions:
         first = next(iter(analysis.predictions.values()))
         rows = [
             [
-                ("", _text(_MODEL_TITLES[model])),
+                ("", _text(MODEL_NAMES[model])),
                 ("number", format_number(each.rmse)),
                 ("number", f"{each.bias:+.0f}".replace("-", "−")),
                 ("number", format_number(each.worst)),
