@@ -48,6 +48,7 @@ from hexlab.scaling.serving import (
     typical_moves,
 )
 from hexlab.scaling.tables import NotEnoughDataError, Tables, paper_curves, read
+from hexlab.scaling.text_tables import TextTable
 from hexlab.scaling.tradeoffs import SizeLaw, Tradeoff, fit_network_size, fit_tradeoff
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "SizeLaw",
     "Tables",
     "TestCurve",
+    "TextTable",
     "Tradeoff",
     "analyze",
     "answer_claims",

@@ -35,8 +35,9 @@ from hexlab.scaling.laws import PARAMETERS, derive_growth, derive_takeoff, inter
 from hexlab.scaling.paper import PAPER_DOUBLING_SCORE, PAPER_LAW, PAPER_NETWORK_SIZE, PAPER_TRADEOFF
 from hexlab.scaling.saturation import TestCurve
 from hexlab.scaling.tables import NotEnoughDataError
+from hexlab.scaling.text_tables import TextTable
 
-__all__ = ["RULE", "Answer", "answer_claims", "compare_shapes", "find_takeoffs", "write_markdown"]
+__all__ = ["RULE", "Answer", "answer_claims", "compare_shapes", "find_takeoffs", "tabulate_answers"]
 
 RULE = (
     "A claim holds if our whole 95 % interval is within the range that counts as the paper's value, does not hold if all of it is "
@@ -115,13 +116,14 @@ def answer_claims(analysis: Analysis) -> tuple[Answer, ...]:
     )
 
 
-def write_markdown(answers: Sequence[Answer]) -> str:
-    """Return the answers as a Markdown table."""
-    lines = ["| claim | what is compared | the paper | counts as the same | ours, 95 % interval | verdict |", "|---|---|---|---|---|---|"]
+def tabulate_answers(answers: Sequence[Answer]) -> TextTable:
+    """Return a row for each answer, with its verdict."""
+    rows = []
     for answer in answers:
         paper = f"{_format_share(answer.paper)}, {answer.remark}" if math.isfinite(answer.paper) else answer.remark
-        lines.append(f"| {answer.claim} | {answer.measured} | {paper} | {answer.range} | {answer} | {answer.verdict} |")
-    return "\n".join(lines)
+        rows.append((answer.claim, answer.measured, paper, answer.range, str(answer), answer.verdict))
+    heads = ("claim", "what is compared", "the paper", "counts as the same", "ours, 95 % interval", "verdict")
+    return TextTable("Claims of Jones 2021 and ours", heads, tuple(rows), RULE, (4,))
 
 
 def find_takeoffs(frontier: Frontier, weakest: dict[int, float], copies: dict[int, np.ndarray] | None = None) -> tuple[Reach, ...]:

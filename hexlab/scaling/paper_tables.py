@@ -14,6 +14,7 @@ from hexlab.scaling.forecasts import Estimate
 from hexlab.scaling.laws import PARAMETER_TEXTS, PARAMETERS, Law, fit_law, paper_law
 from hexlab.scaling.paper import PAPER_HYPERPARAMETERS, PAPER_LAW, PAPER_TRADEOFF, paper_shift
 from hexlab.scaling.tables import NotEnoughDataError, Tables, paper_curves
+from hexlab.scaling.text_tables import TextTable
 
 __all__ = [
     "PAPER_TABLES",
@@ -60,14 +61,15 @@ class PaperTable:
     rows: tuple[tuple[Cell, ...], ...]
     note: str
 
-    def texts(self) -> list[list[str]]:
-        """Return the rows as a reader sees them, estimates with their intervals."""
-        return [[_write_cell(cell) for cell in row] for row in self.rows]
+    def to_text(self) -> TextTable:
+        """Return the table as a reader sees it, estimates with their intervals."""
+        rows = tuple(tuple(map(_write_cell, row)) for row in self.rows)
+        return TextTable(self.title, self.heads, rows, self.note, range(1, len(self.heads)))
 
     def to_markdown(self) -> str:
-        """Return the table in Markdown, under its title."""
-        lines = [self.heads, ["---"] + ["--:"] * (len(self.heads) - 1), *self.texts()]
-        return "\n".join([f"# {self.title}", "", *("| " + " | ".join(line) + " |" for line in lines), "", self.note, ""])
+        """Return the table in Markdown, between its title and its note."""
+        rule = "| --- |" + " --: |" * (len(self.heads) - 1)
+        return f"# {self.title}\n\n{self.to_text().to_markdown(rule)}\n\n{self.note}\n"
 
     def to_csv(self) -> str:
         """Return the table as CSV, numbers in full; an estimate takes three columns."""

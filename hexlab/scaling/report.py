@@ -12,23 +12,25 @@ import numpy as np
 
 from hexlab.errors import ConfigError
 from hexlab.scaling.analysis import Analysis, analyze
-from hexlab.scaling.answers import RULE, answer_claims
-from hexlab.scaling.crossings import find_reaches, format_estimate, format_number
+from hexlab.scaling.answers import answer_claims, tabulate_answers
+from hexlab.scaling.crossings import format_estimate, format_number
 from hexlab.scaling.figures import FIGURES, compute_numbers, render_numbers
 from hexlab.scaling.figures.style import MODEL_NAMES
-from hexlab.scaling.frontiers import paper_frontier
-from hexlab.scaling.laws import PARAMETER_TEXTS
+from hexlab.scaling.laws import PARAMETER_TEXTS, Law, Prediction
 from hexlab.scaling.measurements import list_measurements
 from hexlab.scaling.paper_tables import make_paper_tables
+from hexlab.scaling.result_tables import tabulate_crossings, tabulate_plans
 from hexlab.scaling.saturation import CeilingCurve, judge_ceiling
-from hexlab.scaling.serving import find_plans, tabulate_plans
+from hexlab.scaling.serving import find_plans
 from hexlab.scaling.tables import Tables
+from hexlab.scaling.text_tables import TextTable
 from hexlab.scaling.trust import make_trust_tables
 from hexlab.system import write_whole
 
 __all__ = ["write_report"]
 
 _SOURCE_TITLES = {"openings": "openings of the games", "seeds": "training seeds", "cells": "networks"}
+_KINDS = {"holds": "agrees", "does not hold": "differs", **dict.fromkeys(("undecided", "no games", "needs two boards"), "missing")}
 
 _LIMITS = (
     "The frontier is the best of the networks that were trained. A better choice of network would raise it.",
@@ -62,11 +64,12 @@ figure{margin:1.2rem 0 2rem}
 figcaption{color:var(--soft);font-size:.93rem;margin-top:.55rem;max-width:46rem}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;background:var(--card);margin:.8rem 0 1.4rem}
 table{border-collapse:collapse;width:100%;font-size:.91rem;font-variant-numeric:tabular-nums}
-caption{text-align:left;padding:.65rem .8rem .3rem;color:var(--soft);font-size:.93rem}
-th,td{padding:.42rem .8rem;border-top:1px solid var(--line);text-align:left;vertical-align:top}
-thead th{border-top:0;font-weight:600;white-space:nowrap;vertical-align:bottom}
+caption{text-align:left;padding:.65rem .65rem .3rem;color:var(--soft);font-size:.93rem}
+th,td{padding:.42rem .65rem;border-top:1px solid var(--line);text-align:left;vertical-align:top}
+thead th{border-top:0;font-weight:600;vertical-align:bottom}
 tbody th{font-weight:400}
-td.number,th.number{text-align:right;white-space:nowrap}
+td.number,th.number{text-align:right}
+td.number{white-space:nowrap}
 td.agrees{color:var(--good);font-weight:600}
 td.differs{color:var(--off);font-weight:600}
 td.missing,.note{color:var(--soft)}
@@ -78,7 +81,7 @@ code{font-size:.92em}
 .stack thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .stack caption{padding:0 0 .5rem}
 .stack tr{border:1px solid var(--line);border-radius:8px;background:var(--card);margin:0 0 .7rem;padding:.35rem 0}
-.stack td,.stack th{border:0;padding:.14rem .8rem;text-align:left!important;white-space:normal!important}
+.stack td,.stack th{border:0;padding:.14rem .65rem;text-align:left!important;white-space:normal!important}
 .stack tbody th{font-weight:600}
 .stack td::before{content:attr(data-name) ": ";color:var(--soft);font-weight:400}
 }
@@ -173,72 +176,48 @@ def _summary(analysis: Analysis) -> str:
 
 
 def _claims_section(analysis: Analysis) -> str:
-    rows = []
-    for each in list_measurements(analysis):
-        paper = f"{format_number(each.paper)} <small>({_text(each.paper_note)})</small>" if math.isfinite(each.paper) else "–"
-        rows.append([("", _text(each.quantity)), ("", paper), ("number", _text(each.missing or each))])
+    drawn = f"<p>Intervals come from drawing openings, seeds and networks again ({analysis.bootstrap} copies).</p>"
     note = (
         "<p>What the claims rest on, board by board. A frontier that starts above a level or never reaches it gives a bound, said as "
         "below or above; so do the copies, and an interval may be open on one side.</p>"
     )
-    return _answers(analysis) + note + _table("In detail", ["quantity", "paper", "ours [95 %]"], rows, stack=True)
-
-
-def _answers(analysis: Analysis) -> str:
-    kinds = {"holds": "agrees", "does not hold": "differs", "undecided": "missing"}
-    rows = []
-    for answer in answer_claims(analysis):
-        paper = f"{format_number(answer.paper)} <small>({_text(answer.remark)})</small>"
-        measured = f"{_text(answer.claim)} <small>{_text(answer.measured)}</small>"
-        cells = [("", measured), ("", paper), ("", _text(answer.range)), ("number", _text(answer)), (kinds[answer.verdict], answer.verdict)]
-        rows.append(cells)
-    note = f"<p>Intervals come from drawing openings, seeds and networks again ({analysis.bootstrap} copies). {_text(RULE)}</p>"
-    heads = ["claim", "paper", "counts as the same", "ours [95 %]", "verdict"]
-    return note + _table("Claims of Jones 2021 and ours", heads, rows, stack=True)
+    rows = tuple(
+        (each.quantity, format_number(each.paper), each.paper_note if math.isfinite(each.paper) else "–", each.missing or str(each))
+        for each in list_measurements(analysis)
+    )
+    detail = TextTable("In detail", ("quantity", "paper", "where that is from", "ours [95 %]"), rows, numbers=(1, 3))
+    return drawn + _table(tabulate_answers(answer_claims(analysis)), stack=True) + note + _table(detail, stack=True)
 
 
 def _crossings_section(analysis: Analysis) -> str:
     if not analysis.reaches:
         return f'<p class="note">No crossings: {_text(analysis.missing.get("frontier", "not enough data: needs a frontier"))}.</p>'
-    found = {(reach.size, reach.scale): reach for reach in analysis.reaches}
-    paper = {reach.size: str(reach) for reach in find_reaches(paper_frontier())}
-    rows = [
-        [
-            ("", f"{size}x{size}"),
-            ("number", paper.get(size, "–")),
-            *(("number", _text(found[size, scale]) if (size, scale) in found else "no games") for scale in ("elo", "score")),
-        ]
-        for size in sorted({reach.size for reach in analysis.reaches})
-    ]
-    heads = ["board", "paper, Elo", "ours, Elo [95 %]", "ours, direct score [95 %]"]
-    note = (
-        "<p>−50 Elo stands for 42.85 % of games won against perfect play. Elo has one number an agent from all its games; an agent that "
-        "punishes weaker ones harder than perfect play does may rate above what it scores against perfect play itself. Both columns are "
-        "of the same agents, picked by Elo on one half of the games and rated on the other.</p>"
-    )
-    return note + _table("log10 of training compute, paper's count, at which the frontier reaches −50 Elo", heads, rows, stack=True)
+    return _table(tabulate_crossings(analysis), stack=True)
 
 
 def _search_section(analysis: Analysis) -> str:
-    parts = []
-    if analysis.ceilings:
-        note = (
-            "<p>What search makes of the best net of each training compute: its raw policy, the largest search at which every snapshot was "
-            "rated, the fitted ceiling, and the simulations a move beyond which a doubling adds less than 10 Elo. Where the interval of a "
-            "ceiling holds perfect play and also what is 50 Elo worse, its lower end alone is known.</p>"
-        )
-        heads = ["board", "training FLOPs", "raw policy, Elo", "largest search, Elo", "ceiling, Elo", "stops paying at"]
-        rows = [row for _, curve in sorted(analysis.ceilings.items()) for row in _ceiling_rows(curve)]
-        parts.append(note + _table("Where more search stops paying, with 95 % intervals", heads, rows, stack=True))
+    parts = [_table(_tabulate_ceilings(analysis.ceilings), stack=True)] if analysis.ceilings else []
     if analysis.isoquants:
-        heads, texts = tabulate_plans(analysis.tables, find_plans(analysis.tables, analysis.isoquants))
-        rows = [[("", row[0]), *(("number", _text(cell)) for cell in row[1:])] for row in texts]
-        parts.append(_table("The cheapest pair of training and search, with 95 % intervals", heads, rows, stack=True))
+        plans = find_plans(analysis.tables, analysis.isoquants)
+        parts.append(_table(tabulate_plans(analysis.tables, plans), stack=True))
     return "".join(parts) or '<p class="note">Not enough data: needs snapshots rated at two test budgets.</p>'
 
 
-def _ceiling_rows(curve: CeilingCurve) -> list[list[tuple[str, str]]]:
-    rows, most = [], int(curve.simulations[-1])
+def _tabulate_ceilings(ceilings: Mapping[int, CeilingCurve]) -> TextTable:
+    note = (
+        "What search makes of the best net of each training compute: its raw policy, the largest search at which every snapshot was "
+        "rated, the fitted ceiling, and the simulations a move beyond which a doubling adds less than 10 Elo. Where the interval of a "
+        "ceiling holds perfect play and also what is 50 Elo worse, its lower end alone is known."
+    )
+    heads = ("board", "training FLOPs", "raw policy, Elo", "largest search, Elo", "ceiling, Elo", "stops paying at")
+    rows = tuple(row for _, curve in sorted(ceilings.items()) for row in _list_ceilings(curve))
+    return TextTable("Where more search stops paying, with 95 % intervals", heads, rows, note, range(1, 6))
+
+
+def _list_ceilings(curve: CeilingCurve) -> list[tuple[str, ...]]:
+    """Return a row for each whole decade of training compute."""
+    rows: list[tuple[str, ...]] = []
+    most = int(curve.simulations[-1])
     for at in np.flatnonzero(np.round(10 * curve.log10_train) % 10 == 0):
         low, high = curve.ceiling_low[at], curve.ceiling_high[at]
         undetermined = judge_ceiling(low, high) == "undetermined"
@@ -251,8 +230,7 @@ def _ceiling_rows(curve: CeilingCurve) -> list[list[tuple[str, str]]]:
             stops = format_estimate(most, first, last, "above")
         else:
             stops = format_estimate(curve.enough[at], first, last)
-        cells = (f"10<sup>{curve.log10_train[at]:.0f}</sup>", raw, searched, ceiling, stops)
-        rows.append([("", f"{curve.size}x{curve.size}"), *(("number", cell) for cell in cells)])
+        rows.append((f"{curve.size}x{curve.size}", f"1e{curve.log10_train[at]:.0f}", raw, searched, ceiling, stops))
     return rows
 
 
@@ -265,88 +243,71 @@ def _laws_section(analysis: Analysis) -> str:
         "c_incline. Change-point law: Elo = min(0, max(plateau, incline)). Smooth law: Elo = plateau / (1 + exp(4·(plateau/2 − "
         "incline)/plateau)), whose tangent half-way up is the incline.</p>"
     ]
-    rows = []
-    for name, text in PARAMETER_TEXTS.items():
-        single = any(len(law.sizes) < 2 for law in analysis.laws.values()) and name in ("m_plateau", "m_board")
-        label = f"<code>{name}</code> <small>{_text(text)}</small>"
-        cells = [("", label)]
-        for law in analysis.laws.values():
-            low, high = law.intervals[name]
-            cells.append(("missing number", "needs two boards") if single else ("number", format_estimate(law.parameters[name], low, high)))
-        rows.append(cells)
-    rows.append([("", "RMSE, Elo"), *(("number", format_number(law.rmse)) for law in analysis.laws.values())])
-    rows.append([("", "R²"), *(("number", f"{law.r2:.3f}") for law in analysis.laws.values())])
-    heads = ["parameter", *(f"{MODEL_NAMES[model]} [95 %]" for model in analysis.laws)]
-    parts.append(_table("Parameters of the laws over all boards, compute in true FLOPs", heads, rows, stack=True))
+    parts.append(_table(_tabulate_laws(analysis.laws), stack=True))
     if analysis.predictions:
-        first = next(iter(analysis.predictions.values()))
-        rows = [
-            [
-                ("", _text(MODEL_NAMES[model])),
-                ("number", format_number(each.rmse)),
-                ("number", f"{each.bias:+.0f}".replace("-", "−")),
-                ("number", format_number(each.worst)),
-                ("number", "–" if math.isnan(each.inside) else f"{100 * each.inside:.0f} %"),
-                ("number", f"{each.normalized:.3f}"),
-            ]
-            for model, each in analysis.predictions.items()
-        ]
-        rows.append([("", "next smaller board, unchanged"), ("number", format_number(first.baseline_rmse)), *[("number", "–")] * 4])
-        heads = ["model", "RMSE, Elo", "bias, Elo", "worst, Elo", "inside 95 %", "MSE / mean Elo²"]
-        smaller = ", ".join(f"{size}x{size}" for size in first.trained_on)
-        parts.append(_table(f"Prediction of {first.size}x{first.size} from {smaller}", heads, rows, stack=True))
-        parts.append(f'<p class="note">{_text(first.caveat)}</p>' if first.caveat else "")
+        parts.append(_table(_tabulate_predictions(analysis.predictions), stack=True))
     elif "prediction" in analysis.missing:
         parts.append(f'<p class="note">No prediction of a held-out board: {_text(analysis.missing["prediction"])}.</p>')
     if analysis.sources:
-        rows = [
-            [("", _text(_SOURCE_TITLES[source])), ("number", f"[{format_number(low)}, {format_number(high)}]")]
-            for source, (low, high) in analysis.sources.items()
-        ]
-        parts.append(_table("Where the interval of m_flops comes from: one source drawn again alone", ["source", "95 %"], rows, stack=True))
+        ends = {source: (format_number(low), format_number(high)) for source, (low, high) in analysis.sources.items()}
+        rows = tuple((_SOURCE_TITLES[source], f"[{low}, {high}]") for source, (low, high) in ends.items())
+        title = "Where the interval of m_flops comes from: one source drawn again alone"
+        parts.append(_table(TextTable(title, ("source", "95 %"), rows, numbers=(1,)), stack=True))
     return "".join(parts)
+
+
+def _tabulate_laws(laws: Mapping[str, Law]) -> TextTable:
+    rows = []
+    for name, text in PARAMETER_TEXTS.items():
+        single = any(len(law.sizes) < 2 for law in laws.values()) and name in ("m_plateau", "m_board")
+        found = (format_estimate(law.parameters[name], *law.intervals[name]) for law in laws.values())
+        rows.append((f"`{name}`: {text}", *(["needs two boards"] * len(laws) if single else found)))
+    rows.append(("RMSE, Elo", *(format_number(law.rmse) for law in laws.values())))
+    rows.append(("R²", *(f"{law.r2:.3f}" for law in laws.values())))
+    heads = ("parameter", *(f"{MODEL_NAMES[model]} [95 %]" for model in laws))
+    title = "Parameters of the laws over all boards, compute in true FLOPs"
+    return TextTable(title, heads, tuple(rows), numbers=range(1, len(heads)))
+
+
+def _tabulate_predictions(predictions: Mapping[str, Prediction]) -> TextTable:
+    first = next(iter(predictions.values()))
+    rows: list[tuple[str, ...]] = []
+    for model, each in predictions.items():
+        inside = "–" if math.isnan(each.inside) else f"{100 * each.inside:.0f} %"
+        errors = format_number(each.rmse), f"{each.bias:+.0f}".replace("-", "−"), format_number(each.worst)
+        rows.append((MODEL_NAMES[model], *errors, inside, f"{each.normalized:.3f}"))
+    rows.append(("next smaller board, unchanged", format_number(first.baseline_rmse), *["–"] * 4))
+    heads = ("model", "RMSE, Elo", "bias, Elo", "worst, Elo", "inside 95 %", "MSE / mean Elo²")
+    smaller = ", ".join(f"{size}x{size}" for size in first.trained_on)
+    return TextTable(f"Prediction of {first.size}x{first.size} from {smaller}", heads, tuple(rows), first.caveat, range(1, 6))
 
 
 def _paper_tables_section(analysis: Analysis) -> str:
-    parts = []
-    for table in make_paper_tables(analysis).values():
-        if isinstance(table, str):
-            parts.append(f'<p class="note">No table: {_text(table)}.</p>')
-            continue
-        rows = [[("number", _text(cell)) for cell in row] for row in table.texts()]
-        parts.append(_table(table.title, table.heads, rows) + f'<p class="note">{_text(table.note)}</p>')
-    return "".join(parts)
+    made = make_paper_tables(analysis).values()
+    return "".join(f'<p class="note">No table: {_text(each)}.</p>' if isinstance(each, str) else _table(each.to_text()) for each in made)
 
 
 def _agents_section(analysis: Analysis) -> str:
-    tables = analysis.tables
-    parts = []
-    for size in tables.sizes:
-        pool = [row for row in tables.ratings if row.size == size]
-        snapshots = [row for row in pool if tables.agent_by_key[row.agent].kind == "snapshot"]
-        best = sorted(snapshots, key=lambda row: (-row.elo, row.agent))[:5]
-        others = [row for row in pool if tables.agent_by_key[row.agent].kind != "snapshot"]
-        rows = []
-        for row in [*best, *sorted(others, key=lambda row: -row.elo)]:
-            agent = tables.agent_by_key[row.agent]
-            run = tables.run_by_key.get(agent.run)
-            score = "–"
-            if row.perfect_games:
-                score = f"{100 * row.perfect_score:.0f} % [{100 * row.perfect_score_low:.0f}, {100 * row.perfect_score_high:.0f}]"
-            rows.append(
-                [
-                    ("", f"<code>{_text(row.agent)}</code>"),
-                    ("", f"{run.width}x{run.depth}, seed {run.seed}" if run else _text(agent.kind)),
-                    ("number", str(agent.test_simulations) if run else "–"),
-                    ("number", format_estimate(row.elo, row.low, row.high)),
-                    ("number", score),
-                    ("number", f"{row.games:,}"),
-                ]
-            )
-        heads = ["agent", "net", "simulations", "Elo [95 %]", "score against perfect", "games"]
-        caption = f"{size}x{size}: the five best of {len(snapshots)} agents, and the anchors"
-        parts.append(f"<h3>{size}x{size}</h3>" + _table(caption, heads, rows, stack=True))
-    return "".join(parts)
+    return "".join(f"<h3>{size}x{size}</h3>{_table(_tabulate_agents(analysis.tables, size), stack=True)}" for size in analysis.tables.sizes)
+
+
+def _tabulate_agents(tables: Tables, size: int) -> TextTable:
+    pool = [row for row in tables.ratings if row.size == size]
+    snapshots = [row for row in pool if tables.agent_by_key[row.agent].kind == "snapshot"]
+    best = sorted(snapshots, key=lambda row: (-row.elo, row.agent))[:5]
+    others = [row for row in pool if tables.agent_by_key[row.agent].kind != "snapshot"]
+    rows = []
+    for row in [*best, *sorted(others, key=lambda row: -row.elo)]:
+        agent = tables.agent_by_key[row.agent]
+        run = tables.run_by_key.get(agent.run)
+        net, simulations = (f"{run.width}x{run.depth}, seed {run.seed}", f"{agent.test_simulations}") if run else (agent.kind, "–")
+        score = "–"
+        if row.perfect_games:
+            score = f"{100 * row.perfect_score:.0f} % [{100 * row.perfect_score_low:.0f}, {100 * row.perfect_score_high:.0f}]"
+        rows.append((f"`{row.agent}`", net, simulations, format_estimate(row.elo, row.low, row.high), score, f"{row.games:,}"))
+    heads = ("agent", "net", "simulations", "Elo [95 %]", "score against perfect", "games")
+    title = f"{size}x{size}: the five best of {len(snapshots)} agents, and the anchors"
+    return TextTable(title, heads, tuple(rows), numbers=range(2, 6))
 
 
 def _trust_section(analysis: Analysis) -> str:
@@ -354,11 +315,7 @@ def _trust_section(analysis: Analysis) -> str:
         "<p>The figure of the goodness of fit is among the others above. Pools drawn from the fitted model have cycles too; what counts is "
         "whether the real ones have more, or surer ones. Every pair plays every opening with both colors.</p>"
     )
-    parts = []
-    for table in make_trust_tables(analysis.tables, seed=analysis.seed).values():
-        rows = [[("", _text(cell.replace("`", ""))) for cell in row] for row in table.rows]
-        parts.append(_table(table.title, table.heads, rows, stack=True))
-    return note + "".join(parts)
+    return note + "".join(_table(table, stack=True) for table in make_trust_tables(analysis.tables, seed=analysis.seed).values())
 
 
 def _costs_section(analysis: Analysis) -> str:
@@ -368,20 +325,12 @@ def _costs_section(analysis: Analysis) -> str:
         last = max((each for each in tables.snapshots if each.run == run.run), key=lambda each: each.train_flops, default=None)
         cost = ["–"] * 5
         if last is not None:
-            share = last.selfplay_flops / last.train_flops if last.train_flops else float("nan")
-            cost = [
-                f"{last.samples:,}",
-                f"{last.simulations:,}",
-                f"{last.train_flops:.3g}",
-                f"{last.paper_flops:.3g}",
-                f"{100 * share:.0f} %" if math.isfinite(share) else "–",
-            ]
+            share = f"{100 * last.selfplay_flops / last.train_flops:.0f} %" if last.train_flops else "–"
+            cost = [f"{last.samples:,}", f"{last.simulations:,}", f"{last.train_flops:.3g}", f"{last.paper_flops:.3g}", share]
         net = f"{run.width}x{run.depth}" + (f", preset {run.preset}" if run.preset else "")
-        name = [f"{run.size}x{run.size}", net, str(run.seed), f"{run.parameters:,}"]
-        cells = [("", f"<code>{_text(run.run)}</code>"), *(("number", each) for each in name), *(("number", each) for each in cost)]
-        rows.append(cells)
-    heads = ["run", "board", "net", "seed", "parameters", "positions", "simulations", "FLOPs", "FLOPs, paper's count", "self-play share"]
-    return _table("Every training run at its last snapshot", heads, rows)
+        rows.append((f"`{run.run}`", f"{run.size}x{run.size}", net, f"{run.seed}", f"{run.parameters:,}", *cost))
+    heads = ("run", "board", "net", "seed", "parameters", "positions", "simulations", "FLOPs", "FLOPs, paper's count", "self-play share")
+    return _table(TextTable("Every training run at its last snapshot", heads, tuple(rows), numbers=range(1, 10)))
 
 
 def _figure(name: str, numbers: Any, heading: bool = True) -> str:
@@ -409,7 +358,7 @@ def _fact(name: str, value: Any) -> str:
     if isinstance(value, str):
         return f"<p>{_text(value)}</p>"
     if isinstance(value, Mapping):
-        return _table(name, ["", ""], [[("", _text(key)), ("", _text(each))] for key, each in value.items()])
+        return _table(TextTable(name, ("", ""), tuple((str(key), str(each)) for key, each in value.items())))
     return _bullets([str(each) for each in value])
 
 
@@ -417,28 +366,39 @@ def _bullets(items: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{_text(item)}</li>" for item in items) + "</ul>"
 
 
-def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]], *, stack: bool = False) -> str:
-    """Return a table; each cell is (class, HTML), the first of a row its heading. `stack` shows rows as cards on a phone."""
-    number = [bool(rows) and all("number" in row[at][0] for row in rows) for at in range(len(heads))]
+def _table(table: TextTable, *, stack: bool = False) -> str:
+    """Return a table with its note; `stack` shows rows as cards on a phone."""
     head = ""
-    if any(heads):
-        cells = "".join(
-            f'<th scope="col" class="{"number" if number[at] else "words"}">{_text(name)}</th>' for at, name in enumerate(heads)
-        )
-        head = f"<thead><tr>{cells}</tr></thead>"
+    if any(table.heads):
+        named = ((name, "number" if at in table.numbers else "words") for at, name in enumerate(table.heads))
+        head = "".join(f'<th scope="col" class="{kind}">{_text(name)}</th>' for name, kind in named)
+        head = f"<thead><tr>{head}</tr></thead>"
     body = []
-    for row in rows:
-        cells = f'<th scope="row">{row[0][1]}</th>'
-        for name, (kind, content) in zip(heads[1:], row[1:], strict=True):
+    for first, *others in table.rows:
+        cells = f'<th scope="row">{_code(first)}</th>'
+        for at, (name, cell) in enumerate(zip(table.heads[1:], others, strict=True), 1):
+            kind = _choose_kind(cell, at in table.numbers)
             attribute = f' class="{kind}"' if kind else ""
-            named = f' data-name="{_text(name)}"' if stack else ""
-            cells += f"<td{attribute}{named}>{content}</td>"
+            label = f' data-name="{_text(name)}"' if stack else ""
+            cells += f"<td{attribute}{label}>{_code(cell)}</td>"
         body.append(f"<tr>{cells}</tr>")
     kind = "scroll stack" if stack else "scroll"
+    title, note = _text(table.title), f'<p class="note">{_text(table.note)}</p>' if table.note else ""
     return (
-        f'<div class="{kind}" tabindex="0" role="region" aria-label="{_text(caption)}"><table><caption>{_text(caption)}</caption>'
-        f"{head}<tbody>{''.join(body)}</tbody></table></div>"
+        f'<div class="{kind}" tabindex="0" role="region" aria-label="{title}"><table><caption>{title}</caption>'
+        f"{head}<tbody>{''.join(body)}</tbody></table></div>{note}"
     )
+
+
+def _choose_kind(cell: str, number: bool) -> str:
+    """Return the class of a cell: what it says decides over the column that it is in."""
+    if cell.startswith("not enough data"):
+        return "missing"
+    return f"{_KINDS.get(cell, '')} {'number' if number else ''}".strip()
+
+
+def _code(text: str) -> str:
+    return re.sub("`([^`]+)`", r"<code>\1</code>", _text(text))
 
 
 def _text(value: Any) -> str:

@@ -27,13 +27,22 @@ from hexlab import store
 from hexlab.errors import ConfigError, StoreError
 from hexlab.records import Opening, PairOpenings
 from hexlab.scaling.analysis import Analysis, analyze
-from hexlab.scaling.answers import RULE, answer_claims, write_markdown
-from hexlab.scaling.crossings import ELO, crossing, find_reaches, fit_growth, format_estimate, format_factor, format_number
-from hexlab.scaling.figures.registry import FIGURES
-from hexlab.scaling.forecasts import Forecast, Score, read_forecast, score_forecast
+from hexlab.scaling.answers import RULE, answer_claims, tabulate_answers
+from hexlab.scaling.crossings import ELO, crossing, find_reaches, fit_growth, format_factor, format_number
+from hexlab.scaling.forecasts import Forecast, read_forecast
 from hexlab.scaling.frontiers import paper_frontier
-from hexlab.scaling.measurements import Measurement, list_measurements
-from hexlab.scaling.serving import Plan, find_plans, format_simulations, tabulate_plans
+from hexlab.scaling.measurements import list_measurements
+from hexlab.scaling.result_tables import (
+    format_simulations,
+    tabulate_crossings,
+    tabulate_exchange,
+    tabulate_forecasts,
+    tabulate_lives,
+    tabulate_plans,
+    tabulate_search,
+    tabulate_slopes,
+)
+from hexlab.scaling.serving import Plan, find_plans
 from hexlab.scaling.tables import NotEnoughDataError, Tables, read
 from hexlab.scaling.trust import make_trust_tables
 from hexlab.system import write_whole
@@ -41,6 +50,7 @@ from hexlab.system import write_whole
 __all__ = ["check_results", "compute_results", "fill_page", "list_marks", "write_results"]
 
 _RESULTS = "results.json"
+_CLAIMS_RULE = "|---|---|---|---|---|---|"  # as committed pages have it
 _MARK = re.compile(r"<!--= (?P<name>[^<>]+?) -->(?P<text>.*?)<!--/-->", re.DOTALL)
 
 
@@ -85,14 +95,14 @@ def compute_results(
         "games": f"{sum(2 * row.openings for row in tables.pairings):,}",
         "self-play simulations": _format_large(_count_simulations(tables)),
         "rule": RULE,
-        "claims": write_markdown(answers),
-        "crossings": _tabulate_crossings(analysis),
-        "slopes": _tabulate_slopes(analysis, measured),
-        "exchange by level": _tabulate_exchange(analysis),
-        "search that pays": _tabulate_search(analysis),
-        "lives": _tabulate_lives(analysis),
-        "forecasts": _tabulate_forecasts(tables, forecasts),
-        "plans": _write_table(*tabulate_plans(tables, plans)),
+        "claims": tabulate_answers(answers).to_markdown(_CLAIMS_RULE),
+        "crossings": tabulate_crossings(analysis).to_markdown(),
+        "slopes": tabulate_slopes(analysis, measured).to_markdown(),
+        "exchange by level": tabulate_exchange(analysis).to_markdown(),
+        "search that pays": tabulate_search(analysis).to_markdown(),
+        "lives": _describe_lives(analysis),
+        "forecasts": tabulate_forecasts(tables, forecasts).to_markdown(),
+        "plans": tabulate_plans(tables, plans).to_markdown(),
         **{name: table.to_markdown() for name, table in make_trust_tables(tables, openings, seed=analysis.seed).items()},
     }
     results |= {f"seconds to {stage}": f"{spent:,.0f}" for stage, spent in (seconds or {}).items()}
@@ -260,6 +270,13 @@ def _count_simulations(tables: Tables) -> int:
     return sum(max((each.simulations for each in tables.snapshots if each.run == run.run), default=0) for run in tables.runs)
 
 
+def _describe_lives(analysis: Analysis) -> str:
+    try:
+        return tabulate_lives(analysis).to_markdown()
+    except NotEnoughDataError as error:
+        return str(error)
+
+
 def _describe_plans(plans: Sequence[Plan]) -> dict[str, str]:
     found, by_games = {}, {games: [plan for plan in plans if plan.demand.games == games] for games in (1e3, 1e6, 1e9)}
     for games, alike in by_games.items():
@@ -329,113 +346,6 @@ def _describe_board(analysis: Analysis, size: int) -> dict[str, str]:
             unit = 10 ** math.floor(math.log10(times))
             found[f"cheaper than the paper on {board}"] = f"{unit * math.floor(times / unit):,.0f}"  # at least
     return found
-
-
-def _tabulate_crossings(analysis: Analysis) -> str:
-    paper = {reach.size: str(reach) for reach in find_reaches(paper_frontier())}
-    found = {(reach.size, reach.scale): str(reach) for reach in analysis.reaches}
-    rows = [
-        [f"{size}x{size}", paper.get(size, "–"), *(found.get((size, scale), "no games") for scale in ("elo", "score"))]
-        for size in sorted({reach.size for reach in analysis.reaches})
-    ]
-    return _write_table(["board", "the paper, by Elo", "by Elo", "by direct score"], rows)
-
-
-def _tabulate_slopes(analysis: Analysis, measured: Iterable[Measurement]) -> str:
-    by_quantity = {each.quantity: each for each in measured}
-    rows = []
-    for size in analysis.frontier.sizes if analysis.frontier else ():
-        slope = by_quantity[f"{size}x{size}: Elo a decade on the steep part of the frontier"]
-        rows.append([f"{size}x{size}", format_number(slope.paper), "too few points" if slope.missing else str(slope)])
-    return _write_table(["board", "the paper, Elo a decade", "ours, 95 % interval"], rows)
-
-
-def _tabulate_exchange(analysis: Analysis) -> str:
-    rows = []
-    for size, tradeoff in sorted(analysis.tradeoffs.items()):
-        steeper = format_estimate(tradeoff.steepening, *tradeoff.steepening_interval)
-        levels = ", ".join(f"{each.slope:.1f} at {each.level:.0f} ({each.decades:.1f})" for each in tradeoff.by_level)
-        shared = format_estimate(tradeoff.slope, *tradeoff.intervals["slope"])
-        rows.append([f"{size}x{size}", shared, levels.replace("-", "−"), steeper])
-    heads = ["board", "one slope for all", "at each Elo (decades of training that its points span)", "stronger half less weaker half"]
-    return _write_table(heads, rows)
-
-
-def _tabulate_search(analysis: Analysis) -> str:
-    """Tell for each board at which budget doublings stop paying, by the snapshots that were rated at the largest budget of the board."""
-    rows = []
-    for size, curves in sorted(analysis.test_curves.items()):
-        fitted = [curve for curve in curves if math.isfinite(curve.ceiling)]
-        if not fitted:
-            continue
-        largest = int(max(curve.simulations[-1] for curve in fitted))
-        searched = [curve for curve in fitted if curve.simulations[-1] == largest]
-        paying = sum(math.isinf(curve.enough) for curve in searched)
-        told = sum(curve.verdict in ("near perfect", "short of perfect") for curve in searched)
-        best = max(searched, key=lambda curve: (curve.elo[-1], curve.run, curve.snapshot))
-        enough = "not by then" if math.isinf(best.enough) else format_estimate(best.enough, *best.intervals["enough"])
-        ceiling = format_estimate(best.ceiling, *best.intervals["ceiling"])
-        net = f"{best.width}x{best.depth}, {best.elo[0]:+.0f} at 1, {best.elo[-1]:+.0f} at {largest:,}"
-        counts = f"{len(searched)}", f"{paying}", f"{told}"
-        rows.append([f"{size}x{size}", f"{largest:,}", *counts, net.replace("-", "−"), enough, ceiling])
-    heads = [
-        "board", "largest budget", "snapshots rated at it", "the last doubling still pays", "with a ceiling told",
-        "the best of them, Elo by simulations", "it stops paying at", "its ceiling, Elo",
-    ]  # fmt: skip
-    return _write_table(heads, rows)
-
-
-def _tabulate_lives(analysis: Analysis) -> str:
-    """Tell for each board how an agent's compute divides, and how long the quickest agent trains, as their two figures have it."""
-    try:
-        lives = FIGURES["lifetime"].numbers(analysis)["boards"]
-    except NotEnoughDataError as error:
-        return str(error)
-    try:
-        quickest = {each["size"]: each for each in FIGURES["training_time"].numbers(analysis)["boards"]}
-    except NotEnoughDataError:  # tables without timings
-        quickest = {}
-    rows = []
-    for life in lives:
-        search = life["selfplay"][0] / (life["selfplay"][0] + life["learner"][0])
-        time = "not reached by both halves"
-        if life["size"] in quickest:
-            found = quickest[life["size"]]
-            seconds, most = (f"{float(f'{found[name]:.2g}'):,g} s" for name in ("seconds", "bound"))
-            time = f"{found['width']}x{found['depth']}, {seconds}, {'without a bound' if found['open'] else f'at most {most}'}"
-        net = f"{life['width']}x{life['depth']}, {life['elo']:.0f} Elo".replace("-", "−")
-        games = (f"{float(f'{life[name]:.2g}'):,.0f}" for name in ("even", "even_raw"))
-        rows.append([f"{life['size']}x{life['size']}", net, f"{life['train_flops']:.1e}", f"{100 * search:.0f} %", *games, time])
-    heads = [
-        "board", "cheapest agent within 50 Elo of perfect play", "FLOPs to train it", "of that self-play",
-        "games that cost as much", "of the raw policy", "the quickest such agent, one core, with a bound of 95 %",
-    ]  # fmt: skip
-    return _write_table(heads, rows)
-
-
-def _tabulate_forecasts(tables: Tables, forecasts: Sequence[Forecast]) -> str:
-    rows = []
-    for forecast in sorted(forecasts, key=lambda each: each.size):
-        board = f"{forecast.size}x{forecast.size}"
-        if forecast.size not in tables.sizes:
-            rows += [[board, f"log10 FLOPs of {ELO:g} Elo, by {way}", str(each), "not yet", "–"] for way, each in forecast.cost.items()]
-            continue
-        try:
-            scores = score_forecast(forecast, tables)
-        except NotEnoughDataError as error:
-            rows.append([board, "all that was foretold", "–", str(error), "undecided"])
-            continue
-        for score in scores:
-            if isinstance(score, Score):
-                rows.append([board, score.quantity, str(score.foretold), score.found, score.verdict])
-            else:
-                what = board, f"frontier, {score.model} law", "its 95 % band"
-                rows.append([*what, f"off by {score.rmse:.0f} Elo, {100 * score.inside:.0f} % inside", score.verdict])
-    return _write_table(["board", "quantity", "foretold, 95 % interval", "measured", "verdict"], rows)
-
-
-def _write_table(heads: list[str], rows: Iterable[list[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in (heads, ["---"] * len(heads), *rows))
 
 
 def _span(values: Sequence[float], *, signed: bool = False) -> str:

@@ -27,7 +27,7 @@ import numpy as np
 
 from hexlab.errors import ConfigError
 from hexlab.scaling import pools
-from hexlab.scaling.crossings import bound_interval, format_estimate
+from hexlab.scaling.crossings import bound_interval
 from hexlab.scaling.laws import interval
 from hexlab.scaling.surfaces import Surface
 from hexlab.scaling.tables import NotEnoughDataError, Tables
@@ -46,10 +46,8 @@ __all__ = [
     "find_plan",
     "find_plans",
     "fit_speeds",
-    "format_simulations",
     "price_core_hours",
     "solve_tradeoff",
-    "tabulate_plans",
     "typical_moves",
 ]
 
@@ -401,38 +399,6 @@ def find_plans(tables: Tables, isoquants: Mapping[int, Sequence[Isoquant]]) -> l
     return plans
 
 
-def tabulate_plans(tables: Tables, plans: Sequence[Plan]) -> tuple[list[str], list[list[str]]]:
-    """Return plans as texts: the heads of the columns, and a row each.
-
-    Args:
-        tables: the experiment.
-        plans: what `find_plans` returned.
-    """
-    currency = f", {plans[0].currency}" if plans else ""
-    heads = ["board", "Elo", "games served", "net", "training FLOPs", "simulations a move", f"bill{currency}", "share of training"]
-    rows = []
-    for plan in plans:
-        run, (low, high) = tables.run_by_key[plan.run], plan.total_interval
-        bill = _write(plan.bill.total)
-        if not math.isnan(low):
-            bill += f" [{_write(low)}, {_write(high)}]" if math.isfinite(high) else f" [above {_write(low)}]"
-        first, last = plan.share_interval
-        share = format_estimate(100 * plan.bill.train_share, 100 * first, 100 * last)
-        pair = f"{run.width}x{run.depth}", _write(plan.train_flops), format_simulations(plan.simulations)
-        board, level = f"{plan.size}x{plan.size}", f"{plan.level:.0f}".replace("-", "−")
-        rows.append([board, level, f"{plan.demand.games:,.0f}", *pair, bill, f"{share} %"])
-    return heads, rows
-
-
-def format_simulations(simulations: float) -> str:
-    """Return simulations a move, which need not be a whole number, as text.
-
-    >>> format_simulations(1.23), format_simulations(38.4)
-    ('1.2', '38')
-    """
-    return f"{simulations:.{0 if simulations >= 10 else 1}f}"
-
-
 def solve_tradeoff(tradeoff: Tradeoff, level: float, demand: Demand, price: Price) -> tuple[float, float]:
     """Return the cheapest training compute and compute a move where the exchange is the fitted power law, beyond its points too.
 
@@ -504,16 +470,6 @@ def _learner_shares(tables: Tables, run: str, grid: np.ndarray) -> np.ndarray:
     trained = [row for row in tables.snapshots if row.run == run and row.train_flops > 0]
     cost, share = np.array(sorted((row.train_flops, row.learner_flops / row.train_flops) for row in trained)).T
     return np.interp(grid, np.log10(cost), share)
-
-
-def _write(value: float) -> str:
-    """Return a number with two digits.
-
-    >>> _write(0.0017), _write(6.4e-6), _write(3.25e11)
-    ('0.0017', '6.4e−6', '3.2e11')
-    """
-    digits, _, power = f"{value:.2g}".partition("e")
-    return f"{digits}e{int(power)}".replace("-", "−") if power else digits
 
 
 def _require_positive(name: str, value: float, unit: str) -> None:

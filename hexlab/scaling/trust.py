@@ -2,35 +2,16 @@
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from hexlab import arena
 from hexlab.records import Opening
 from hexlab.scaling.tables import Tables
+from hexlab.scaling.text_tables import TextTable
 
-__all__ = ["TrustTable", "make_trust_tables"]
-
-
-class TrustTable(NamedTuple):
-    """One check of ratings.
-
-    Attributes:
-        title: what it says.
-        heads: one text a column.
-        rows: one a board, or a board and a way to look at it.
-    """
-
-    title: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def to_markdown(self) -> str:
-        """Return the table in Markdown, without its title."""
-        lines = [self.heads, ("---",) * len(self.heads), *self.rows]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+__all__ = ["make_trust_tables"]
 
 
-def make_trust_tables(tables: Tables, openings: Iterable[Opening] = (), *, seed: int = 0) -> dict[str, TrustTable]:
+def make_trust_tables(tables: Tables, openings: Iterable[Opening] = (), *, seed: int = 0) -> dict[str, TextTable]:
     """Return the checks of an experiment's ratings by name: "anchors", "goodness", "cycles", "halves and colors", "openings".
 
     Args:
@@ -53,17 +34,17 @@ def make_trust_tables(tables: Tables, openings: Iterable[Opening] = (), *, seed:
     return made | {"openings": _tabulate_openings(played)} if played else made
 
 
-def _tabulate_anchors(tables: Tables) -> TrustTable:
+def _tabulate_anchors(tables: Tables) -> TextTable:
     rows = []
     for size, anchor in tables.anchors.items():
         error = "unknown" if math.isnan(anchor.error) else f"{anchor.error:.0f}"
         agents = ", ".join(f"`{agent}`" for agent in anchor.agents)
         rows.append((_board(size), anchor.kind, agents, f"{anchor.elo:.0f}".replace("-", "−"), error))
     heads = ("board", "anchor", "agents", "their mean Elo", "half of its 95 % interval, in every interval of the board")
-    return TrustTable("What has a known Elo in each pool", heads, tuple(rows))
+    return TextTable("What has a known Elo in each pool", heads, tuple(rows))
 
 
-def _tabulate_goodness(checks: list[arena.RatingCheck]) -> TrustTable:
+def _tabulate_goodness(checks: list[arena.RatingCheck]) -> TextTable:
     rows = []
     for check in checks:
         fit = check.goodness
@@ -72,10 +53,10 @@ def _tabulate_goodness(checks: list[arena.RatingCheck]) -> TrustTable:
         rows.append((_board(check.size), f"{check.agents}", f"{len(fit.games):,}", apart, f"{fit.misfit:.0f}", *spreads))
     pairs = "board", "agents", "pairs", "of a round-robin's one in", "effect of a pair, Elo"
     heads = (*pairs, "spread by luck alone", "spread, sound: 1", "within 1.96, sound: 95 %")
-    return TrustTable("Surpluses of pairs over their predicted scores, in units of their expected scatter", heads, tuple(rows))
+    return TextTable("Surpluses of pairs over their predicted scores, in units of their expected scatter", heads, tuple(rows))
 
 
-def _tabulate_cycles(checks: list[arena.RatingCheck]) -> TrustTable:
+def _tabulate_cycles(checks: list[arena.RatingCheck]) -> TextTable:
     rows = []
     for check in checks:
         ring = check.cycles
@@ -90,10 +71,10 @@ def _tabulate_cycles(checks: list[arena.RatingCheck]) -> TrustTable:
         rows.append((_board(check.size), *counts, surest, verdict))
     surest = "the surest, in standard errors; drawn pools with one as sure"
     heads = ("board", "triples that met", "cycles", "expected [95 %]", "by luck alone", surest, "verdict")
-    return TrustTable("Cycles: A beats B, B beats C, C beats A", heads, tuple(rows))
+    return TextTable("Cycles: A beats B, B beats C, C beats A", heads, tuple(rows))
 
 
-def _tabulate_parts(checks: list[arena.RatingCheck]) -> TrustTable:
+def _tabulate_parts(checks: list[arena.RatingCheck]) -> TextTable:
     rows = []
     for check in checks:
         for name, agreement in (("halves of the openings", check.halves), ("colors", check.colors)):
@@ -101,10 +82,10 @@ def _tabulate_parts(checks: list[arena.RatingCheck]) -> TrustTable:
                 numbers = f"{agreement.typical:.0f}", f"{agreement.expected:.0f}", f"{100 * agreement.inside:.1f} %"
                 rows.append((_board(check.size), name, *numbers))
     heads = ("board", "ratings by", "differ by, Elo", "expected by luck", "within 1.96 of it")
-    return TrustTable("Ratings by either half of the openings, and by either color", heads, tuple(rows))
+    return TextTable("Ratings by either half of the openings, and by either color", heads, tuple(rows))
 
 
-def _tabulate_openings(openings: list[Opening]) -> TrustTable:
+def _tabulate_openings(openings: list[Opening]) -> TextTable:
     rows = []
     for size in sorted({row.size for row in openings}):
         check = arena.check_openings(row for row in openings if row.size == size)
@@ -112,7 +93,7 @@ def _tabulate_openings(openings: list[Opening]) -> TrustTable:
         counts = (f"{each:,}" for each in (check.games, check.distinct, check.distinct_turned, check.openings))
         rows.append((_board(size), *counts, heaviest, f"{check.carried}"))
     heads = ("board", "games", "distinct", "with half-turns as one", "openings", "the heaviest opening", "ratings that one opening carries")
-    return TrustTable("Distinct games, and the opening that weighs most in a rating", heads, tuple(rows))
+    return TextTable("Distinct games, and the opening that weighs most in a rating", heads, tuple(rows))
 
 
 def _board(size: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 from planted_tables import PLANTED, plant, small_analysis, tiny
 
 from hexlab.scaling import NotEnoughDataError, analyze, paper_frontier
-from hexlab.scaling.answers import Answer, answer_claims, compare_shapes, find_takeoffs, write_markdown
+from hexlab.scaling.answers import Answer, answer_claims, compare_shapes, find_takeoffs, tabulate_answers
 from hexlab.scaling.frontiers import compute_frontier
 from hexlab.scaling.laws import evaluate_law
 from hexlab.scaling.saturation import TestCurve, evaluate_test_curve, fit_saturation
@@ -71,9 +71,10 @@ def test_without_data_nothing_is_decided():
 def test_all_claims_are_answered_in_the_order_of_the_text():
     answers = answer_claims(small_analysis())
     assert [each.claim for each in answers] == list(CLAIMS.values())
-    table = write_markdown(answers).splitlines()
-    assert len(table) == len(CLAIMS) + 2
-    assert all(line.count("|") == 7 for line in table)
+    table = tabulate_answers(answers)
+    assert [row[0] for row in table.rows] == list(CLAIMS.values())
+    assert [row[4:] for row in table.rows] == [(str(each), each.verdict) for each in answers]
+    assert {len(row) for row in table.rows} == {len(table.heads)} == {6}
 
 
 def test_the_papers_values_come_from_its_own_data():

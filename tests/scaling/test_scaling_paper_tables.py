@@ -80,6 +80,8 @@ def test_a_table_is_text_for_readers_and_full_numbers_for_programs():
     table = PaperTable("A title", ("name", "count", "value"), rows, "A note.")
     assert table.to_markdown().splitlines()[:5] == ["# A title", "", "| name | count | value |", "| --- | --: | --: |",
                                                     "| one | −1,200 | 10.4 [10.0, 11.2] |"]  # fmt: skip
+    assert table.to_markdown().endswith("| other | – | 2 |\n\nA note.\n")
+    assert table.to_text().rows == (("one", "−1,200", "10.4 [10.0, 11.2]"), ("other", "–", "2"))
     assert list(csv.reader(io.StringIO(table.to_csv()))) == [
         ["name", "count", "value", "value low", "value high"],
         ["one", "-1200", "10.4", "9.96", "11.24"],

@@ -8,8 +8,12 @@ import pytest
 from planted_tables import small_analysis, tiny
 
 from hexlab.errors import ConfigError
-from hexlab.scaling import analyze, list_measurements, plot_elo_scale, report, write_report
+from hexlab.scaling import analyze, answer_claims, list_measurements, plot_elo_scale, report, write_report
+from hexlab.scaling.answers import tabulate_answers
 from hexlab.scaling.figures import FIGURES
+from hexlab.scaling.result_tables import tabulate_crossings, tabulate_plans
+from hexlab.scaling.serving import find_plans
+from hexlab.scaling.text_tables import TextTable
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
@@ -129,6 +133,23 @@ def test_facts_that_cannot_be_shown_are_refused(tmp_path):
         write_report(tiny()[0], tmp_path, {"Machine": 4}, bootstrap=0)
     with pytest.raises(ConfigError, match="facts 'Limits' is 'none'"):
         write_report(tiny()[0], tmp_path, {"Limits": "none"}, bootstrap=0)
+
+
+def test_cells_are_set_by_their_column_and_by_what_they_say():
+    rows = (("`a<b`", "4", "holds"), ("c", "no games", "not enough data: needs a run"), ("d", "–", "does not hold"))
+    written = report._table(TextTable("A title", ("agent", "games", "verdict"), rows, "A <note>.", (1,)), stack=True)
+    assert '<th scope="row"><code>a&lt;b</code></th><td class="number" data-name="games">4</td>' in written
+    for cell in ('"agrees" data-name="verdict">holds<', '"missing number" data-name="games">no games<',
+                 '"missing" data-name="verdict">not enough data', '"differs" data-name="verdict">does not hold<'):  # fmt: skip
+        assert f"<td class={cell}" in written
+    assert written.endswith('</table></div><p class="note">A &lt;note&gt;.</p>')
+
+
+def test_the_page_shows_the_rows_of_the_results(page):
+    analysis, text = small_analysis(), "|".join(page.text)
+    plans = tabulate_plans(analysis.tables, find_plans(analysis.tables, analysis.isoquants))
+    for table in (tabulate_answers(answer_claims(analysis)), tabulate_crossings(analysis), plans):
+        assert all("|".join(row) in text for row in (table.heads, *table.rows))
 
 
 def test_search_and_plans_are_tables_of_the_page(page):

@@ -5,27 +5,22 @@ import math
 
 import numpy as np
 import pytest
-from planted_tables import plant, small_analysis, tiny
+from planted_tables import plant, tiny
 
 from hexlab.errors import ConfigError
 from hexlab.records import Timing
 from hexlab.scaling import NotEnoughDataError, Tradeoff, pools
 from hexlab.scaling.serving import (
-    CORE_HOUR,
     Demand,
     Isoquant,
     Price,
     _charge,  # what luck does to it needs thousands of tables
     charge_agent,
-    choose_price,
     find_isoquants,
     find_plan,
-    find_plans,
     fit_speeds,
     price_core_hours,
     solve_tradeoff,
-    tabulate_plans,
-    typical_moves,
 )
 from hexlab.scaling.surfaces import Surface
 
@@ -275,20 +270,3 @@ def test_what_makes_no_sense_is_refused():
 def test_without_bootstrap_a_plan_has_no_intervals():
     plan = find_plan(find_isoquants(tiny()[0], 3, [-60.0])[0], Demand(1e4, 3), Price())
     assert np.isnan([*plan.total_interval, *plan.share_interval]).all()
-
-
-def test_the_table_of_plans_is_that_of_the_hardest_level_of_each_board():
-    analysis = small_analysis()
-    heads, rows = tabulate_plans(analysis.tables, find_plans(analysis.tables, analysis.isoquants))
-    assert f"bill, USD at {CORE_HOUR} a core-hour" in heads
-    assert [row[0] for row in rows] == [name for size in analysis.isoquants for name in [f"{size}x{size}"] * 3]
-    assert [row[2] for row in rows[:3]] == ["1,000", "1,000,000", "1,000,000,000"]
-    for at, (size, members) in enumerate(analysis.isoquants.items()):
-        plan = find_plan(members[-1], Demand(1e3, typical_moves(size)), choose_price(analysis.tables))
-        row = rows[3 * at]
-        run = analysis.tables.run_by_key[plan.run]
-        assert row[1] == f"−{-members[-1].level:.0f}"
-        assert row[3] == f"{run.width}x{run.depth}"
-        assert float(row[4]) == pytest.approx(plan.train_flops, rel=0.05)
-        assert float(row[6].split(" [")[0].replace("−", "-")) == pytest.approx(plan.bill.total, rel=0.05)
-        assert float(row[7].split()[0].strip("%")) == pytest.approx(100 * plan.bill.train_share, abs=6)

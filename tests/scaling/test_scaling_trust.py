@@ -8,7 +8,7 @@ from planted_tables import small
 from hexlab import arena
 from hexlab.arena.ratings import Anchor
 from hexlab.records import Opening
-from hexlab.scaling.trust import TrustTable, make_trust_tables
+from hexlab.scaling.trust import make_trust_tables
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,3 @@ def test_a_stand_in_is_named_with_what_it_adds():
     assert make_trust_tables(rated)["anchors"].rows[2] == ("5x5", "strongest", f"`{best}`", "−20", "35")
     unknown = dataclasses.replace(tables, ratings=(*others, *arena.rate(rows, anchor=Anchor((best,), "strongest", 0.0, float("nan")))))
     assert make_trust_tables(unknown)["anchors"].rows[2][3:] == ("0", "unknown")
-
-
-def test_a_table_in_markdown():
-    assert TrustTable("A title", ("board", "games"), (("3x3", "4"),)).to_markdown() == "| board | games |\n| --- | --- |\n| 3x3 | 4 |"
