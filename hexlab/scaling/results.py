@@ -50,7 +50,6 @@ from hexlab.system import write_whole
 __all__ = ["check_results", "compute_results", "fill_page", "list_marks", "write_results"]
 
 _RESULTS = "results.json"
-_CLAIMS_RULE = "|---|---|---|---|---|---|"  # as committed pages have it
 _MARK = re.compile(r"<!--= (?P<name>[^<>]+?) -->(?P<text>.*?)<!--/-->", re.DOTALL)
 
 
@@ -95,7 +94,7 @@ def compute_results(
         "games": f"{sum(2 * row.openings for row in tables.pairings):,}",
         "self-play simulations": _format_large(_count_simulations(tables)),
         "rule": RULE,
-        "claims": tabulate_answers(answers).to_markdown(_CLAIMS_RULE),
+        "claims": tabulate_answers(answers).to_markdown(),
         "crossings": tabulate_crossings(analysis).to_markdown(),
         "slopes": tabulate_slopes(analysis, measured).to_markdown(),
         "exchange by level": tabulate_exchange(analysis).to_markdown(),
