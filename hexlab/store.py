@@ -1,4 +1,4 @@
-"""The result store: one SQLite file of games, agents, runs and snapshots, and the tables made from it.
+"""The result store: one SQLite file of games, agents, runs and snapshots.
 
 Each table holds one kind of row of `hexlab.records` and has a key. A row that is there already is skipped, so a rerun
 may append what it likes; a row with an old key and new contents is refused, so that two experiments never mix. Every
@@ -11,39 +11,21 @@ a file there say so, and only one computer may open it.
 """
 
 import contextlib
-import csv
 import dataclasses
-import functools
-import hashlib
-import io
-import itertools
-import lzma
 import math
 import os
 import pathlib
 import sqlite3
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
+from hexlab.csv_tables import table_file, write_table
 from hexlab.errors import StoreError
-from hexlab.ranges import find_fault
+from hexlab.pairings import count_pairings, join_openings, mirror
 from hexlab.records import Agent, Opening, Pairing, PairOpenings, Run, Snapshot
-from hexlab.system import Lock, find_holder, write_whole
+from hexlab.system import Lock, find_holder
 
-__all__ = [
-    "Store",
-    "columns",
-    "count_pairings",
-    "find_half",
-    "join_openings",
-    "mirror",
-    "read_table",
-    "split_openings",
-    "table_file",
-    "to_frame",
-    "write_table",
-]
+__all__ = ["Store"]
 
 APPLICATION_ID = 0x6865786C  # "hexl", in the header of every store
 SCHEMA_VERSION = 2
@@ -55,8 +37,6 @@ _KEYS: dict[type, tuple[str, ...]] = {
     Opening: ("size", "first", "second", "opening"),
 }
 _TABLES = {Run: "runs", Snapshot: "snapshots", Agent: "agents", Opening: "openings"}
-_PACKED = {"openings", "pairings"}
-_ROWS_AT_ONCE = 2_000
 _SQL_TYPES: dict[Any, str] = {int: "INTEGER", float: "REAL", str: "TEXT"}
 
 Row = TypeVar("Row")
@@ -317,206 +297,3 @@ def _values(row: Any) -> list:
 
 def _field_names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
-
-
-def mirror(opening: Opening) -> Opening:
-    """Return the same two games with the agents' places exchanged.
-
-    >>> mirror(Opening(3, "b", "a", "a1 b2", first_won_as_black=1, first_won_as_white=0, moves=13)).first_won_as_black
-    1
-    """
-    return dataclasses.replace(
-        opening,
-        first=opening.second,
-        second=opening.first,
-        first_won_as_black=1 - opening.first_won_as_white,
-        first_won_as_white=1 - opening.first_won_as_black,
-    )
-
-
-@functools.cache
-def find_half(size: int, opening: str) -> int:
-    """Return the half, 0 or 1, into which a stable hash deals an opening: the same one for all pairs of agents.
-
-    >>> {find_half(5, opening) for opening in ("a1 b2", "b2 a1", "c3 d4", "d4 c3")} <= {0, 1}
-    True
-    """
-    return hashlib.blake2b(f"half {size} {opening}".encode(), digest_size=1).digest()[0] & 1
-
-
-def count_pairings(openings: Iterable[Opening]) -> list[Pairing]:
-    """Count openings by pair of agents and by half.
-
-    Returns:
-        Rows sorted by size, agents and half, with the agents of each in alphabetical order.
-
-    >>> rows = [Opening(3, "b", "a", "a1 b2", 1, 0, 13), Opening(3, "b", "a", "b2 a1", 0, 0, 13)]
-    >>> sum(pairing.lost_both + pairing.won_both for pairing in count_pairings(rows))
-    1
-    """
-    counts: dict[tuple[int, str, str, int], list[int]] = {}
-    for row in openings:
-        swap = row.second < row.first
-        first, second = (row.second, row.first) if swap else (row.first, row.second)
-        black, white = row.first_won_as_black, row.first_won_as_white
-        if swap:
-            black, white = 1 - white, 1 - black
-        counted = counts.setdefault((row.size, first, second, find_half(row.size, row.opening)), [0, 0, 0, 0])
-        counted[3 - 2 * black - white] += 1
-    return [Pairing(*key, *counts[key]) for key in sorted(counts)]
-
-
-def join_openings(openings: Iterable[Opening]) -> list[PairOpenings]:
-    """Gather openings by pair of agents, sorted; `split_openings` undoes it.
-
-    >>> join_openings([Opening(3, "a", "b", "c3 b2", 0, 1, 15), Opening(3, "a", "b", "a1 b2", 1, 1, 13)])[0].openings
-    'a1 b2;c3 b2'
-    """
-    joined = []
-    rows = sorted(openings, key=lambda row: (row.size, row.first, row.second, row.opening))
-    for pair, some in itertools.groupby(rows, key=lambda row: (row.size, row.first, row.second)):
-        names, black, white, moves = zip(
-            *((row.opening, str(row.first_won_as_black), str(row.first_won_as_white), str(row.moves)) for row in some), strict=True
-        )
-        joined.append(PairOpenings(*pair, ";".join(names), "".join(black), "".join(white), ";".join(moves)))
-    return joined
-
-
-def split_openings(pairs: Iterable[PairOpenings]) -> list[Opening]:
-    """Return the openings of pairs one by one.
-
-    Raises:
-        StoreError: the lists of a pair are not equally long, or hold something else than they should.
-    """
-    rows: list[Opening] = []
-    for pair in pairs:
-        names, moves = map(sys.intern, pair.openings.split(";")), map(int, pair.moves.split(";"))
-        results = zip(names, map(int, pair.first_won_as_black), map(int, pair.first_won_as_white), moves, strict=True)
-        try:
-            rows += [Opening(pair.size, pair.first, pair.second, *result) for result in results]
-        except ValueError as error:
-            of = f"the openings of {pair.first!r} and {pair.second!r} on {pair.size}x{pair.size} are damaged ({error})"
-            raise StoreError(f"{of}: expected lists of one length, such as 'a1 b2;c3 b2', '10', '11', '13;15'") from None
-    return rows
-
-
-def write_table(path: str | os.PathLike, rows: Iterable, kind: type | None = None) -> pathlib.Path:
-    """Write rows of one kind as a CSV file, atomically.
-
-    Rows are sorted by their fields in order, lines end in a line feed, and floats are written by `repr`, so that nothing
-    is lost: equal rows give equal bytes on every machine. A file whose name ends in ``.xz`` holds them
-    packed.
-
-    Args:
-        path: the file; its folder is created.
-        rows: instances of one dataclass, such as `Rating`.
-        kind: the dataclass; needed where there are no rows.
-
-    Returns:
-        The path.
-    """
-    path = pathlib.Path(path)
-    rows = list(rows)
-    kind = kind or (type(rows[0]) if rows else None)
-    if kind is None:
-        raise StoreError(f"{path.name} would have no rows and no known columns: name the kind of row")
-    if any(type(row) is not kind for row in rows):
-        raise StoreError(f"{path.name} holds rows of {kind.__name__}: write another table for other rows")
-    lines = sorted(([getattr(row, name) for name in _field_names(kind)] for row in rows), key=_sort_key)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_field_names(kind))
-    writer.writerows([repr(value) if isinstance(value, float) else value for value in line] for line in lines)
-    data = text.getvalue().encode()
-    if path.suffix == ".xz":
-        data = lzma.compress(data)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, data)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error}; check the folder and its permissions") from error
-    return path
-
-
-def _sort_key(values: list) -> list:
-    # nan has no order of its own: it comes first
-    return [-math.inf if value != value else value for value in values]
-
-
-def table_file(name: str) -> str:
-    """Return the name of a table's file. The games of an experiment are megabytes of text, and a tenth of that packed.
-
-    >>> table_file("runs"), table_file("pairings")
-    ('runs.csv', 'pairings.csv.xz')
-    """
-    return f"{name}.csv.xz" if name in _PACKED else f"{name}.csv"
-
-
-def read_table(path: str | os.PathLike, kind: type[Row]) -> list[Row]:
-    """Read a CSV file that `write_table` wrote; one whose name ends in ``.xz`` is unpacked.
-
-    Raises:
-        StoreError: the file is missing, its columns are not those of `kind`, or a value cannot be read or cannot be (`hexlab.ranges`).
-    """
-    path = pathlib.Path(path)
-    names = list(_field_names(kind))
-    opened = lzma.open if path.suffix == ".xz" else open
-    rows: list[Row] = []
-    try:
-        with opened(path, "rt", encoding="utf-8", newline="") as file:
-            lines = csv.reader(file)
-            header = next(lines, [])
-            if header != names:
-                found = ",".join(header)[:200] or "nothing"
-                raise StoreError(f"{path} starts with {found!r}: expected the columns {','.join(names)!r} of {kind.__name__}")
-            while some := list(itertools.islice(lines, _ROWS_AT_ONCE)):
-                rows += _read_rows(some, kind, path, len(rows) + 2)
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError, csv.Error) as error:
-        raise StoreError(f"{path} cannot be read as a table of {kind.__name__} rows: {error}") from error
-    return rows
-
-
-def _read_rows(lines: list[list[str]], kind: type[Row], path: pathlib.Path, first: int) -> Iterable[Row]:
-    """Convert cells column by column, in half the time that it takes row by row; `first` is the number of the first row."""
-    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
-    for number, line in enumerate(lines, first):
-        if len(line) != len(fields):
-            found = f"{len(line)} cells, not the {len(fields)} of {kind.__name__}"
-            raise StoreError(f"row {number} of {path} has {found}: is the file cut off?")
-    values: dict[str, list] = {}
-    for field, cells in zip(fields, zip(*lines, strict=True), strict=True):
-        convert = sys.intern if field.type is str else field.type
-        done: list = []
-        try:
-            done += map(convert, cells)  # type: ignore[arg-type]
-        except ValueError:
-            at, expected = len(done), getattr(field.type, "__name__", field.type)
-            message = f"row {first + at} of {path}: {field.name} is {cells[at]!r}, not {expected} as in a {kind.__name__} row"
-            raise StoreError(message) from None
-        values[field.name] = done
-    if fault := find_fault(kind, values):
-        value = repr(values[fault.field][fault.place])
-        held = value if len(value) <= 80 else f"{value[:80]}..."
-        raise StoreError(f"row {first + fault.place} of {path}: {fault.field} is {held}: expected {fault.expected}; restore the file")
-    return map(kind, *values.values())
-
-
-def columns(rows: Sequence, kind: type | None = None) -> dict[str, list]:
-    """Return rows as one list for each field, ready for numpy, pandas or polars.
-
-    >>> columns([Opening(3, "a", "b", "a1 b2", 1, 1, 13)])["opening"]
-    ['a1 b2']
-    """
-    kind = kind or (type(rows[0]) if rows else None)
-    if kind is None:
-        raise StoreError("no rows and no known columns: name the kind of row")
-    return {name: [getattr(row, name) for row in rows] for name in _field_names(kind)}
-
-
-def to_frame(rows: Sequence, kind: type | None = None):
-    """Return rows as a pandas data frame; needs pandas, which hexlab does not install by itself."""
-    try:
-        import pandas
-    except ImportError as error:
-        raise StoreError("pandas is not installed: install it, or use columns() for plain lists") from error
-    return pandas.DataFrame(columns(rows, kind))

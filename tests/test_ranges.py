@@ -8,10 +8,10 @@ import lzma
 import pytest
 
 from hexlab import ranges, records
+from hexlab.csv_tables import columns, read_table, table_file, write_table
 from hexlab.errors import StoreError
 from hexlab.ranges import find_fault
 from hexlab.rules.cells import MAX_SIZE
-from hexlab.store import columns, read_table, table_file, write_table
 
 ROWS = {
     "runs": records.Run("r", 3, 8, 2, 0, 92, 16, '{"size": 3}'),

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hexlab.csv_tables import columns, read_table, to_frame, write_table
 from hexlab.errors import StoreError
+from hexlab.pairings import count_pairings, find_half, join_openings, mirror, split_openings
 from hexlab.records import Agent, Opening, Pairing, PairOpenings, Rating, Run, Snapshot
-from hexlab.store import Store, columns, count_pairings, find_half, join_openings, mirror, read_table, split_openings, to_frame, write_table
+from hexlab.store import Store
 
 NAMES = ("perfect", "random", "3f9a/0@1", "3f9a/1@8")
 OPENINGS = ("a1 b2", "b2 a1", "c3 a1", "a2 b3", "c1 c2")

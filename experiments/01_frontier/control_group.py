@@ -11,13 +11,13 @@ import pathlib
 
 import numpy as np
 
-from hexlab import arena, store
+from hexlab import arena, csv_tables
 from hexlab.records import Agent, Pairing, Snapshot
 
 folder = pathlib.Path(__file__).parent / "control_group"
-untrained = {(row.run, row.snapshot) for row in store.read_table(folder / "snapshots.csv.xz", Snapshot) if row.learner_flops == 0}
-agents = store.read_table(folder / "agents.csv.xz", Agent)
-pairings = store.read_table(folder / "pairings.csv.xz", Pairing)
+untrained = {(row.run, row.snapshot) for row in csv_tables.read_table(folder / "snapshots.csv.xz", Snapshot) if row.learner_flops == 0}
+agents = csv_tables.read_table(folder / "agents.csv.xz", Agent)
+pairings = csv_tables.read_table(folder / "pairings.csv.xz", Pairing)
 for size in sorted({row.size for row in pairings}):
     groups: dict[tuple, list[str]] = {}
     for row in agents:

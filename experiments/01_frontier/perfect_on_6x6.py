@@ -22,11 +22,13 @@ import numpy as np
 
 from hexlab import arena, scaling
 from hexlab.cards import list_cards
+from hexlab.csv_tables import read_table, write_table
 from hexlab.lab.manifests import read_manifest
 from hexlab.lab.pipeline import SnapshotPlayer
 from hexlab.lab.runner import make_pool
+from hexlab.pairings import join_openings, mirror, split_openings
 from hexlab.records import Opening, PairOpenings
-from hexlab.store import Store, join_openings, mirror, read_table, split_openings, write_table
+from hexlab.store import Store
 from hexlab.system import count_cores, write_whole
 
 FOLDER = pathlib.Path(__file__).parent

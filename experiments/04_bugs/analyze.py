@@ -16,7 +16,7 @@ import scipy.optimize
 import scipy.stats
 from run import PROTOCOLS, Direct, Meeting, Trained
 
-from hexlab import arena, network, records, scaling, store
+from hexlab import arena, csv_tables, network, records, scaling
 from hexlab.network import flops
 from hexlab.scaling import pools
 from hexlab.scaling.crossings import ELO, SCORE, Crossing, bound_interval, crossing, format_estimate
@@ -55,15 +55,15 @@ class Data(NamedTuple):
 def read(folder: pathlib.Path = _HERE / "tables") -> Data:
     """Read the tables."""
     snapshots, direct, meetings = (collections.defaultdict(list) for _ in range(3))
-    for row in sorted(store.read_table(folder / "snapshots.csv", records.Snapshot), key=lambda row: row.snapshot):
+    for row in sorted(csv_tables.read_table(folder / "snapshots.csv", records.Snapshot), key=lambda row: row.snapshot):
         snapshots[row.run].append(row)
-    for row in sorted(store.read_table(folder / "direct.csv", Direct), key=lambda row: row.snapshot):
+    for row in sorted(csv_tables.read_table(folder / "direct.csv", Direct), key=lambda row: row.snapshot):
         direct[row.run].append(row)
-    for row in store.read_table(folder / "meetings.csv", Meeting):
+    for row in csv_tables.read_table(folder / "meetings.csv", Meeting):
         fields = dataclasses.asdict(row)
         meetings[fields.pop("protocol"), row.size].append(records.Pairing(**fields))
-    trained = store.read_table(folder / "arms.csv", Trained)
-    runs = {row.run: row for row in store.read_table(folder / "runs.csv", records.Run)}
+    trained = csv_tables.read_table(folder / "arms.csv", Trained)
+    runs = {row.run: row for row in csv_tables.read_table(folder / "runs.csv", records.Run)}
     arms = {row.run: row.arm for row in trained}
     return Data(runs, dict(snapshots), arms, {row.run for row in trained if row.pool}, dict(direct), dict(meetings))
 

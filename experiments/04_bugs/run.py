@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from hexlab import arena, mcts, records, store
+from hexlab import arena, csv_tables, mcts, records
 from hexlab.lab.runner import make_pool
 from hexlab.protocols import Evaluator, Player
 from hexlab.rules import cell_index
@@ -174,7 +174,7 @@ def train_cell(cell: Cell, out: pathlib.Path) -> None:
             games = arena.play_pairing(player, perfect, openings, _DIRECT_SEED)
             won = [game.first_won_as_black + game.first_won_as_white for game in games]
             rows.append(Direct(snapshot.run, snapshot.snapshot, won.count(2), won.count(1), won.count(0)))
-    store.write_table(out / "direct" / f"{cell.name}.csv", rows, Direct)
+    csv_tables.write_table(out / "direct" / f"{cell.name}.csv", rows, Direct)
 
 
 def _make_player(folder: pathlib.Path, snapshot: int, protocol: Protocol) -> Player:
@@ -214,7 +214,7 @@ def play_batch(cells: Sequence[Cell], name: str, number: int, out: pathlib.Path)
             b, w = black[half::2], white[half::2]
             counts = [int(each.sum()) for each in (b & w, b & ~w, ~b & w, ~b & ~w)]
             rows.append(Meeting(name, size, players[first].name, players[second].name, half, *counts))
-    store.write_table(out / "meetings" / f"{name}-{size}-{number:03d}.csv", rows, Meeting)
+    csv_tables.write_table(out / "meetings" / f"{name}-{size}-{number:03d}.csv", rows, Meeting)
 
 
 def play(matches: Sequence[tuple[Player, Player]], numbers: Sequence[int], size: int, with_openings: bool) -> np.ndarray:
@@ -277,12 +277,12 @@ def gather(cells: Sequence[Cell], out: pathlib.Path, tables: pathlib.Path) -> No
         runs.append(records.Run(key, net.size, net.width, net.depth, config.seed, net.parameters, config.simulations, settings))
         snapshots += training.read_snapshots(out / "cells" / cell.name)
         trained.append(Trained(key, cell.arm, int(cell.pool)))
-    store.write_table(tables / "runs.csv", runs, records.Run)
-    store.write_table(tables / "snapshots.csv", snapshots, records.Snapshot)
-    store.write_table(tables / "arms.csv", trained, Trained)
+    csv_tables.write_table(tables / "runs.csv", runs, records.Run)
+    csv_tables.write_table(tables / "snapshots.csv", snapshots, records.Snapshot)
+    csv_tables.write_table(tables / "arms.csv", trained, Trained)
     for name, kind in (("direct", Direct), ("meetings", Meeting)):
-        rows = [row for path in sorted((out / name).glob("*.csv")) for row in store.read_table(path, kind)]
-        store.write_table(tables / f"{name}.csv", rows, kind)
+        rows = [row for path in sorted((out / name).glob("*.csv")) for row in csv_tables.read_table(path, kind)]
+        csv_tables.write_table(tables / f"{name}.csv", rows, kind)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,8 +11,8 @@ from scipy.special import expit
 
 from hexlab.arena.information import Information
 from hexlab.errors import ConfigError
+from hexlab.pairings import count_pairings
 from hexlab.records import Opening, Pairing
-from hexlab.store import count_pairings
 
 __all__ = [
     "ELO_PER_NAT",

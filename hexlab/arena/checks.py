@@ -44,9 +44,9 @@ from hexlab.arena.bradley_terry import (
 from hexlab.arena.information import Information
 from hexlab.arena.witnesses import find_perfect, part_perfect_play
 from hexlab.errors import ConfigError
+from hexlab.pairings import count_pairings
 from hexlab.records import Opening, Pairing
 from hexlab.rules.cells import cell_index, cell_name, rotation
-from hexlab.store import count_pairings
 
 __all__ = ["Agreement", "Cycle", "Cycles", "Goodness", "OpeningCheck", "RatingCheck", "check_openings", "check_ratings", "measure_goodness"]
 

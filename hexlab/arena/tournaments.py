@@ -16,10 +16,11 @@ from hexlab.arena.players import RandomPlayer, SolverPlayer
 from hexlab.arena.ratings import believe, rate
 from hexlab.arena.scheduling import choose_opponents
 from hexlab.errors import ConfigError
+from hexlab.pairings import count_pairings
 from hexlab.protocols import Player
 from hexlab.records import Opening, Pairing
 from hexlab.rules.cells import check_size
-from hexlab.store import Store, count_pairings
+from hexlab.store import Store
 
 __all__ = ["SOLVED_SIZE", "Progress", "Table", "draw_openings", "play_ladder", "play_to_interval", "round_robin"]
 

@@ -8,10 +8,10 @@ import tempfile
 from collections.abc import Callable, Sequence
 
 from hexlab import arena, scaling
+from hexlab.csv_tables import read_table, table_file, write_table
 from hexlab.errors import HexlabError, RunError, StoreError
 from hexlab.lab.manifests import read_manifest
 from hexlab.records import Conversion, PairOpenings
-from hexlab.store import read_table, table_file, write_table
 from hexlab.system import check_writable, write_whole
 
 __all__ = ["join_runs"]

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from hexlab import arena, network, scaling, training
+from hexlab.csv_tables import read_table, write_table
 from hexlab.errors import ConfigError, RunError
 from hexlab.lab.cluster import ClusterExecutor, check_scheduler
 from hexlab.lab.grids import Grid, describe_opponents, read_grid
@@ -31,7 +32,7 @@ from hexlab.records import Agent, Conversion, Opening, Pairing, Rating, Run, Tim
 from hexlab.rules import sgf
 from hexlab.rules.batch import Boards
 from hexlab.rules.solver import MAX_SIZE
-from hexlab.store import Store, read_table, write_table
+from hexlab.store import Store
 from hexlab.system import Lock, count_cores, joules_between, lock_folder, make_folder, read_energy, remove_drafts, write_whole
 
 __all__ = ["SnapshotPlayer", "reproduce"]

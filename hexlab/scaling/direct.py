@@ -15,7 +15,7 @@ from hexlab import records
 from hexlab.arena.bradley_terry import Z
 from hexlab.scaling.frontiers import SOURCES, Copies, Frontier, count_games, draw_runs, list_lines, make_board, make_curves
 from hexlab.scaling.laws import Law, fit_law
-from hexlab.scaling.pools import split_openings
+from hexlab.scaling.pools import deal_halves
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
 __all__ = [
@@ -89,7 +89,7 @@ def compute_direct_frontier(
     for size in sizes:
         board = tables.select(size)
         try:
-            halves = split_openings(board.pairings)
+            halves = deal_halves(board.pairings)
             opponent = _find_opponent(board, halves)
             met = [count_games(half, {opponent}) for half in halves]
             known = {opponent} | (met[0].keys() & met[1].keys())

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from hexlab import records, store
+from hexlab import csv_tables, records
 from hexlab.arena.anchors import rate_boards
 from hexlab.arena.ratings import Anchor, Fit, fit_games
 from hexlab.errors import StoreError
@@ -23,11 +23,11 @@ __all__ = [
     "PoolGames",
     "board_seed",
     "bootstrap_halves",
+    "deal_halves",
     "gather_games",
     "gather_halves",
     "rate_pool",
     "rate_tables",
-    "split_openings",
 ]
 
 _ROUNDING = 2e-6  # published ratings are rounded to a millionth, on another computer perhaps to the next one
@@ -67,7 +67,7 @@ class PoolElo(NamedTuple):
         return np.where(at < 0, np.nan, self.elo[..., at])
 
 
-def split_openings(pairings: tuple[records.Pairing, ...]) -> tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]]:
+def deal_halves(pairings: tuple[records.Pairing, ...]) -> tuple[tuple[records.Pairing, ...], tuple[records.Pairing, ...]]:
     """Return the pairings on the openings of half 0 and of half 1.
 
     Raises:
@@ -107,7 +107,7 @@ def gather_halves(tables: Tables) -> tuple[PoolGames, PoolGames]:
 
 @functools.lru_cache(maxsize=16)
 def _deal(games: PoolGames, perfect: frozenset[str], random: frozenset[str]) -> tuple[PoolGames, PoolGames]:
-    openings = split_openings(games.pairings)
+    openings = deal_halves(games.pairings)
     pairs = sorted({(row.first, row.second) for row in games.pairings})
     met = {agent: [0, 0] for agent in itertools.chain.from_iterable(pairs)}
     dealt: dict[tuple[str, str], int] = {}
@@ -172,14 +172,14 @@ def rate_tables(
         ConfigError: as for `hexlab.arena.find_anchors`.
     """
     home, tables = find_tables(folder), read(folder, rated=check)
-    kept = home / store.table_file("conversions")
+    kept = home / csv_tables.table_file("conversions")
     if not tables.pairings:
-        raise StoreError(f"{home / store.table_file('pairings')} has no games to rate: restore it, or play some")
-    conversions = store.read_table(kept, records.Conversion) if kept.is_file() else ()
+        raise StoreError(f"{home / csv_tables.table_file('pairings')} has no games to rate: restore it, or play some")
+    conversions = csv_tables.read_table(kept, records.Conversion) if kept.is_file() else ()
     rated = sorted(rate_boards(tables.pairings, tables.agents, conversions, say=say), key=lambda row: row.agent)  # as tables are written
-    path = home / store.table_file("ratings")
+    path = home / csv_tables.table_file("ratings")
     if not check:
-        return [str(store.write_table(path, rated, records.Rating))]
+        return [str(csv_tables.write_table(path, rated, records.Rating))]
     if [row.agent for row in tables.ratings] != [row.agent for row in rated]:
         return [f"{path} has other agents, or another order, than the games give: write it anew with `hexlab rate`"]
     drifted = [(one, other) for one, other in zip(tables.ratings, rated, strict=True) if not _agree(one, other)]

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hexlab import store
+from hexlab import csv_tables, pairings
 from hexlab.errors import ConfigError, StoreError
 from hexlab.records import Opening, PairOpenings
 from hexlab.scaling.analysis import Analysis, analyze
@@ -255,8 +255,8 @@ def _read_seconds(home: Path) -> dict[str, float]:
 
 def _compute(home: Path, bootstrap: int, seed: int) -> dict[str, str]:
     seconds, tables = _read_seconds(home), read(home)
-    packed = home / store.table_file("openings")
-    openings = store.split_openings(store.read_table(packed, PairOpenings)) if packed.is_file() else []
+    packed = home / csv_tables.table_file("openings")
+    openings = pairings.split_openings(csv_tables.read_table(packed, PairOpenings)) if packed.is_file() else []
     forecasts = [read_forecast(path) for path in sorted(home.parent.joinpath("predictions").glob("*.json"))]
     return compute_results(analyze(tables, bootstrap=bootstrap, seed=seed), openings, seconds, forecasts)
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hexlab import records, store
+from hexlab import csv_tables, records
 from hexlab.arena.ratings import Anchor, split_anchor
 from hexlab.errors import HexlabError, StoreError
 from hexlab.rules import sgf
@@ -79,21 +79,21 @@ class Tables:
                 _require("agents", "snapshot", (agent.run, agent.snapshot), snapshots)
                 if sizes[agent.run] != agent.size:
                     told = f"its run {agent.run!r} is of {sizes[agent.run]}x{sizes[agent.run]} by runs.csv"
-                    raise StoreError(f"{store.table_file('agents')}: {agent.agent!r} plays {agent.size}x{agent.size}, and {told}")
+                    raise StoreError(f"{csv_tables.table_file('agents')}: {agent.agent!r} plays {agent.size}x{agent.size}, and {told}")
         boards = {agent.agent: agent.size for agent in self.agents}
         for pairing in self.pairings:
             for name in (pairing.first, pairing.second):
                 _require("pairings", "agent", name, agents)
                 if boards[name] != pairing.size:
                     told = f"{name!r} plays {boards[name]}x{boards[name]} by agents.csv"
-                    raise StoreError(f"{store.table_file('pairings')}: a game on {pairing.size}x{pairing.size}, and {told}")
+                    raise StoreError(f"{csv_tables.table_file('pairings')}: a game on {pairing.size}x{pairing.size}, and {told}")
             if pairing.half not in (0, 1):
-                raise StoreError(f"{store.table_file('pairings')}: half {pairing.half!r} of {pairing.first!r} is neither 0 nor 1")
+                raise StoreError(f"{csv_tables.table_file('pairings')}: half {pairing.half!r} of {pairing.first!r} is neither 0 nor 1")
         for rating in self.ratings:
             _require("ratings", "agent", rating.agent, agents)
             if boards[rating.agent] != rating.size:
                 told = f"plays {boards[rating.agent]}x{boards[rating.agent]} by agents.csv"
-                raise StoreError(f"{store.table_file('ratings')}: {rating.agent!r} is rated on {rating.size}x{rating.size}, and {told}")
+                raise StoreError(f"ratings.csv: {rating.agent!r} is rated on {rating.size}x{rating.size}, and {told}")
         _unique("timings", [(row.run, row.snapshot) for row in self.timings])
         for timing in self.timings:
             _require("timings", "snapshot", (timing.run, timing.snapshot), snapshots)
@@ -234,9 +234,9 @@ class Tables:
         return rows
 
     def to_csv(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write the files into `folder` as `hexlab.store.write_table` does, rows sorted; returns their paths."""
+        """Write the files into `folder` as `hexlab.csv_tables.write_table` does, rows sorted; returns their paths."""
         wanted = [name for name in _ROWS if name not in _OPTIONAL or getattr(self, name)]
-        paths = [store.write_table(Path(folder) / store.table_file(name), getattr(self, name), _ROWS[name]) for name in wanted]
+        paths = [csv_tables.write_table(Path(folder) / csv_tables.table_file(name), getattr(self, name), _ROWS[name]) for name in wanted]
         if self.games:
             write_whole(Path(folder) / _GAMES, "".join(map(sgf.write, self.games)))
             paths.append(Path(folder) / _GAMES)
@@ -248,7 +248,7 @@ class Tables:
         Raises:
             StoreError: pandas is not installed.
         """
-        frames = {name: store.to_frame(getattr(self, name), row_type) for name, row_type in _ROWS.items()}
+        frames = {name: csv_tables.to_frame(getattr(self, name), row_type) for name, row_type in _ROWS.items()}
         joined = self.join()
         frames["joined"] = type(frames["runs"])(joined)
         return frames
@@ -265,10 +265,10 @@ def read(folder: str | os.PathLike[str], *, rated: bool = True) -> Tables:
         StoreError: no such folder, a missing file, a file that is not the table it is named after, or rows that point nowhere.
     """
     home = find_tables(folder)
-    wanted = [name for name in _ROWS if name not in _OPTIONAL or (home / store.table_file(name)).is_file()]
+    wanted = [name for name in _ROWS if name not in _OPTIONAL or (home / csv_tables.table_file(name)).is_file()]
     if not rated:
         wanted.remove("ratings")
-    rows: dict[str, Any] = {name: store.read_table(home / store.table_file(name), _ROWS[name]) for name in wanted}
+    rows: dict[str, Any] = {name: csv_tables.read_table(home / csv_tables.table_file(name), _ROWS[name]) for name in wanted}
     games = sgf.load(home / _GAMES) if (home / _GAMES).is_file() else ()
     return Tables(**{"ratings": ()} | rows, games=tuple(games))
 
@@ -327,11 +327,11 @@ def _unique(table: str, keys: list) -> set:
     seen: set = set()
     for key in keys:
         if key in seen:
-            raise StoreError(f"{store.table_file(table)}: key {key!r} is there twice")
+            raise StoreError(f"{csv_tables.table_file(table)}: key {key!r} is there twice")
         seen.add(key)
     return seen
 
 
 def _require(table: str, what: str, key: Any, known: set) -> None:
     if key not in known:
-        raise StoreError(f"{store.table_file(table)}: {what} {key!r} is in no other table; were the files written by one experiment?")
+        raise StoreError(f"{csv_tables.table_file(table)}: {what} {key!r} is in no other table; were the files written by one experiment?")

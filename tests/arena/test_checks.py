@@ -10,8 +10,8 @@ from hexlab import arena
 from hexlab.arena.checks import check_openings, check_ratings, measure_goodness
 from hexlab.arena.ratings import ELO_PER_NAT
 from hexlab.errors import ConfigError
+from hexlab.pairings import count_pairings
 from hexlab.records import Opening, Pairing
-from hexlab.store import count_pairings
 
 
 def play(elo, openings=80, seed=0, effects=None, misfit=0.0, black=None, halves=(0, 1)):

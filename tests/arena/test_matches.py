@@ -21,10 +21,10 @@ from hexlab.arena import (
     play_pairing,
 )
 from hexlab.errors import ConfigError, IllegalMoveError, PositionError
+from hexlab.pairings import mirror
 from hexlab.records import Opening
 from hexlab.rules import Board, Color
 from hexlab.rules.solver import Solver
-from hexlab.store import mirror
 
 
 class Scripted:

@@ -11,8 +11,8 @@ from hexlab.arena.bradley_terry import PRIOR, gather_pool, precision_of
 from hexlab.arena.ratings import believe
 from hexlab.arena.witnesses import part_perfect_play
 from hexlab.errors import ConfigError
+from hexlab.pairings import count_pairings
 from hexlab.records import Opening, Pairing
-from hexlab.store import count_pairings
 
 PERFECT = "perfect-5"
 GAMES = 60  # of a pair, in openings

@@ -7,8 +7,9 @@ import pytest
 from experiment_scripts import load_script
 
 from hexlab import scaling
+from hexlab.csv_tables import read_table
+from hexlab.pairings import split_openings
 from hexlab.records import PairOpenings
-from hexlab.store import read_table, split_openings
 
 FOLDER = pathlib.Path(__file__).parents[2] / "experiments" / "01_frontier"
 

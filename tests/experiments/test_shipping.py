@@ -13,10 +13,10 @@ from experiment_scripts import load_script
 
 from hexlab import arena, cards, network, records
 from hexlab.cards import Card
+from hexlab.csv_tables import read_table, write_table
 from hexlab.errors import StoreError
 from hexlab.scaling import Tables
 from hexlab.scaling.frontiers import Step
-from hexlab.store import read_table, write_table
 from hexlab.training import Config
 from hexlab.training.loop import Timing
 

@@ -8,14 +8,15 @@ import shutil
 import pytest
 
 from hexlab import arena, scaling
+from hexlab.csv_tables import read_table, table_file, write_table
 from hexlab.errors import RunError, StoreError
 from hexlab.lab import pipeline
 from hexlab.lab.joining import join_runs
 from hexlab.lab.manifests import read_manifest
 from hexlab.lab.status import read_status
+from hexlab.pairings import count_pairings, join_openings
 from hexlab.records import Agent, Conversion, Opening, Pairing, PairOpenings, Rating, Run, Snapshot, Timing
 from hexlab.rules import sgf
-from hexlab.store import count_pairings, join_openings, read_table, table_file, write_table
 
 EXPERIMENT = """
 [apart]

@@ -13,14 +13,16 @@ import pytest
 from cluster_processes import Processes
 
 from hexlab import arena
+from hexlab.csv_tables import read_table
 from hexlab.errors import ClusterError, ConfigError, RunError
 from hexlab.lab import manifests, pipeline, runner
 from hexlab.lab.cluster import ClusterExecutor
 from hexlab.lab.heartbeats import read_sign
 from hexlab.lab.runs import claim_path, count_iterations
 from hexlab.lab.status import read_status
+from hexlab.pairings import count_pairings
 from hexlab.records import Agent, Conversion, Opening, Rating, Run, Timing
-from hexlab.store import Store, count_pairings, read_table
+from hexlab.store import Store
 from hexlab.system import lock_folder
 from hexlab.training import Config, run_key, train
 
