@@ -1,7 +1,6 @@
 """The result store: what is appended comes back, once, whole, whatever happens to the process."""
 
 import dataclasses
-import lzma
 import os
 import signal
 import sqlite3
@@ -13,10 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hexlab.csv_tables import columns, read_table, to_frame, write_table
 from hexlab.errors import StoreError
-from hexlab.pairings import count_pairings, find_half, join_openings, mirror, split_openings
-from hexlab.records import Agent, Opening, Pairing, PairOpenings, Rating, Run, Snapshot
+from hexlab.pairings import count_pairings, find_half, mirror
+from hexlab.records import Agent, Opening, Pairing, Run, Snapshot
 from hexlab.store import Store
 
 NAMES = ("perfect", "random", "3f9a/0@1", "3f9a/1@8")
@@ -122,27 +120,6 @@ def test_any_order_of_appends_leaves_the_same_table(tmp_path_factory, batches):
         assert exported == [file.read_bytes() for file in single.export(folder / "two")]
 
 
-def test_pairings_count_what_first_won():
-    outcomes = {"a1 b2": (1, 1), "b2 a1": (1, 0), "c3 a1": (0, 1), "a2 b3": (0, 0), "c1 c2": (1, 1)}
-    rows = [games("a", "b", opening, *won) for opening, won in outcomes.items()]
-    by_half = {pairing.half: pairing for pairing in count_pairings(rows)}
-    for half in (0, 1):
-        dealt = [won for opening, won in outcomes.items() if find_half(3, opening) == half]
-        expected = [dealt.count(won) for won in ((1, 1), (1, 0), (0, 1), (0, 0))]
-        assert by_half[half] == Pairing(3, "a", "b", half, *expected)
-    assert count_pairings([mirror(row) for row in rows]) == count_pairings(rows)
-
-
-def test_an_opening_lies_in_the_same_half_for_all_pairs_and_halves_are_even(path):
-    every = [f"{a}{b} {c}{d}" for a in "abcde" for b in range(1, 6) for c in "abcde" for d in range(1, 6)]
-    assert 0.45 < sum(find_half(5, opening) for opening in every) / len(every) < 0.55
-    with Store(path) as store:
-        store.append([games(a, b, opening) for a, b in (("a", "b"), ("c", "d")) for opening in OPENINGS])
-        pairings = store.pairings(size=3)
-    assert [(row.first, row.half) for row in pairings] == [("a", 0), ("a", 1), ("c", 0), ("c", 1)]
-    assert [dataclasses.replace(row, first="a", second="b") for row in pairings[2:]] == pairings[:2]
-
-
 def test_only_one_writes_and_all_may_read(path):
     with Store(path) as writer:
         writer.append([games()])
@@ -246,74 +223,3 @@ def test_a_damaged_store_says_what_to_do(path):
     path.write_bytes(content)
     with pytest.raises(StoreError, match=r"is damaged .* move it away"), Store(path) as store:
         store.read(Opening)
-
-
-def test_tables_have_stable_bytes_and_come_back(tmp_path):
-    rows = [
-        Rating("b, the second", 3, 1 / 3, -1e5, 2e5 / 3, 10, float("nan"), float("nan"), float("nan"), 0),
-        Rating("a", 3, -0.1, -1.0, 1.0, 10, 0.5, 0.25, 0.75, 4, "perfect-3"),
-    ]
-    path = write_table(tmp_path / "deep" / "ratings.csv", rows)
-    assert path.read_bytes() == (
-        b"agent,size,elo,low,high,games,perfect_score,perfect_score_low,perfect_score_high,perfect_games,"
-        b"anchor,anchor_error\n"
-        b"a,3,-0.1,-1.0,1.0,10,0.5,0.25,0.75,4,perfect-3,0.0\n"
-        b'"b, the second",3,0.3333333333333333,-100000.0,66666.66666666667,10,nan,nan,nan,0,,0.0\n'
-    )
-    assert write_table(tmp_path / "again.csv", rows[::-1]).read_bytes() == path.read_bytes()
-    first, second = read_table(path, Rating)
-    assert first == rows[1]
-    assert (second.elo, second.low, second.high) == (1 / 3, -1e5, 2e5 / 3)
-    assert [file.name for file in path.parent.iterdir()] == ["ratings.csv"], "no partial file is left behind"
-    with pytest.raises(StoreError, match=r"starts with 'agent,size,elo.*expected the columns 'run,snapshot"):
-        read_table(path, Snapshot)
-    path.write_text(path.read_text().replace(",10,", ",ten,"))
-    with pytest.raises(StoreError, match=r"row 2 of .*ratings.csv: games is 'ten', not int as in a Rating row"):
-        read_table(path, Rating)
-    with pytest.raises(StoreError, match="cannot be read as a table of Rating rows"):
-        read_table(tmp_path / "absent.csv", Rating)
-
-
-def test_packed_tables_have_stable_bytes_and_come_back(tmp_path):
-    rows = [games("a", "b", opening) for opening in OPENINGS]
-    packed = write_table(tmp_path / "openings.csv.xz", rows)
-    assert lzma.decompress(packed.read_bytes()) == write_table(tmp_path / "openings.csv", rows).read_bytes()
-    assert write_table(tmp_path / "other.csv.xz", rows).read_bytes() == packed.read_bytes(), "neither name nor time is kept"
-    assert read_table(packed, Opening) == sorted(rows, key=dataclasses.astuple)
-    packed.write_bytes(packed.read_bytes()[:-9])
-    with pytest.raises(StoreError, match="cannot be read as a table of Opening rows"):
-        read_table(packed, Opening)
-
-
-def test_openings_go_a_pair_a_row_and_come_back(tmp_path, path):
-    rows = [games(*pair, opening) for pair in (("a", "b"), ("a", "c")) for opening in OPENINGS]
-    pairs = join_openings(rows[::-1])
-    assert [(pair.first, pair.second) for pair in pairs] == [("a", "b"), ("a", "c")]
-    assert split_openings(pairs) == sorted(rows, key=dataclasses.astuple)
-    with Store(path) as store:
-        store.append(rows)
-        store.export(tmp_path)
-    assert read_table(tmp_path / "openings.csv.xz", PairOpenings) == pairs
-    assert split_openings([]) == join_openings([]) == []
-    for field, damaged in (("moves", "13"), ("moves", "13;many"), ("first_won_as_black", "1"), ("openings", "")):
-        with pytest.raises(StoreError, match="openings of 'a' and 'b' on 3x3 are damaged"):
-            split_openings([dataclasses.replace(pairs[0], **{field: damaged})])
-
-
-def test_an_empty_table_keeps_its_columns(tmp_path):
-    path = write_table(tmp_path / "none.csv", [], Agent)
-    assert path.read_text() == "agent,size,kind,run,snapshot,test_simulations,test_flops\n"
-    assert read_table(path, Agent) == []
-    with pytest.raises(StoreError, match="name the kind of row"):
-        write_table(tmp_path / "none.csv", [])
-    with pytest.raises(StoreError, match="holds rows of Agent"):
-        write_table(tmp_path / "mixed.csv", [AGENT, RUN])
-
-
-def test_tables_become_columns_and_frames():
-    assert columns([SNAPSHOT])["simulations"] == [65536]
-    assert columns([], Snapshot)["samples"] == []
-    pandas = pytest.importorskip("pandas", reason="pandas is optional")
-    frame = to_frame([AGENT, dataclasses.replace(AGENT, agent="other")])
-    assert isinstance(frame, pandas.DataFrame)
-    assert list(frame["agent"]) == ["3f9a/1@8", "other"]
