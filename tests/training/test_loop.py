@@ -270,7 +270,7 @@ def test_the_clock_counts_checkpoints_and_the_callers_time(tmp_path, monkeypatch
     reports.close()
     assert second.other_seconds >= 0.2
     assert second.caller_seconds >= 0.1
-    assert second.seconds == pytest.approx(second.selfplay_seconds + second.learner_seconds + second.other_seconds, abs=0.02)
+    assert 0 < second.selfplay_seconds + second.learner_seconds <= second.seconds - second.other_seconds, "one thread does one at a time"
     assert second.elapsed == pytest.approx(first.elapsed + second.seconds + second.caller_seconds)
     third = next(training.resume(tmp_path / "run", threads=1)).timing
     assert third.elapsed == pytest.approx(second.elapsed + third.seconds + third.caller_seconds)
