@@ -118,7 +118,7 @@ def main() -> None:
     with Store(wanted.out / "results.sqlite") as store, make_pool(wanted.workers) as pool:
         if GAMES.exists():
             store.append(split_openings(read_table(GAMES, PairOpenings)))
-        protocol = {"openings_per_pair": openings, "rounds": 0, "seed": 0, "anchors": [arena.SolverPlayer(SIZE)]}
+        protocol = {"openings_per_pair": openings, "rounds": 0, "seed": 0, "references": [arena.SolverPlayer(SIZE)]}
         for step in arena.play_ladder(list_players(tables), SIZE, store, **protocol, threads=wanted.workers, executor=pool):
             print(f"{step.done} of {step.total} matches", flush=True)
         rows = store.read(Opening)

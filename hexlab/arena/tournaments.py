@@ -85,7 +85,7 @@ class Progress:
     """How far a tournament is.
 
     Attributes:
-        stage: "anchors" or "round 1", "round 2", ...; where rounds go on until agents are known, how many are not.
+        stage: "references" or "round 1", "round 2", ...; where rounds go on until agents are known, how many are not.
         done: matches that are finished, those of earlier sittings included.
         total: matches of the whole tournament; an estimate until the last round begins.
         played: games played in this sitting.
@@ -163,12 +163,12 @@ def play_ladder(
     seed: int = 0,
     threads: int = 1,
     executor: concurrent.futures.Executor | None = None,
-    anchors: Sequence[Player] | None = None,
+    references: Sequence[Player] | None = None,
 ) -> Iterator[Progress]:
-    """Play a large pool into a store: everyone meets the anchors, then neighbors in strength meet, round by round.
+    """Play a large pool into a store: everyone meets the references, then neighbors in strength meet, round by round.
 
     Games between agents of like strength tell most about both. Each round rates what has been played, orders the
-    agents by that, and lets each meet the next `neighbors` below it that it has not met yet. The anchors tie the pool
+    agents by that, and lets each meet the next `neighbors` below it that it has not met yet. The references tie the pool
     together and to perfect play.
 
     A match that the store holds is not played again, so a tournament that was stopped goes on where it was. The
@@ -181,13 +181,13 @@ def play_ladder(
         size: board size.
         store: open for writing.
         openings_per_pair: openings a match, drawn for each pair anew; where the board has fewer, each is played once.
-        rounds: rounds after the matches against the anchors.
+        rounds: rounds after the matches against the references.
         neighbors: opponents that an agent meets below itself in a round.
         seed: any integer.
         threads: threads that play, each its own matches; with an executor, the number of its workers.
         executor: plays in place of threads of its own, for example worker processes; the players must be picklable
             then. Matches under way when the generator is closed are left to its owner.
-        anchors: players whom everyone meets; by default random play and, up to 5x5, perfect play. They are named by
+        references: players whom everyone meets; by default random play and, up to 5x5, perfect play. They are named by
             the size, such as ``random-5`` and ``perfect-5``, since the keys of a store that holds several sizes must
             differ.
 
@@ -195,26 +195,26 @@ def play_ladder(
         Progress, at the start, after every few matches, and every few seconds in which none ends.
 
     Raises:
-        ConfigError: two players of one name, no anchor, or a number out of its range.
+        ConfigError: two players of one name, no references, or a number out of its range.
         StoreError: the store is read-only, or holds other results under these names.
     """
-    anchors = _find_anchors(size) if anchors is None else anchors
-    if not anchors:
-        raise ConfigError("a ladder without anchors may fall apart: give at least one player whom everyone meets")
+    references = _find_references(size) if references is None else references
+    if not references:
+        raise ConfigError("a ladder without references may fall apart: give at least one player whom everyone meets")
     for name, value, least in (
         ("openings_per_pair", openings_per_pair, 1), ("rounds", rounds, 0), ("neighbors", neighbors, 1), ("threads", threads, 1),
     ):  # fmt: skip
         _check_whole(name, value, least)
     names = [agent.name for agent in agents]
-    pairs = [(agent, anchor.name) for agent in names for anchor in anchors]
-    pairs += itertools.combinations([anchor.name for anchor in anchors], 2)
-    with _Tournament([*agents, *anchors], size, store, seed, threads, executor) as tournament:
+    pairs = [(agent, reference.name) for agent in names for reference in references]
+    pairs += itertools.combinations([reference.name for reference in references], 2)
+    with _Tournament([*agents, *references], size, store, seed, threads, executor) as tournament:
         for stage in range(rounds + 1):
             if stage > 0:
                 ladder = [row.agent for row in rate(tournament.pairings)]
                 pairs = _pair_neighbors(ladder, set(names), neighbors, set(tournament.openings_played))
             later = _expect(len(names), neighbors, rounds - stage)
-            yield from tournament.play(pairs, openings_per_pair, f"round {stage}" if stage else "anchors", later)
+            yield from tournament.play(pairs, openings_per_pair, f"round {stage}" if stage else "references", later)
 
 
 def play_to_interval(
@@ -229,11 +229,11 @@ def play_to_interval(
     seed: int = 0,
     threads: int = 1,
     executor: concurrent.futures.Executor | None = None,
-    anchors: Sequence[Player] | None = None,
+    references: Sequence[Player] | None = None,
 ) -> Iterator[Progress]:
-    """Play until the rating of every agent and anchor is known to a stated interval, with games that tell most.
+    """Play until the rating of every agent and reference is known to a stated interval, with games that tell most.
 
-    At first everyone meets the first anchor. Then each round rates what has been played, and every agent whose 95 % interval is too
+    At first everyone meets the first reference. Then each round rates what has been played, and every agent whose 95 % interval is too
     wide meets the opponents whose games narrow it most (see `hexlab.arena.scheduling`), until there is none. It takes one at first and
     several in later rounds, no more than it has met before, for the games of an agent cost less together. An agent stays as it is when
     no match would narrow its interval by a four-hundredth for 64 games: in a small pool whose pairs stray far from one number an agent,
@@ -256,32 +256,32 @@ def play_to_interval(
         seed: any integer.
         threads: threads that play, each its own matches; with an executor, the number of its workers.
         executor: as for `play_ladder`.
-        anchors: as for `play_ladder`, the most important one first; by default perfect play up to 5x5, and random play. They are
+        references: as for `play_ladder`, the most important one first; by default perfect play up to 5x5, and random play. They are
             opponents like any other after their first match.
 
     Yields:
         Progress, at the start of every round, after every few matches, every few seconds in which none ends, and at the end.
 
     Raises:
-        ConfigError: two players of one name, no anchor, or a number out of its range.
+        ConfigError: two players of one name, no references, or a number out of its range.
         StoreError: the store is read-only, or holds other results under these names.
     """
-    anchors = _find_anchors(size)[::-1] if anchors is None else anchors
-    if not anchors:
-        raise ConfigError("intervals are distances from an anchor: give at least one player whom everyone meets")
+    references = _find_references(size)[::-1] if references is None else references
+    if not references:
+        raise ConfigError("intervals are distances from a reference: give at least one player whom everyone meets")
     half_widths = dict(half_widths or {})
     for name, width in (("half_width", half_width), *((f"half_widths[{agent!r}]", width) for agent, width in half_widths.items())):
         if type(width) not in (int, float) or not 0 < width < math.inf:
             raise ConfigError(f"{name}={width!r}: give a number of Elo above 0, such as 25")
-    known = {player.name for player in (*agents, *anchors)}
+    known = {player.name for player in (*agents, *references)}
     if strange := sorted(half_widths.keys() - known):
         near = difflib.get_close_matches(strange[0], known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "leave it out"
         raise ConfigError(f"half_widths names {strange[0]!r}, which does not play: {hint}")
     for name, value in (("least_opponents", least_opponents), ("openings_per_match", openings_per_match), ("threads", threads)):
         _check_whole(name, value, 1)
-    pairs = [(player.name, anchors[0].name) for player in (*agents, *anchors[1:])]
-    with _Tournament([*agents, *anchors], size, store, seed, threads, executor) as tournament:
+    pairs = [(player.name, references[0].name) for player in (*agents, *references[1:])]
+    with _Tournament([*agents, *references], size, store, seed, threads, executor) as tournament:
         unsettled, later = len(pairs), 0
         while pairs:
             yield from tournament.play(pairs, openings_per_match, _count_unsettled(unsettled), later)
@@ -308,9 +308,9 @@ def _count_unsettled(agents: int) -> str:
     return f"{agents} agents to play on"
 
 
-def _find_anchors(size: int) -> list[Player]:
-    anchors: list[Player] = [RandomPlayer(f"random-{check_size(size)}")]
-    return [*anchors, SolverPlayer(size)] if size <= SOLVED_SIZE else anchors
+def _find_references(size: int) -> list[Player]:
+    references: list[Player] = [RandomPlayer(f"random-{check_size(size)}")]
+    return [*references, SolverPlayer(size)] if size <= SOLVED_SIZE else references
 
 
 def _check_whole(name: str, value: object, least: int) -> None:

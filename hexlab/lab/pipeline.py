@@ -336,8 +336,8 @@ def _play_witnesses(
     named = {player.name: player for player in players}
     strongest = [named[name] for name in arena.find_witnesses(store.pairings(size), named, count)]
     matches = arena.play_ladder(
-        strongest, size, store, openings_per_pair=grid.openings, rounds=0, anchors=[arena.SolverPlayer(size)], seed=_SEED, threads=workers,
-        executor=pool,
+        strongest, size, store, openings_per_pair=grid.openings, rounds=0, references=[arena.SolverPlayer(size)], seed=_SEED,
+        threads=workers, executor=pool,
     )  # fmt: skip
     for step, stalled in _watch(matches, pool):
         yield dataclasses.replace(step, stage="perfect play against the strongest"), stalled

@@ -65,10 +65,11 @@ def half_widths(ratings):
 def test_planted_strengths_come_back_within_a_stated_interval_from_a_fiftieth_of_the_games(store):
     generator = np.random.default_rng(0)
     elo = {f"agent-{i:03d}": -float(value) for i, value in enumerate(generator.exponential(250, 160).clip(0, 1000))}
-    anchors = {"perfect-5": 0.0, "random-5": -1000.0}
+    references = {"perfect-5": 0.0, "random-5": -1000.0}
     reports = finish(
-        [Name(name) for name in elo], 5, store, half_width=50, executor=Lots(elo | anchors), anchors=[Name(name) for name in anchors]
-    )
+        [Name(name) for name in elo], 5, store, half_width=50, executor=Lots(elo | references),
+        references=[Name(name) for name in references],
+    )  # fmt: skip
     round_robin_games = len(elo) * (len(elo) - 1) // 2 * 2 * 96
     assert 50 * reports[-1].played <= round_robin_games
     assert reports[-1].done == reports[-1].total
@@ -82,7 +83,7 @@ def test_some_agents_may_be_known_better_than_others(store):
     elo = {"perfect-5": 0.0} | {f"agent-{i:02d}": -15.0 * i for i in range(1, 40)}
     players = [Name(name) for name in elo]
     closer = {"agent-03": 30.0, "agent-21": 45.0}
-    finish(players[1:], 5, store, half_width=90, half_widths=closer, executor=Lots(elo), anchors=players[:1])
+    finish(players[1:], 5, store, half_width=90, half_widths=closer, executor=Lots(elo), references=players[:1])
     known = half_widths(rate(store.pairings(5)))
     assert all(known[agent] <= aim for agent, aim in closer.items())
     others = [width for agent, width in known.items() if agent not in closer]
@@ -105,8 +106,9 @@ def test_who_is_known_by_perfect_play_alone_meets_others_too(store):
     players = [Name(name) for name in elo]
     for least in (1, 6):
         *_, last = finish(
-            players[1:], 5, store, half_width=150, least_opponents=least, openings_per_match=32, executor=Theory(elo), anchors=players[:1]
-        )
+            players[1:], 5, store, half_width=150, least_opponents=least, openings_per_match=32, executor=Theory(elo),
+            references=players[:1],
+        )  # fmt: skip
         assert last.stage == "0 agents to play on"
         pairs = {(row.first, row.second) for row in store.read(Opening)}
         met = collections.Counter(itertools.chain.from_iterable(pairs))
@@ -133,8 +135,8 @@ class Lenient(Lots):
 def test_distances_come_out_a_little_long(tmp_path, plays, longest, inside):
     elo = {"perfect-5": 0.0, "random-5": -470.0} | {f"agent-{i:03d}": min(0.0, 100 - 4.0 * i) for i in range(1, 115)}
     names = [name for name in elo if name.startswith("agent")]
-    players, anchors = [Name(name) for name in names], [Name("perfect-5"), Name("random-5")]
-    options = {"half_width": 60, "least_opponents": 8, "openings_per_match": 32, "executor": plays(elo), "anchors": anchors}
+    players, references = [Name(name) for name in names], [Name("perfect-5"), Name("random-5")]
+    options = {"half_width": 60, "least_opponents": 8, "openings_per_match": 32, "executor": plays(elo), "references": references}
     stretch, held, best = [], [], []
     for seed in range(6):
         with Store(tmp_path / f"{seed}.sqlite") as store:
@@ -162,7 +164,7 @@ class Dabbler:
 
 @pytest.mark.slow
 def test_on_3x3_ratings_from_a_fiftieth_of_a_round_robin_are_those_of_the_round_robin(store):
-    """A million games, every opening of the board between every two of 120 agents and the anchors, and 1 of 60 of them."""
+    """A million games, every opening of the board between every two of 120 agents and the references, and 1 of 60 of them."""
     agents = [Dabbler(skill) for skill in np.linspace(0, 95, 120)]
     pairs = itertools.combinations([*agents, SolverPlayer(3), RandomPlayer("random-3")], 2)
     matches = [Match(first, second, draw_openings(3, first.name, second.name, 72, seed=0)) for first, second in pairs]
@@ -213,7 +215,7 @@ def test_pairs_that_meet_again_play_other_openings_until_few_are_left(store):
 def test_who_is_known_well_enough_plays_no_more(store):
     first, *_, last = finish(AGENTS, 3, store, half_width=5000, openings_per_match=8)
     assert (first.stage, last.stage) == ("6 agents to play on", "0 agents to play on"), "random play is one of them"
-    assert last.played == 2 * 8 * 6, "everyone has met the first anchor"
+    assert last.played == 2 * 8 * 6, "everyone has met the first reference"
 
 
 def test_a_pool_that_cannot_be_known_so_well_is_left_at_that(store):
@@ -226,7 +228,7 @@ def test_a_pool_that_cannot_be_known_so_well_is_left_at_that(store):
 
     elo = {"perfect-5": 0.0} | {f"agent-{i}": -150.0 * i for i in range(8)}
     players = [Name(name) for name in elo]
-    *_, last = finish(players[1:], 5, store, half_width=50, executor=Straying(elo), anchors=players[:1])
+    *_, last = finish(players[1:], 5, store, half_width=50, executor=Straying(elo), references=players[:1])
     assert last.stage == "8 agents to play on"
     assert last.played < 0.5 * 2 * 600 * 36, "half of the games that there are"
     assert min(sorted(half_widths(rate(store.read(Opening))).values())[1:]) > 50
@@ -244,7 +246,7 @@ def test_a_match_is_worth_its_games_however_few_they_are(games):
 def test_who_loses_every_game_does_not_swallow_the_tournament(store):
     elo = {"perfect-5": 0.0, "random-5": -6000.0} | {f"agent-{i:02d}": -250.0 - 10 * i for i in range(24)}
     players = [Name(name) for name in elo]
-    *_, last = finish(players[2:], 5, store, half_width=70, executor=Lots(elo), anchors=players[:2])
+    *_, last = finish(players[2:], 5, store, half_width=70, executor=Lots(elo), references=players[:2])
     assert last.stage == "0 agents to play on", "of random play nothing more can be known"
     rows = store.read(Opening)
     assert sum("random-5" in (row.first, row.second) for row in rows) <= 20 * 16
@@ -295,9 +297,9 @@ def test_an_agent_takes_no_more_opponents_at_once_than_it_has_met(store, monkeyp
     monkeypatch.setattr(tournaments, "choose_opponents", choose)
     elo = {"perfect-5": 0.0} | {f"agent-{i:02d}": -25.0 * i for i in range(40)}
     players = [Name(name) for name in elo]
-    finish(players[1:], 5, store, half_width=30, executor=Lots(elo), anchors=players[:1])
+    finish(players[1:], 5, store, half_width=30, executor=Lots(elo), references=players[:1])
     assert all((wanted >= 1).all() and (wanted <= met).all() for wanted, met in asked)
-    assert asked[0][0].max() == 1, "everyone has met the anchor alone"
+    assert asked[0][0].max() == 1, "everyone has met the reference alone"
     assert max(int(count) for wanted, _ in asked for count in wanted) == 4
 
 
@@ -311,7 +313,7 @@ def test_matches_that_stand_together_are_played_together(store):
             return super().submit(work, matches, seed)
 
     players = [Name(name) for name in elo]
-    *_, last = finish(players[1:], 5, store, half_width=100, executor=Watched(elo), anchors=players[:1])
+    *_, last = finish(players[1:], 5, store, half_width=100, executor=Watched(elo), references=players[:1])
     assert max(together) == 16
     assert sum(together) == last.done
 
@@ -352,7 +354,7 @@ def test_two_who_choose_each_other_meet_once():
         ({"half_width": 50, "half_widths": {"dabbler-3": 9}}, "half_widths names 'dabbler-3', which does not play: did you mean"),
         ({"half_width": 50, "least_opponents": 0}, "least_opponents=0: give a whole number from 1 up"),
         ({"half_width": 50, "openings_per_match": 0}, "openings_per_match=0: give a whole number from 1 up"),
-        ({"half_width": 50, "anchors": []}, "give at least one player whom everyone meets"),
+        ({"half_width": 50, "references": []}, "give at least one player whom everyone meets"),
     ],
 )
 def test_bad_settings_are_refused(store, options, message):

@@ -96,7 +96,7 @@ def test_bad_round_robins_are_refused():
         round_robin([*players, RandomPlayer()], 3, 2, seed=0)
 
 
-def test_a_ladder_ties_everyone_to_the_anchors_and_to_their_neighbors(store):
+def test_a_ladder_ties_everyone_to_the_references_and_to_their_neighbors(store):
     reports = finish(DABBLERS, 3, store, openings_per_pair=20, rounds=2, neighbors=2, seed=0)
     pairs = {(row.first, row.second) for row in store.read(Opening)}
     names = [player.name for player in DABBLERS]
@@ -109,7 +109,7 @@ def test_a_ladder_ties_everyone_to_the_anchors_and_to_their_neighbors(store):
     assert reports[-1].played == 2 * len(store.read(Opening)) == 40 * len(pairs)
     assert [report.done for report in reports] == sorted(report.done for report in reports)
     assert reports[0].total == pytest.approx(len(pairs), abs=4)
-    assert {report.stage for report in reports} == {"anchors", "round 1", "round 2"}
+    assert {report.stage for report in reports} == {"references", "round 1", "round 2"}
 
     ratings = rate(store.pairings(size=3))
     skills = [int(row.agent.split("-")[1]) for row in ratings if row.agent.startswith("dabbler")]
@@ -223,11 +223,11 @@ def test_while_no_match_ends_a_tournament_says_again_how_far_it_is(store, monkey
     assert sorted(set(done)) == list(range(1, first.total + 1))
 
 
-def test_anchors_may_be_chosen(store):
-    finish(DABBLERS[:3], 3, store, openings_per_pair=2, rounds=0, anchors=[RandomPlayer("only")])
+def test_references_may_be_chosen(store):
+    finish(DABBLERS[:3], 3, store, openings_per_pair=2, rounds=0, references=[RandomPlayer("only")])
     assert {row.second for row in store.read(Opening)} == {"only"}
-    with pytest.raises(ConfigError, match="without anchors may fall apart"):
-        finish(DABBLERS[:3], 3, store, anchors=[])
+    with pytest.raises(ConfigError, match="without references may fall apart"):
+        finish(DABBLERS[:3], 3, store, references=[])
 
 
 def test_boards_beyond_the_solver_are_anchored_to_random_play(store):
@@ -273,5 +273,5 @@ def test_a_failure_loses_the_matches_being_played_and_no_other(store, threads):
     with pytest.raises(StoreError, match="no more"):
         finish([*DABBLERS[:6], Mortal()], 3, store, openings_per_pair=4, rounds=0, threads=threads)
     rows = store.read(Opening)
-    assert len(rows) >= 4 * (12 - (threads - 1)), "six dabblers met two anchors before"
+    assert len(rows) >= 4 * (12 - (threads - 1)), "six dabblers met two references before"
     assert len(rows) % 4 == 0, "a match is whole or absent"
