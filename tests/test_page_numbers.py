@@ -30,7 +30,7 @@ TERMS = (
 
 # What Jones 2021 says, where our value stands beside it.
 PAPERS = (
-    r"where the paper says 500", r"ten times the training replaces 15 times the search", r"the paper's 7 times the one before",
+    r"where the paper says 500", r"ten times the training replaces 15 times the search", r"where the paper says 7\.",
     r"50 Elo below perfect play", r"^- 3x3 to 7x7 are done",
 )  # fmt: skip
 

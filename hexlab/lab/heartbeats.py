@@ -109,7 +109,8 @@ class Heartbeat:
     def _write(self) -> None:
         owner = {"token": self._token, "host": socket.gethostname(), "process": os.getpid()}
         text = json.dumps({**owner, **self._facts}) + "\n"
-        if text == self._said:  # one who waits says so again and again: the fewer writings, the fewer that another's may cross
+        if text == self._said and self.path.exists():
+            # One who waits says the same again and again: the fewer writings, the fewer that another's may cross.
             return
         with contextlib.suppress(OSError):
             write_whole(self.path, text)

@@ -122,7 +122,7 @@ def reproduce(
     make_folder(folder)
     lock = lock_folder(folder)
     try:
-        remove_drafts(folder, folder / "tables")
+        remove_drafts(folder, *(folder / part for part in ("tables", "cells", "figures")))
         manifest = open_manifest(folder, grid, command, _SEED)
     except BaseException:
         lock.release()

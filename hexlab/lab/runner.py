@@ -114,7 +114,8 @@ class WorkerPool(concurrent.futures.Executor):
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, call: Callable[[], Any]) -> Any:
-        pool, codes = self._idle.get(), []
+        pool = self._idle.get()
+        codes: list[int | None] = []
         try:
             for _ in range(_MOST_DEATHS):
                 processes: list[Any] = []
@@ -127,9 +128,7 @@ class WorkerPool(concurrent.futures.Executor):
                     return answer.result()
                 except BrokenProcessPool:
                     pool = self._replace(pool)
-                    for process in processes:
-                        process.join(_LAST_WORDS_SECONDS)
-                        codes.append(process.exitcode)
+                    codes += map(_wait_for_exit_code, processes)
         finally:
             self._idle.put(pool)
         if set(codes) <= {None, _KILLED}:
@@ -145,6 +144,15 @@ class WorkerPool(concurrent.futures.Executor):
             self._pools.remove(broken)
             self._pools.add(pool := _make_process())
         return pool
+
+
+def _wait_for_exit_code(process: Any) -> int | None:
+    """Return how a process ended; the thread of its pool, which waits for it too, may know before this one."""
+    deadline = time.monotonic() + _LAST_WORDS_SECONDS
+    process.join(_LAST_WORDS_SECONDS)
+    while process.exitcode is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return process.exitcode
 
 
 @contextlib.contextmanager

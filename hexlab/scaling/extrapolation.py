@@ -21,7 +21,7 @@ class Extrapolation(NamedTuple):
         size: the board that is told.
         seen: the largest board fitted, with every smaller one.
         unexplained: mean squared error over mean squared Elo, the paper's score.
-        low: lower end of its 95 % bootstrap interval; nan without bootstrap.
+        low: lower end of an interval that holds the true value in at least 95 % of cases, see `extrapolate`; nan without bootstrap.
         high: upper end.
     """
 

@@ -198,7 +198,7 @@ class Frontier:
 
     Attributes:
         x: unit of compute: "train_flops" (2 a multiply-add, self-play and learner), "paper_flops" (the paper's count), or
-            "train_seconds" (seconds of one core).
+            "train_seconds" (seconds of one core without those of starting).
         test_simulations: simulations a move at which the agents play.
         boards: one frontier for each board, in order of size.
     """
@@ -259,7 +259,8 @@ def compute_frontier(
     Args:
         tables: an experiment.
         size: board size; None takes every board.
-        x: cost on the axis, one of `COSTS`; with "train_seconds" every ``log10_flops`` is log10 of the seconds of one core.
+        x: cost on the axis, one of `COSTS`; with "train_seconds" every ``log10_flops`` is log10 of the seconds of one core, without
+            those of starting.
         test_simulations: simulations a move of the agents compared; None takes the budget at which most snapshots are rated, the
             largest of several such.
         points: grid points a board, from its cheapest snapshot to its dearest, evenly in log10.

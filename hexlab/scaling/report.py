@@ -306,7 +306,7 @@ def _tabulate_agents(tables: Tables, size: int) -> TextTable:
             score = f"{100 * row.perfect_score:.0f} % [{100 * row.perfect_score_low:.0f}, {100 * row.perfect_score_high:.0f}]"
         rows.append((f"`{row.agent}`", net, simulations, format_estimate(row.elo, row.low, row.high), score, f"{row.games:,}"))
     heads = ("agent", "net", "simulations", "Elo [95 %]", "score against perfect", "games")
-    title = f"{size}x{size}: the five best of {len(snapshots)} agents, and the anchors"
+    title = f"{size}x{size}: the five best of {len(snapshots)} agents, and the references"
     return TextTable(title, heads, tuple(rows), numbers=range(2, 6))
 
 

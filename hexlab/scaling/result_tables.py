@@ -115,7 +115,8 @@ def tabulate_lives(analysis: Analysis) -> TextTable:
         if life["size"] in quickest:
             found = quickest[life["size"]]
             seconds, most = (f"{float(f'{found[name]:.2g}'):,g} s" for name in ("seconds", "bound"))
-            time = f"{found['width']}x{found['depth']}, {seconds}, {'without a bound' if found['open'] else f'at most {most}'}"
+            bound = ", without a bound" if found["open"] else "" if math.isnan(found["bound"]) else f", at most {most}"
+            time = f"{found['width']}x{found['depth']}, {seconds}{bound}"
         net = f"{life['width']}x{life['depth']}, {life['elo']:.0f} Elo".replace("-", "−")
         games = (f"{float(f'{life[name]:.2g}'):,.0f}" for name in ("even", "even_raw"))
         rows.append((f"{life['size']}x{life['size']}", net, f"{life['train_flops']:.1e}", f"{100 * search:.0f} %", *games, time))

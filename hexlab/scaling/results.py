@@ -66,8 +66,8 @@ def compute_results(
       "goodness", "cycles", "halves and colors", "openings".
     - "rule", that of the verdicts; "comparisons", how many there are, and of these "comparisons: holds", "comparisons: does not hold",
       "comparisons: undecided".
-    - Over the boards of the table of plans: "simulations of the plans, 1,000 games" and "share of training in the plans, 1,000 games",
-      with 1,000,000 and 1,000,000,000 too; "times the training of the plans, 1,000,000 games for 1,000".
+    - Over the boards of the table of plans that reach -50 Elo: "simulations of the plans, 1,000 games" and "share of training in the
+      plans, 1,000 games", with 1,000,000 and 1,000,000,000 too; "times the training of the plans, 1,000,000 games for 1,000".
     - Single numbers with their intervals: each of `answer_claims` by its claim, each of `list_measurements` by its quantity, and the
       paper's value as "the paper, " and the quantity.
     - By board, such as 5x5: "best five on 5x5, Elo", "best five on 5x5, score", "score of the frontier on 5x5" (of its agents
@@ -277,6 +277,7 @@ def _describe_lives(analysis: Analysis) -> str:
 
 
 def _describe_plans(plans: Sequence[Plan]) -> dict[str, str]:
+    plans = [plan for plan in plans if plan.level == ELO]
     found, by_games = {}, {games: [plan for plan in plans if plan.demand.games == games] for games in (1e3, 1e6, 1e9)}
     for games, alike in by_games.items():
         if alike:

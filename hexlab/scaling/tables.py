@@ -128,7 +128,8 @@ class Tables:
             start = 0.0
             if len(trained) > 1:
                 (first, begun), (last, ended) = trained[0], trained[-1]
-                start = max(begun - first * (ended - begun) / (last - first), 0.0)
+                if last > first:
+                    start = max(begun - first * (ended - begun) / (last - first), 0.0)
             seconds |= {(run, snapshot): max(spent - start, 0.0) for snapshot, _, spent in line}
         return seconds
 

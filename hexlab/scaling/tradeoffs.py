@@ -96,8 +96,8 @@ class SizeLaw:
         log10_weights: float64[P], log10 of width**2 * depth of the run on the frontier.
         exponent: growth of size with compute.
         intercept: log10 of weights.
-        low: lower end of the exponent's 95 % bootstrap interval; nan without bootstrap.
-        high: upper end.
+        low: lower end of the exponent's 95 % bootstrap interval, -inf where no copy allows a fit; nan without bootstrap.
+        high: upper end, inf where no copy allows a fit.
         r2: share of the variance explained.
         replicates: float64[R, 2], exponent and intercept of each bootstrap copy that allows a fit; R is 0 without bootstrap.
     """

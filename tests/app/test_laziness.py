@@ -45,7 +45,7 @@ def test_scaling_loads_no_jax():
     assert "jax" not in loaded_after("import hexlab.scaling")
 
 
-def test_how_a_job_stands_and_its_manifest_load_no_jax():
+def test_modules_of_status_and_manifests_load_no_jax():
     assert loaded_after("import hexlab.lab.status") == []
     assert "jax" not in loaded_after("import hexlab.lab.joining")
 

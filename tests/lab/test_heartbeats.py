@@ -64,11 +64,19 @@ def test_a_file_that_was_taken_is_not_taken_back_by_telling(tmp_path, monkeypatc
 
 def test_what_was_told_before_is_not_written_again(tmp_path, monkeypatch):
     written = []
-    monkeypatch.setattr(heartbeats, "write_whole", lambda path, text: written.append(text))
+
+    def write(path, text):
+        written.append(text)
+        path.write_text(text)
+
+    monkeypatch.setattr(heartbeats, "write_whole", write)
     beat = Heartbeat(tmp_path / "sign")
     for waiting in ("for a folder", "for a folder", ""):
         beat.tell(waiting=waiting)
     assert len(written) == 3, "the claim itself, and what is new"
+    (tmp_path / "sign").unlink()
+    beat.tell(waiting="")
+    assert len(written) == 4, "a file that vanished is made again"
 
 
 def test_its_owner_removes_it(tmp_path):

@@ -88,9 +88,9 @@ def play(agents, truth, openings, rng, *, misfit=0.0, below=8):
     pairings = []
     for size in sorted({agent.size for agent in agents}):
         pool = sorted((agent.agent for agent in agents if agent.size == size), key=truth.__getitem__)
-        anchors = [f"perfect-{size}", f"random-{size}"]
+        references = [f"perfect-{size}", f"random-{size}"]
         meets = {tuple(sorted(pair)) for at, one in enumerate(pool) for pair in ((one, other) for other in pool[at + 1 : at + 1 + below])}
-        meets |= {tuple(sorted((one, anchor))) for one in pool for anchor in anchors if one != anchor}
+        meets |= {tuple(sorted((one, other))) for one in pool for other in references if one != other}
         for first, second in sorted(meets):
             stray = misfit * rng.standard_normal() if misfit else 0.0
             gap = (truth[first] - truth[second] + stray) * np.log(10) / 400
