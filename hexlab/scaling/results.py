@@ -18,7 +18,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -281,15 +281,12 @@ def _describe_plans(plans: Sequence[Plan]) -> dict[str, str]:
     found, by_games = {}, {games: [plan for plan in plans if plan.demand.games == games] for games in (1e3, 1e6, 1e9)}
     for games, alike in by_games.items():
         if alike:
-            budgets, shares = [plan.simulations for plan in alike], [100 * plan.bill.train_share for plan in alike]
-            ends = dict.fromkeys(map(format_simulations, (min(budgets), max(budgets))))
-            found[f"simulations of the plans, {games:,.0f} games"] = " to ".join(ends)
-            ends = dict.fromkeys(f"{float(f'{share:.2g}'):g}" for share in (min(shares), max(shares)))
-            found[f"share of training in the plans, {games:,.0f} games"] = f"{' to '.join(ends)} %"
+            shares = _span([100 * plan.bill.train_share for plan in alike], _format_two_digits)
+            found[f"simulations of the plans, {games:,.0f} games"] = _span([plan.simulations for plan in alike], format_simulations)
+            found[f"share of training in the plans, {games:,.0f} games"] = f"{shares} %"
     if plans:
         times = [many.train_flops / few.train_flops for few, many in zip(by_games[1e3], by_games[1e6], strict=True)]
-        ends = dict.fromkeys(f"{float(f'{each:.2g}'):g}" for each in (min(times), max(times)))
-        found["times the training of the plans, 1,000,000 games for 1,000"] = " to ".join(ends)
+        found["times the training of the plans, 1,000,000 games for 1,000"] = _span(times, _format_two_digits)
     return found
 
 
@@ -303,7 +300,7 @@ def _describe_growth(analysis: Analysis) -> dict[str, str]:
         boards = f"{reaches[0].size}x{reaches[0].size} to {reaches[last - 1].size}x{reaches[last - 1].size}"
         found[f"growth of compute over {boards}"] = format_factor(growth.factor, growth.low, growth.high)
     steps = [10 ** (one.value - other.value) for other, one in itertools.pairwise(reaches)]
-    found["factors of compute from board to board"] = ", ".join(f"{float(f'{step:.2g}'):g}" for step in steps)
+    found["factors of compute from board to board"] = ", ".join(map(_format_two_digits, steps))
     return found
 
 
@@ -327,7 +324,7 @@ def _describe_board(analysis: Analysis, size: int) -> dict[str, str]:
         return {}
     best = sorted(rated, key=lambda row: (-row.elo, row.agent))[:5]
     found = {
-        f"best five on {board}, Elo": _span([row.elo for row in best], signed=True),
+        f"best five on {board}, Elo": _span([row.elo for row in best], "{:+.0f}".format),
         f"width of intervals on {board}": f"{np.median([row.high - row.low for row in rated]):.0f}",
     }
     scores = [100 * row.perfect_score for row in best if row.perfect_games]
@@ -348,9 +345,14 @@ def _describe_board(analysis: Analysis, size: int) -> dict[str, str]:
     return found
 
 
-def _span(values: Sequence[float], *, signed: bool = False) -> str:
-    ends = [f"{end:+.0f}" if signed else f"{end:.0f}" for end in (min(values), max(values))]
+def _span(values: Sequence[float], write: Callable[[float], str] = "{:.0f}".format) -> str:
+    """Return the least and the largest value in words, or the one where both read alike."""
+    ends = map(write, (min(values), max(values)))
     return " to ".join(dict.fromkeys(ends)).replace("-", "−")
+
+
+def _format_two_digits(value: float) -> str:
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def _format_large(count: float) -> str:

@@ -67,16 +67,16 @@ def _numbers(analysis: Analysis) -> Numbers:
                     for number, run in enumerate(curves.runs)
                 ],
                 "parameters": [run.parameters for run in runs],
-                "flops_a_second": [max(_list_speeds(tables, run.run).items())[1] for run in runs],
+                "flops_a_second": [_measure_speed(tables, run.run) for run in runs],
             }
         )
     return {"test_simulations": frontier.test_simulations, "boards": boards}
 
 
-def _list_speeds(tables: Tables, run: str) -> dict[int, float]:
-    """Return the training FLOPs a second of a run up to each snapshot that was timed."""
-    spent = {row.snapshot: tables.cost(run, row.snapshot, "train_seconds") for row in tables.snapshots if row.run == run}
-    return {number: tables.cost(run, number, "train_flops") / seconds for number, seconds in spent.items() if seconds > 0}
+def _measure_speed(tables: Tables, run: str) -> float:
+    """Return the training FLOPs a second of a run up to its last snapshot that was timed."""
+    last = max(row.snapshot for row in tables.snapshots if row.run == run and tables.cost(run, row.snapshot, "train_seconds") > 0)
+    return tables.cost(run, last, "train_flops") / tables.cost(run, last, "train_seconds")
 
 
 def _draw(numbers: Numbers) -> "Figure":
