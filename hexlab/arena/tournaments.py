@@ -225,6 +225,7 @@ def play_to_interval(
     half_width: float,
     half_widths: Mapping[str, float] | None = None,
     least_opponents: int = 1,
+    anchor: str | None = None,
     openings_per_match: int = 16,
     seed: int = 0,
     threads: int = 1,
@@ -247,11 +248,12 @@ def play_to_interval(
         agents: players with different names; threads share them.
         size: board size.
         store: open for writing.
-        half_width: half the width of the interval that `rate` gives an agent, Elo: of its distance from perfect play, or from the
-            mean of a pool without it.
+        half_width: half the width of the interval that `rate` gives an agent, Elo: of its distance from the anchor.
         half_widths: the same for agents that are to be known better or worse than the others, by name.
         least_opponents: others whom everyone meets at least, where there are so many. An agent may soon be known well by its games
             with perfect play alone. But those tell only how well it does against that, and its Elo cannot exceed 0.
+        anchor: what ratings will be distances from, as for `rate`. An agent that is known to 40 Elo from the mean of its pool is known less
+            well from the best of it, whose own place is uncertain too.
         openings_per_match: openings of a match; a pair that meets again plays its next ones.
         seed: any integer.
         threads: threads that play, each its own matches; with an executor, the number of its workers.
@@ -285,7 +287,7 @@ def play_to_interval(
         unsettled, later = len(pairs), 0
         while pairs:
             yield from tournament.play(pairs, openings_per_match, _count_unsettled(unsettled), later)
-            belief = believe(tournament.pairings)
+            belief = believe(tournament.pairings, anchor=anchor)
             ladder = (-belief.strengths).argsort(kind="stable")
             played, left = tournament.count_games(belief.agents, openings_per_match)
             for one, other in belief.aside:

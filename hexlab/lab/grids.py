@@ -62,12 +62,12 @@ class Grid:
 
 
 def describe_opponents(grid: Mapping[str, Any]) -> str:
-    """Tell in words whom every agent meets, from a grid as manifests hold it."""
+    """Tell in words whom every agent meets and what that is to tell, from a grid as manifests hold it."""
     if grid["half_width"] is None:
         return "perfect play and random play, then, twice, the next one below it on the ladder that it has not met"
-    told = f"whoever narrows its interval most, until it is known to {grid['half_width']:g} Elo on either side"
+    told = f"whoever narrows its interval most, with the aim of {grid['half_width']:g} Elo on either side"
     for closer in sorted(set(grid.get("half_widths", {}).values())):
-        told += f", nets of the frontier to {closer:g} at {max(grid['test_simulations'])} simulations"
+        told += f", of {closer:g} for nets of the frontier at {max(grid['test_simulations'])} simulations"
     least = grid.get("least_opponents", 1)
     return f"{told}, and at least {least} others" if least > 1 else told
 

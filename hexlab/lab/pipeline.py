@@ -322,7 +322,8 @@ def _play_tournament(
     closer = {name: grid.half_widths[run] for name, run in runs.items() if run in grid.half_widths}
     matches = arena.play_to_interval(
         players, size, store, openings_per_match=grid.openings, half_width=grid.half_width, half_widths=closer,
-        least_opponents=grid.least_opponents, seed=_SEED, threads=workers, executor=pool,
+        least_opponents=grid.least_opponents, anchor=None if size <= arena.SOLVED_SIZE else "best", seed=_SEED, threads=workers,
+        executor=pool,
     )  # fmt: skip
     return _watch(matches, pool)
 

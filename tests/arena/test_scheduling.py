@@ -91,6 +91,20 @@ def test_some_agents_may_be_known_better_than_others(store):
     assert np.median(others) > 60
 
 
+def test_distances_are_known_from_the_zero_that_was_asked_for(tmp_path):
+    """Nobody plays perfectly: an agent's place in the pool is known well before its distance from the best of the pool is."""
+    elo = {"random-5": -900.0} | {f"agent-{i:02d}": -20.0 * i for i in range(40)}
+    players = [Name(name) for name in elo]
+    largest = {}
+    for anchor in ("mean", "best"):
+        with Store(tmp_path / f"{anchor}.sqlite") as opened:
+            finish(players[1:], 5, opened, half_width=60, anchor=anchor, executor=Lots(elo), references=players[:1])
+            for zero in ("mean", "best"):
+                largest[anchor, zero] = max(half_widths(rate(opened.pairings(5), anchor=zero)).values())
+    assert largest["mean", "mean"] <= 60 < largest["mean", "best"]
+    assert largest["best", "best"] <= 60
+
+
 def test_who_is_known_by_perfect_play_alone_meets_others_too(store):
     """Two of them are as good as perfect play, which 64 games tell to a few Elo."""
 

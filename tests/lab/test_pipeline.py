@@ -247,7 +247,7 @@ def test_a_scale_may_state_how_well_its_snapshots_are_to_be_known(tmp_path, expe
     assert max(known[agent] for agent in compared) <= 70
     assert max(half_width for agent, half_width in known.items() if agent not in compared) > 70
     report = (tmp_path / "job" / "report.html").read_text(encoding="utf-8")
-    assert "until it is known to 120 Elo on either side, nets of the frontier to 70 at 4 simulations, and at least 3 others." in report
+    assert "with the aim of 120 Elo on either side, of 70 for nets of the frontier at 4 simulations, and at least 3 others." in report
 
     asked, play = [], arena.play_to_interval
     monkeypatch.setattr(arena, "play_to_interval", lambda *pool, **options: asked.append(options["half_width"]) or play(*pool, **options))
