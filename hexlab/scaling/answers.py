@@ -28,7 +28,7 @@ from hexlab.scaling.crossings import (
     format_factor,
     format_number,
 )
-from hexlab.scaling.direct import fit_by_direct_games
+from hexlab.scaling.direct import fit_beside_direct_games, fit_by_direct_games
 from hexlab.scaling.extrapolation import extrapolate, paper_extrapolations
 from hexlab.scaling.frontiers import Frontier, paper_frontier
 from hexlab.scaling.laws import PARAMETERS, derive_growth, derive_takeoff, interval
@@ -209,17 +209,20 @@ def _answer_slope(analysis: Analysis) -> list[Answer]:
     found, copies = law.vector[2], law.replicates[:, 2]
     try:
         other = fit_by_direct_games(analysis.tables, analysis.frontier, bootstrap=analysis.bootstrap, seed=analysis.seed)
+        beside = fit_beside_direct_games(analysis.tables, analysis.frontier, analysis.copies, seed=analysis.seed)
     except NotEnoughDataError as error:
         direct = dataclasses.replace(direct, missing=str(error))
     else:
         boards = ", ".join(f"{size}x{size}" for size in other.sizes)
-        direct = _settle(dataclasses.replace(direct, measured=f"{direct.measured}, {boards}"), other.vector[2], other.replicates[:, 2])
+        by_elo = _settle(slope, beside.vector[2], beside.replicates[:, 2])
+        measured = f"{direct.measured}, {boards}, as deep as games tell; Elo of the same boards, so deep, says {by_elo}"
+        direct = _settle(dataclasses.replace(direct, measured=measured), other.vector[2], other.replicates[:, 2])
     return [_settle(slope, found, copies), direct, _settle(doubled, float(win(found)), win(copies))]
 
 
 def _answer_growth(analysis: Analysis) -> list[Answer]:
     theirs = paper_frontier()
-    law_takeoff = float(derive_takeoff(np.array([PAPER_LAW[name] for name in PARAMETERS])))
+    their_law = np.array([PAPER_LAW[name] for name in PARAMETERS])
     front = analysis.paper_count
     weakest = {size: _find_weakest(analysis, size) for size in front.sizes} if front else {}
 
@@ -246,7 +249,7 @@ def _answer_growth(analysis: Analysis) -> list[Answer]:
         (
             Answer(
                 "4x the compute a board to take off", "factor a board of the compute of its first 15 %", 4, _near_factor(4),
-                f"its law says {law_takeoff:.1f}x, its curves {takeoff:.1f}x", factor=True,
+                f"its law says {derive_takeoff(their_law):.1f}x, its curves {takeoff:.1f}x", factor=True,
             ),
             lambda frontier: find_takeoffs(frontier, weakest, dict(analysis.paper_copies)),
             derive_takeoff,
@@ -254,7 +257,11 @@ def _answer_growth(analysis: Analysis) -> list[Answer]:
     ]  # fmt: skip
     answers = []
     for answer, find, derive in ways:
-        by_law = dataclasses.replace(answer, claim=f"{answer.claim}, by the law", measured="factor a board by the change-point law")
+        theirs_by_law = float(derive(their_law))
+        by_law = dataclasses.replace(
+            answer, claim=f"{answer.claim}, by the law", measured="factor a board by the change-point law", paper=theirs_by_law,
+            near=_near_factor(theirs_by_law), remark=f"by its law too; its text says {answer.paper:g}x",
+        )  # fmt: skip
         if law is None or len(law.sizes) < 2:
             by_law = dataclasses.replace(by_law, missing=analysis.missing.get("law", "not enough data: needs two boards"))
         else:

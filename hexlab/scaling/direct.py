@@ -21,6 +21,7 @@ from hexlab.scaling.tables import NotEnoughDataError, Tables
 __all__ = [
     "DirectFrontier",
     "compute_direct_frontier",
+    "fit_beside_direct_games",
     "fit_by_direct_games",
     "fit_direct_law",
     "resample_direct_frontier",
@@ -137,15 +138,7 @@ def fit_direct_law(direct: DirectFrontier, copies: Mapping[int, np.ndarray] | No
     Raises:
         NotEnoughDataError: too few points above the floors.
     """
-    boards, seen = [], {}
-    for board in direct.frontier.boards:
-        floor = direct.floor(board.size)
-        elo = np.where(board.elo > floor, board.elo, np.nan)
-        if np.isfinite(elo).sum() >= _LEAST_POINTS:
-            boards.append(dataclasses.replace(board, elo=elo))
-            if copies:
-                seen[board.size] = np.where(copies[board.size] > floor, copies[board.size], np.nan)
-    return fit_law(dataclasses.replace(direct.frontier, boards=tuple(boards)), bootstrap=seen, seed=seed)
+    return _fit_above_floors(direct, direct.frontier, copies or {}, seed)
 
 
 def fit_by_direct_games(tables: Tables, rated: Frontier, *, bootstrap: int = 0, seed: int = 0) -> Law:
@@ -162,6 +155,36 @@ def fit_by_direct_games(tables: Tables, rated: Frontier, *, bootstrap: int = 0, 
     """
     direct = compute_direct_frontier(tables, rated.sizes, x=rated.x, test_simulations=rated.test_simulations)
     return fit_direct_law(direct, resample_direct_frontier(direct, bootstrap, seed) if bootstrap else {}, seed=seed)
+
+
+def fit_beside_direct_games(tables: Tables, rated: Frontier, copies: Mapping[int, np.ndarray] | None = None, *, seed: int = 0) -> Law:
+    """Fit the change-point law to the rated frontiers where direct games can see: on the boards and above the floors of these.
+
+    So the two ways to measure strength are compared on the same boards and over the same heights.
+
+    Args:
+        tables: an experiment.
+        rated: its frontiers, as `compute_frontier` returns them.
+        copies: bootstrap copies as `hexlab.scaling.resample_frontier` returns them, for intervals.
+        seed: as for `fit_law`.
+
+    Raises:
+        NotEnoughDataError: as for `fit_by_direct_games`.
+    """
+    direct = compute_direct_frontier(tables, rated.sizes, x=rated.x, test_simulations=rated.test_simulations)
+    return _fit_above_floors(direct, rated.select(direct.frontier.sizes), copies or {}, seed)
+
+
+def _fit_above_floors(direct: DirectFrontier, frontier: Frontier, copies: Mapping[int, np.ndarray], seed: int) -> Law:
+    boards, seen = [], {}
+    for board in frontier.boards:
+        floor = direct.floor(board.size)
+        elo = np.where(board.elo > floor, board.elo, np.nan)
+        if np.isfinite(elo).sum() >= _LEAST_POINTS:
+            boards.append(dataclasses.replace(board, elo=elo))
+            if copies:
+                seen[board.size] = np.where(copies[board.size] > floor, copies[board.size], np.nan)
+    return fit_law(dataclasses.replace(frontier, boards=tuple(boards)), bootstrap=seen, seed=seed)
 
 
 def _find_zero(board: Tables, opponent: str) -> tuple[float, float]:

@@ -34,6 +34,7 @@ __all__ = [
     "Frontier",
     "PresetRun",
     "Step",
+    "common_budget",
     "compute_frontier",
     "count_games",
     "draw_copies",
@@ -273,7 +274,7 @@ def compute_frontier(
         raise ConfigError(f"unknown cost {x!r}: expected one of {', '.join(COSTS)}")
     if points < 2:
         raise ConfigError(f"a grid of {points!r} points: give at least 2")
-    budget = _common_budget(tables) if test_simulations is None else test_simulations
+    budget = common_budget(tables) if test_simulations is None else test_simulations
     sizes = tables.sizes if size is None else (size,)
     boards = tuple(make_board(each, _measured_curves(tables.select(each), each, x, budget, points)) for each in sizes)
     return Frontier(x, budget, boards)
@@ -435,7 +436,12 @@ def incline_slope(log10_flops: np.ndarray, elo: np.ndarray) -> float:
     return float(np.polyfit(log10_flops[steep], elo[steep], 1)[0])
 
 
-def _common_budget(tables: Tables) -> int:
+def common_budget(tables: Tables) -> int:
+    """Return the number of test simulations at which most snapshots of the grid were rated, the largest of several.
+
+    Raises:
+        NotEnoughDataError: the tables hold no rated snapshot of the grid.
+    """
     counts: dict[int, int] = {}
     for agent in tables.grid_agents:
         counts[agent.test_simulations] = counts.get(agent.test_simulations, 0) + 1

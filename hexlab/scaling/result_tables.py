@@ -4,7 +4,7 @@ The claims are tabulated in `hexlab.scaling.answers`, the checks of the ratings 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from hexlab.scaling.analysis import Analysis
 from hexlab.scaling.crossings import ELO, find_reaches, format_estimate, format_number
@@ -138,13 +138,12 @@ def tabulate_plans(tables: Tables, plans: Sequence[Plan]) -> TextTable:
     heads = ("board", "Elo", "games served", "net", "training FLOPs", "simulations a move", f"bill{currency}", "share of training")
     rows = []
     for plan in plans:
-        run, (low, high) = tables.run_by_key[plan.run], plan.total_interval
-        bill = _format_digits(plan.bill.total)
-        if not math.isnan(low):
-            bill += f" [{_format_digits(low)}, {_format_digits(high)}]" if math.isfinite(high) else f" [above {_format_digits(low)}]"
+        run = tables.run_by_key[plan.run]
+        bill = _format_with_ends(plan.bill.total, plan.total_interval, _format_digits)
         first, last = plan.share_interval
         share = format_estimate(100 * plan.bill.train_share, 100 * first, 100 * last)
-        pair = f"{run.width}x{run.depth}", _format_digits(plan.train_flops), format_simulations(plan.simulations)
+        trained = _format_with_ends(plan.train_flops, plan.train_interval, _format_digits)
+        pair = f"{run.width}x{run.depth}", trained, _format_with_ends(plan.simulations, plan.simulations_interval, format_simulations)
         board, level = f"{plan.size}x{plan.size}", f"{plan.level:.0f}".replace("-", "−")
         rows.append((board, level, f"{plan.demand.games:,.0f}", *pair, bill, f"{share} %"))
     title = "The cheapest pair of training and search, with 95 % intervals"
@@ -157,7 +156,11 @@ def tabulate_forecasts(tables: Tables, forecasts: Iterable[Forecast]) -> TextTab
     for forecast in sorted(forecasts, key=lambda each: each.size):
         board = f"{forecast.size}x{forecast.size}"
         if forecast.size not in tables.sizes:
-            rows += [(board, f"log10 FLOPs of {ELO:g} Elo, by {way}", str(each), "not yet", "–") for way, each in forecast.cost.items()]
+            foretold = [(f"log10 FLOPs of {ELO:g} Elo, by {way}", str(each)) for way, each in forecast.cost.items()]
+            if forecast.network is not None:
+                foretold.append(("log10 width**2 * depth of the best network there", str(forecast.network)))
+            foretold += [(f"frontier, {model} law", "its 95 % band") for model in forecast.frontier]
+            rows += [(board, *each, "not yet", "–") for each in foretold]
             continue
         try:
             scores = score_forecast(forecast, tables)
@@ -181,6 +184,14 @@ def format_simulations(simulations: float) -> str:
     ('1.2', '38')
     """
     return f"{simulations:.{0 if simulations >= 10 else 1}f}"
+
+
+def _format_with_ends(value: float, ends: tuple[float, float], write: Callable[[float], str]) -> str:
+    """Return a number and its interval, the upper end open where it is infinite, as each number is written."""
+    low, high = ends
+    if math.isnan(low):
+        return write(value)
+    return f"{write(value)} [{write(low)}, {write(high)}]" if math.isfinite(high) else f"{write(value)} [above {write(low)}]"
 
 
 def _format_digits(value: float) -> str:

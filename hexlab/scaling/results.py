@@ -63,7 +63,7 @@ def compute_results(
 
     - Counts: "networks", "snapshots", "agents", "games", "self-play simulations"; "seconds to train" and so on, "minutes in all".
     - Tables: "claims", "crossings", "slopes", "exchange by level", "search that pays", "lives", "plans", "forecasts", "anchors",
-      "goodness", "cycles", "halves and colors", "openings".
+      "intervals", "goodness", "cycles", "halves and colors", "openings".
     - "rule", that of the verdicts; "comparisons", how many there are, and of these "comparisons: holds", "comparisons: does not hold",
       "comparisons: undecided".
     - Over the boards of the table of plans that reach -50 Elo: "simulations of the plans, 1,000 games" and "share of training in the

@@ -187,6 +187,8 @@ class Plan:
         test_flops: compute a move.
         simulations: that compute in simulations a move, not a whole number.
         bill: self-play, learner and serving.
+        train_interval: 95 % bootstrap interval of `train_flops`, over the copies that reach the level; nan without bootstrap.
+        simulations_interval: the same of `simulations`.
         total_interval: 95 % bootstrap interval of the bill's total, upper end inf if open; nan without bootstrap.
         share_interval: 95 % bootstrap interval of the share of training.
     """
@@ -200,6 +202,8 @@ class Plan:
     test_flops: float
     simulations: float
     bill: Bill
+    train_interval: tuple[float, float]
+    simulations_interval: tuple[float, float]
     total_interval: tuple[float, float]
     share_interval: tuple[float, float]
 
@@ -367,9 +371,15 @@ def find_plan(isoquant: Isoquant, demand: Demand, price: Price) -> Plan:
     place = int(np.argmin(paid + a_unit * isoquant.test_flops))
     test_flops, learner = float(isoquant.test_flops[place]), float(paid[place] * isoquant.learner_share[place])
     bills = paid + a_unit * isoquant.copies
-    totals, trained = bills.min(axis=1), paid[bills.argmin(axis=1)]
-    shares = np.where(np.isfinite(totals), trained / totals, np.nan)
-    low, high = interval(shares) if len(shares) else (math.nan, math.nan)
+    totals, places = bills.min(axis=1), bills.argmin(axis=1)
+    searched = isoquant.copies[np.arange(len(places)), places] / isoquant.flops_a_simulation[places]
+
+    def bound(values: np.ndarray) -> tuple[float, float]:
+        if not len(values):
+            return math.nan, math.nan
+        low, high = interval(np.where(np.isfinite(totals), values, np.nan))
+        return float(low), float(high)
+
     return Plan(
         isoquant.size,
         isoquant.level,
@@ -380,8 +390,10 @@ def find_plan(isoquant: Isoquant, demand: Demand, price: Price) -> Plan:
         test_flops,
         test_flops / float(isoquant.flops_a_simulation[place]),
         Bill(float(paid[place]) - learner, learner, float(a_unit[place]) * test_flops),
+        bound(isoquant.train_flops[places]),
+        bound(searched),
         bound_interval(totals, totals),
-        (float(low), float(high)),
+        bound(paid[places] / totals),
     )
 
 

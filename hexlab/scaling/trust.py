@@ -1,10 +1,12 @@
 """What a published table of Elo comes with: where its zero is, how well it fits the games, cycles, halves, colors and openings."""
 
 import math
+import statistics
 from collections.abc import Iterable
 
 from hexlab import arena
 from hexlab.records import Opening
+from hexlab.scaling.frontiers import common_budget
 from hexlab.scaling.tables import Tables
 from hexlab.scaling.text_tables import TextTable
 
@@ -12,7 +14,7 @@ __all__ = ["make_trust_tables"]
 
 
 def make_trust_tables(tables: Tables, openings: Iterable[Opening] = (), *, seed: int = 0) -> dict[str, TextTable]:
-    """Return the checks of an experiment's ratings by name: "anchors", "goodness", "cycles", "halves and colors", "openings".
+    """Return the checks of an experiment's ratings by name: "anchors", "intervals", "goodness", "cycles", "halves and colors", "openings".
 
     Args:
         tables: the experiment.
@@ -26,6 +28,7 @@ def make_trust_tables(tables: Tables, openings: Iterable[Opening] = (), *, seed:
             checks.append(arena.check_ratings(rows, seed=seed))
     made = {
         "anchors": _tabulate_anchors(tables),
+        "intervals": _tabulate_intervals(tables),
         "goodness": _tabulate_goodness(checks),
         "cycles": _tabulate_cycles(checks),
         "halves and colors": _tabulate_parts(checks),
@@ -42,6 +45,20 @@ def _tabulate_anchors(tables: Tables) -> TextTable:
         rows.append((_board(size), anchor.kind, agents, f"{anchor.elo:.0f}".replace("-", "−"), error))
     heads = ("board", "anchor", "agents", "their mean Elo", "half of its 95 % interval, in every interval of the board")
     return TextTable("What has a known Elo in each pool", heads, tuple(rows))
+
+
+def _tabulate_intervals(tables: Tables) -> TextTable:
+    rows = []
+    budget = common_budget(tables) if tables.grid_agents else 0
+    for size in tables.sizes:
+        agents = [agent for agent in tables.agents if agent.size == size and agent.agent in tables.rating_by_agent]
+        ratings = {agent: tables.rating_by_agent[agent.agent] for agent in agents if agent.kind == "snapshot"}
+        halves = {agent: (rating.high - rating.low) / 2 for agent, rating in ratings.items()}
+        parts = [[half for agent, half in halves.items() if (agent.test_simulations == budget) is there] for there in (True, False)]
+        if halves:
+            rows.append((_board(size), *(f"{statistics.median(part):.0f}, {max(part):.0f}" if part else "none" for part in parts)))
+    heads = ("board", f"at {budget} simulations: the middle, the largest", "at all other numbers of simulations")
+    return TextTable("Half the 95 % interval of an agent, Elo", heads, tuple(rows))
 
 
 def _tabulate_goodness(checks: list[arena.RatingCheck]) -> TextTable:

@@ -85,6 +85,9 @@ def test_the_papers_values_come_from_its_own_data():
     assert found["random play"].remark.startswith("its law says 270")
     assert found["twice"].near == pytest.approx((62.7, 70.4), abs=0.1)
     assert found["7x"].near == pytest.approx((7**0.75, 7**1.25))
+    assert found["4x"].paper == 4
+    assert found["4x by law"].paper == pytest.approx(2.1, abs=0.1), "a law is compared with a law, not with the text's round number"
+    assert found["4x by law"].near == pytest.approx((2.06**0.75, 2.06**1.25), abs=0.1)
 
 
 @functools.cache

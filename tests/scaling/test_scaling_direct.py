@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from planted_tables import small, tiny
 
-from hexlab.scaling.direct import compute_direct_frontier, fit_direct_law, resample_direct_frontier, score_to_elo
+from hexlab.scaling.direct import (
+    compute_direct_frontier,
+    fit_beside_direct_games,
+    fit_by_direct_games,
+    fit_direct_law,
+    resample_direct_frontier,
+    score_to_elo,
+)
+from hexlab.scaling.frontiers import compute_frontier, resample_frontier
+from hexlab.scaling.laws import interval
 from hexlab.scaling.tables import NotEnoughDataError
 
 
@@ -39,7 +48,21 @@ def test_direct_frontier_lies_near_the_truth_within_its_bands():
     assert copies.shape == (50, len(board.elo))
     assert np.array_equal(copies, resample_direct_frontier(direct, 50, seed=1)[5], equal_nan=True)
     strongest = max(truth[agent] for agent in board.curves.agents)
-    assert abs(np.nanmedian(copies[:, -1]) - strongest) < 120
+    low, high = interval(copies)
+    assert low[-1] <= strongest <= high[-1]
+    assert high[-1] - low[-1] < 300
+
+
+def test_elo_and_direct_games_of_a_pool_without_quirks_rise_alike_where_both_see():
+    tables, _ = small()
+    rated = compute_frontier(tables)
+    direct = fit_by_direct_games(tables, rated, bootstrap=30)
+    beside = fit_beside_direct_games(tables, rated, resample_frontier(rated, 30, 0))
+    low, high = direct.intervals["m_flops"]
+    assert low <= beside.parameters["m_flops"] <= high
+    floor = compute_direct_frontier(tables, (5,)).floor(5)
+    assert np.array_equal(np.isfinite(beside.residuals[5]), rated.board(5).elo > floor)
+    assert beside.replicates.shape == (30, 5)
 
 
 def test_the_law_knows_nothing_of_what_lies_below_the_floor():

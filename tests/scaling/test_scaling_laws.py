@@ -8,6 +8,7 @@ from planted_tables import PLANTED, plant, small, small_analysis, tiny
 
 from hexlab.errors import ConfigError
 from hexlab.scaling import NotEnoughDataError, compute_frontier, fit_law, paper_frontier, predict_board
+from hexlab.scaling.frontiers import Frontier, list_lines, make_board, make_curves
 from hexlab.scaling.laws import MODELS, PARAMETERS, _evaluate, _fit, _gradient, _refit, evaluate_law
 
 
@@ -107,6 +108,30 @@ def test_intervals_hold_a_planted_law():
 @pytest.mark.parametrize("model", MODELS)
 def test_intervals_hold_a_planted_law_about_as_often_as_they_say(model):
     assert coverage(model, 40) >= 0.85
+
+
+def exact_frontier(tables, truth):
+    """The frontier of the planted strengths themselves, as if every agent had played without end."""
+    boards = []
+    for size in tables.sizes:
+        lines = list_lines(tables.select(size), size, "train_flops", 64, truth.keys())
+        boards.append(make_board(size, make_curves(lines, 101, truth, truth, truth)))
+    return Frontier("train_flops", 64, tuple(boards))
+
+
+@pytest.mark.slow
+def test_intervals_hold_what_so_many_nets_and_seeds_give_on_average():
+    """Runs differ by luck that no number of games takes away: what is held is the mean over experiments of the law of true strengths."""
+    names, exact, held = ("m_plateau", "m_flops", "m_board"), [], []
+    for seed in range(24):
+        nets = dict.fromkeys((3, 4, 5), ((4, 2), (8, 2), (16, 2)))
+        tables, truth = plant(nets=nets, seeds=(0, 1, 2), snapshots=10, budgets=(64,), span=3.0, seed_sd=30.0, greed=0.0, seed=seed)
+        law = fit_law(compute_frontier(tables), bootstrap=100, seed=seed)
+        exact.append([fit_law(exact_frontier(tables, truth)).parameters[name] for name in names])
+        held.append([law.intervals[name] for name in names])
+    mean, (low, high) = np.mean(exact, axis=0), np.moveaxis(np.array(held), -1, 0)
+    assert ((low <= mean) & (mean <= high)).mean(axis=0).min() >= 0.85
+    assert ((high - low).mean(axis=0) < 3 * 3.92 * np.std(exact, axis=0)).all(), "games add to the luck of runs, but not that much"
 
 
 def test_a_planted_law_is_found_among_many_nets_and_seeds():

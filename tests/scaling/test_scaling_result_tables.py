@@ -1,6 +1,7 @@
 """Every table of a results page says what was fitted, a row a board."""
 
 import dataclasses
+import re
 
 import pytest
 from planted_tables import small_analysis, tiny
@@ -49,7 +50,9 @@ def test_the_table_of_plans_is_that_of_the_hardest_level_of_each_board():
         run = analysis.tables.run_by_key[plan.run]
         assert row[1] == f"−{-members[-1].level:.0f}"
         assert row[3] == f"{run.width}x{run.depth}"
-        assert float(row[4]) == pytest.approx(plan.train_flops, rel=0.05)
+        trained, searched = ([float(number) for number in re.findall(r"[\d.e]+", cell)] for cell in row[4:6])
+        assert trained == pytest.approx([plan.train_flops, *plan.train_interval], rel=0.05)
+        assert searched == pytest.approx([plan.simulations, *plan.simulations_interval], rel=0.05, abs=0.05)
         assert float(row[6].split(" [")[0].replace("−", "-")) == pytest.approx(plan.bill.total, rel=0.05)
         assert float(row[7].split()[0].strip("%")) == pytest.approx(100 * plan.bill.train_share, abs=6)
 

@@ -214,6 +214,8 @@ def test_a_planted_exchange_is_split_as_it_should_be():
     assert plan.bill.train_share == pytest.approx(0.526, abs=0.2)  # grid and noise; the bill is flat around its least
     assert plan.share_interval[0] <= 0.526 <= plan.share_interval[1]
     assert plan.total_interval[0] <= plan.bill.total <= plan.total_interval[1]
+    assert plan.train_interval[0] <= plan.train_flops <= plan.train_interval[1]
+    assert plan.simulations_interval[0] <= plan.simulations <= plan.simulations_interval[1]
 
 
 def test_core_hours_charge_each_run_by_its_own_speed():
@@ -269,4 +271,4 @@ def test_what_makes_no_sense_is_refused():
 
 def test_without_bootstrap_a_plan_has_no_intervals():
     plan = find_plan(find_isoquants(tiny()[0], 3, [-60.0])[0], Demand(1e4, 3), Price())
-    assert np.isnan([*plan.total_interval, *plan.share_interval]).all()
+    assert np.isnan([*plan.train_interval, *plan.simulations_interval, *plan.total_interval, *plan.share_interval]).all()

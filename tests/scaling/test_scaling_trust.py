@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from planted_tables import small
 
@@ -18,8 +19,8 @@ def made():
 
 
 def test_every_board_has_its_rows(made):
-    assert list(made) == ["anchors", "goodness", "cycles", "halves and colors", "openings"]
-    for name in ("anchors", "goodness", "cycles"):
+    assert list(made) == ["anchors", "intervals", "goodness", "cycles", "halves and colors", "openings"]
+    for name in ("anchors", "intervals", "goodness", "cycles"):
         assert [row[0] for row in made[name].rows] == ["3x3", "4x4", "5x5"]
     assert [row[:2] for row in made["halves and colors"].rows[:2]] == [("3x3", "halves of the openings"), ("3x3", "colors")]
     assert made["openings"].rows[0][:5] == ("3x3", "4", "4", "4", "2")
@@ -34,6 +35,17 @@ def test_rows_are_those_of_the_checks(made):
     assert goodness[4:7] == (f"{check.goodness.misfit:.0f}", f"{check.goodness.spread_by_chance:.2f}", f"{check.goodness.spread:.2f}")
     assert cycles[1:3] == (f"{check.cycles.triples:,}", str(check.cycles.found))
     assert cycles[-1] == "as many as expected, none surer", "the planted games have no cycles but by luck"
+
+
+def test_intervals_are_those_of_the_ratings(made):
+    tables, _ = small()
+    budgets = {row.agent: row.test_simulations for row in tables.agents if row.size == 4 and row.kind == "snapshot"}
+    halves = {row.agent: (row.high - row.low) / 2 for row in tables.ratings if row.agent in budgets}
+    most = max(budgets.values())
+    there = [half for agent, half in halves.items() if budgets[agent] == most]
+    others = [half for agent, half in halves.items() if budgets[agent] != most]
+    told = tuple(f"{np.median(part):.0f}, {max(part):.0f}" for part in (there, others))
+    assert made["intervals"].rows[1] == ("4x4", *told)
 
 
 def test_a_stand_in_is_named_with_what_it_adds():
