@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hexlab.scaling.crossings import Reach, find_reaches
+from hexlab.scaling.direct import fit_beside_direct_games, fit_by_direct_games
 from hexlab.scaling.frontiers import (
     SOURCES,
     Frontier,
@@ -42,6 +43,8 @@ class Analysis:
         paper_copies: bootstrap copies of those.
         reaches: what -50 Elo costs on each board, in the paper's count, by Elo and by the direct score against perfect play.
         laws: by model.
+        direct_law: the change-point law fitted to the frontiers by direct games; None if it could not be fitted.
+        law_beside_direct: the same fitted to the frontiers by Elo, on the boards and above the floors of those.
         predictions: by model, of the largest board.
         test_curves: by board size.
         ceilings: by board size.
@@ -49,8 +52,8 @@ class Analysis:
         isoquants: pairs of training and search that reach -400, -200 and -50 Elo, by board size.
         network_size: size of the nets on the frontiers; None if not to be had.
         sources: by source of the bootstrap alone, the 95 % interval of the change-point law's m_flops.
-        missing: reasons, by "frontier" if no board has one, "frontier 5" for a board without, "law", "prediction", "tradeoff 5",
-            "test curves 5", "ceilings 5", "isoquants 5", "network size".
+        missing: reasons, by "frontier" if no board has one, "frontier 5" for a board without, "law", "direct law", "prediction",
+            "tradeoff 5", "test curves 5", "ceilings 5", "isoquants 5", "network size".
     """
 
     tables: Tables
@@ -63,6 +66,8 @@ class Analysis:
     paper_copies: Mapping[int, np.ndarray]
     reaches: tuple[Reach, ...]
     laws: Mapping[str, Law]
+    direct_law: Law | None
+    law_beside_direct: Law | None
     predictions: Mapping[str, Prediction]
     test_curves: Mapping[int, tuple[TestCurve, ...]]
     ceilings: Mapping[int, CeilingCurve]
@@ -99,6 +104,7 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
     reaches: tuple[Reach, ...] = ()
     sources: dict[str, tuple[float, float]] = {}
     laws: dict[str, Law] = {}
+    direct_law = law_beside_direct = None
     predictions: dict[str, Prediction] = {}
     network_size = None
     if frontier is None:
@@ -117,6 +123,9 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
             prediction = attempt("prediction", partial(predict_board, frontier, model=model, bootstrap=copies, seed=seed))
             laws.update({model: law} if law else {})
             predictions.update({model: prediction} if prediction else {})
+        direct_law = attempt("direct law", partial(fit_by_direct_games, tables, frontier, bootstrap=bootstrap, seed=seed))
+        if direct_law is not None:
+            law_beside_direct = attempt("direct law", partial(fit_beside_direct_games, tables, frontier, copies, seed=seed))
         if bootstrap and "change_point" in laws:
             for source in SOURCES:
                 alone = resample_frontier(frontier, bootstrap, seed, sources=(source,))  # the draws of openings are remembered
@@ -138,6 +147,8 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
         paper_copies,
         reaches,
         laws,
+        direct_law,
+        law_beside_direct,
         predictions,
         attempt_boards("test curves", fit_test_curves),
         attempt_boards("ceilings", fit_ceilings),

@@ -28,7 +28,6 @@ from hexlab.scaling.crossings import (
     format_factor,
     format_number,
 )
-from hexlab.scaling.direct import fit_beside_direct_games, fit_by_direct_games
 from hexlab.scaling.extrapolation import extrapolate, paper_extrapolations
 from hexlab.scaling.frontiers import Frontier, paper_frontier
 from hexlab.scaling.laws import PARAMETERS, derive_growth, derive_takeoff, interval
@@ -207,11 +206,9 @@ def _answer_slope(analysis: Analysis) -> list[Answer]:
         return 100 / (1 + 10 ** (-steepness * math.log10(2) / 400))
 
     found, copies = law.vector[2], law.replicates[:, 2]
-    try:
-        other = fit_by_direct_games(analysis.tables, analysis.frontier, bootstrap=analysis.bootstrap, seed=analysis.seed)
-        beside = fit_beside_direct_games(analysis.tables, analysis.frontier, analysis.copies, seed=analysis.seed)
-    except NotEnoughDataError as error:
-        direct = dataclasses.replace(direct, missing=str(error))
+    other, beside = analysis.direct_law, analysis.law_beside_direct
+    if other is None or beside is None:
+        direct = dataclasses.replace(direct, missing=analysis.missing["direct law"])
     else:
         boards = ", ".join(f"{size}x{size}" for size in other.sizes)
         by_elo = _settle(slope, beside.vector[2], beside.replicates[:, 2])

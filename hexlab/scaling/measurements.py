@@ -52,6 +52,7 @@ def list_measurements(analysis: Analysis) -> tuple[Measurement, ...]:
     """Return the paper's values and ours, those over all boards first; `hexlab.scaling.answers` gives the verdicts on its claims."""
     return (
         _measure_plateau(analysis),
+        _measure_incline_beside_direct(analysis),
         _measure_growth(analysis),
         *_measure_crossings(analysis),
         *_measure_slopes(analysis),
@@ -74,6 +75,14 @@ def _measure_plateau(analysis: Analysis) -> Measurement:
     if len(law.sizes) < 2:
         return row(_NAN, _NAN, _NAN, "not enough data: needs two boards")
     return row(-float(law.vector[0]), *_ends(-law.replicates[:, 0]))
+
+
+def _measure_incline_beside_direct(analysis: Analysis) -> Measurement:
+    law = analysis.law_beside_direct
+    row = partial(Measurement, "Elo a decade where direct games see, by the law", _NAN, "")
+    if law is None:
+        return row(_NAN, _NAN, _NAN, analysis.missing.get("direct law", "not enough data: needs a frontier"))
+    return row(float(law.vector[2]), *_ends(law.replicates[:, 2]))
 
 
 def _measure_growth(analysis: Analysis) -> Measurement:

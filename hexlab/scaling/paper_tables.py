@@ -101,7 +101,7 @@ def list_hyperparameters(tables: Tables) -> PaperTable:
 
 
 def list_maxima(tables: Tables) -> PaperTable:
-    """Return the largest networks and the longest runs of each board, beside the paper's.
+    """Return the largest networks and the longest runs of each board, beside the paper's, whose boards stand there all.
 
     Raises:
         NotEnoughDataError: no runs.
@@ -110,18 +110,18 @@ def list_maxima(tables: Tables) -> PaperTable:
         raise NotEnoughDataError("not enough data: needs a run")
     runs = {row.run: row for row in tables.runs if not row.preset}
     rows: list[tuple[Cell, ...]] = []
-    for size in sorted({row.size for row in runs.values()}):
+    for size in sorted({row.size for row in runs.values()} | {point.size for point in paper_curves()}):
         mine = [row for row in runs.values() if row.size == size]
         kept = [row for row in tables.snapshots if row.run in runs and runs[row.run].size == size]
         theirs = [point for point in paper_curves() if point.size == size]
-        ours = (max(row.width for row in mine), max(row.depth for row in mine))
+        widest, deepest = (max(each, default=None) for each in ([row.width for row in mine], [row.depth for row in mine]))
         spent = (max((row.samples for row in kept), default=None), max((row.paper_flops for row in kept), default=None))
         paper: tuple[Cell, ...] = (None,) * 5
         if theirs:
             nets = {(point.width, point.depth) for point in theirs}
             cost = 10 ** max(point.log10_flops for point in theirs)
             paper = (len(nets), max(nets)[0], max(depth for _, depth in nets), max(point.samples for point in theirs), cost)
-        together = zip(paper, (len(mine), *ours, *spent), strict=True)
+        together = zip(paper, (len(mine) or None, widest, deepest, *spent), strict=True)
         rows.append((f"{size}x{size}", *(cell for pair in together for cell in pair)))
     names = ("runs", "width", "depth", "positions", "compute")
     heads = ("board", *(f"{name}, {who}" for name in names for who in ("Jones 2021", "hexlab")))

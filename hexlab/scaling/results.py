@@ -75,6 +75,7 @@ def compute_results(
     - Of the compute of -50 Elo: "growth of compute over 3x3 to 5x5", a board, for each such span of boards, and "factors of compute from
       board to board".
     - "preset paper on 5x5, times as dear": what the preset's last agent cost over what the frontier asks for its Elo.
+    - "frontier nets of one seed": nets on the frontiers of which the experiment has no second seed.
     - Counts are of what is rated: "agents" are those with an Elo.
     - Of the prediction of the largest board, by model: "prediction by change_point, RMSE", "..., share inside"; "prediction by the
       smaller board unchanged, RMSE".
@@ -117,6 +118,7 @@ def compute_results(
     results |= _describe_plans(plans)
     results |= _describe_growth(analysis)
     results |= _describe_presets(analysis)
+    results |= _describe_seeds(analysis)
     for size in tables.sizes:
         results |= _describe_board(analysis, size)
     for model, prediction in analysis.predictions.items():
@@ -315,6 +317,22 @@ def _describe_presets(analysis: Analysis) -> dict[str, str]:
                 times = 10 ** (line.log10_flops[-1] - asked.value)
                 found[f"preset {line.run.preset} on {board.size}x{board.size}, times as dear"] = f"{float(f'{times:.1g}'):g}"
     return found
+
+
+def _describe_seeds(analysis: Analysis) -> dict[str, str]:
+    if analysis.frontier is None:
+        return {}
+    told = []
+    for board in analysis.frontier.boards:
+        seeds: dict[tuple[int, int], int] = {}
+        for run in analysis.tables.runs:
+            if run.size == board.size and not run.preset:
+                seeds[run.width, run.depth] = seeds.get((run.width, run.depth), 0) + 1
+        place = {run: cell for run, cell in zip(board.curves.runs, board.curves.cells, strict=True)}
+        single = sorted({place[run] for run in board.run if run in place and seeds[place[run]] == 1})
+        if single:
+            told.append(f"{', '.join(f'{width}x{depth}' for width, depth in single)} on {board.size}x{board.size}")
+    return {"frontier nets of one seed": "; ".join(told) or "none"}
 
 
 def _describe_board(analysis: Analysis, size: int) -> dict[str, str]:

@@ -64,6 +64,7 @@ class Tradeoff:
         steepening: slope of parallel lines through the stronger half of the levels in `by_level`, the middle one among them, less that
             through the weaker half; nan for fewer than two levels.
         steepening_interval: its 95 % bootstrap interval; (nan, nan) without bootstrap.
+        steepening_99: its 99 % bootstrap interval, to be asked where five boards are looked at, likewise.
     """
 
     size: int
@@ -79,6 +80,7 @@ class Tradeoff:
     by_level: tuple[LevelSlope, ...] = ()
     steepening: float = float("nan")
     steepening_interval: tuple[float, float] = (float("nan"), float("nan"))
+    steepening_99: tuple[float, float] = (float("nan"), float("nan"))
 
     def predict(self, level: float, log10_train) -> np.ndarray:
         """Return log10 of the test compute that reaches `level` with that training compute, where levels are evenly apart."""
@@ -161,6 +163,7 @@ def fit_tradeoff(
     split = int(told[len(told) // 2])
     found = np.array([*fit, _steepen(surface.grid, needed, split), *slopes])
     low = high = np.full(len(found), np.nan)
+    wide = (math.nan, math.nan)
     if bootstrap:
         copies = []
         for row in surface.needed(*surface.resample(halves, bootstrap, seed, size), height):
@@ -170,6 +173,8 @@ def fit_tradeoff(
                 one = np.full(3, np.nan)
             copies.append([*one, _steepen(surface.grid, row, split), *_fit_levels(surface.grid, row)])
         low, high = interval(np.array(copies))
+        first, last = interval(np.array(copies)[:, len(fit)], 0.99)
+        wide = float(first), float(last)
     numbers = np.column_stack([found, low, high]).tolist()
     (slope, *of_slope), (per_elo, *of_elo), (intercept, *of_intercept), (steepening, *of_steepening), *by_level = numbers
     at_level, at_cost = np.nonzero(np.isfinite(needed))
@@ -195,6 +200,7 @@ def fit_tradeoff(
         ),
         steepening,
         tuple(of_steepening),
+        wide,
     )
 
 

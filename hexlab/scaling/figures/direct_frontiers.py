@@ -120,7 +120,8 @@ def _meets_floor(board: Numbers) -> bool:
 FIGURE = Kind(
     "Frontiers by direct games",
     "The frontiers made again from games against perfect play alone (against the best agent, where nobody met perfect play and most met "
-    "that one), as Elo of the games won and lost, one of each added: whoever loses every game may be weaker than is seen, and is hollow. "
+    "that one; boards where most met neither are not drawn), as Elo of the games won and lost, one of each added: whoever loses every "
+    "game may be weaker than is seen, and is hollow. "
     "How deep that lies, an agent's number of games decides; the floor is that of the agents with the fewest, so that agents with more "
     "games are seen below it. "
     "Agents are picked on half of the openings and measured on the other. Bands are from drawing openings, seeds and networks again; "

@@ -142,7 +142,8 @@ FIGURE = Kind(
     "Elo of single snapshots at several numbers of simulations a move, with 95 % intervals: of each board one of the weakest and one "
     "of the best at 64 simulations, and two between them, by the compute of their training and their net. Numbers at the points of the "
     "best are the simulations; those of the others are the same from the first point on. Lines are logistic curves in log compute up to "
-    "a ceiling of their own; dotted where there are too few budgets for one.",
+    "a ceiling of their own; dotted where there are too few budgets for one. Jones 2021 takes the last snapshots of four runs on 9×9; here "
+    "any snapshot may be picked, for the last ones of small boards are all near perfect play.",
     lambda analysis: _numbers(analysis.test_curves) | note_zeros(analysis),
     _draw,
     figure=8,

@@ -35,7 +35,7 @@ def _numbers(analysis: Analysis) -> Numbers:
     frontier = require_frontier(analysis)
     tables = analysis.tables
     copies = draw_copies(frontier, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
-    boards = []
+    boards, missing = [], []
     for board in frontier.boards:
         curves = board.curves
         agents = [tables.agent_by_key[agent] for agent in curves.agents]
@@ -45,6 +45,7 @@ def _numbers(analysis: Analysis) -> Numbers:
         reached = np.where(np.minimum(curves.picking, curves.rating) > ELO, spent, math.inf)
         quickest = int(np.argmin(reached))
         if not math.isfinite(reached[quickest]):
+            missing.append(board.size)
             continue
         bound = math.nan
         if copies:
@@ -68,7 +69,7 @@ def _numbers(analysis: Analysis) -> Numbers:
     if not boards:
         raise NotEnoughDataError(f"not enough data: needs an agent above {ELO:.0f} Elo whose training was timed")
     paper = [{"size": size, "seconds": spent} for size, spent in PAPER_TRAINING_SECONDS.items()]
-    return {"level": ELO, "test_simulations": frontier.test_simulations, "boards": boards, "paper": paper}
+    return {"level": ELO, "test_simulations": frontier.test_simulations, "boards": boards, "missing": missing, "paper": paper}
 
 
 def _draw(numbers: Numbers) -> "Figure":
@@ -85,11 +86,14 @@ def _draw(numbers: Numbers) -> "Figure":
             axes.plot([size], [each["seconds"]], ls="none", marker=board_marker(size), ms=8, color=color, mec="white")
             text = f"{each['width']}x{each['depth']}\n{_describe(each['seconds'])}"
             annotate(axes, text, (size, each["seconds"]), (9, -3), color, va="center", fontsize=9)
+        for size in numbers["missing"]:
+            text = "none by both\nhalves of\nthe games"
+            axes.annotate(text, (size, 0.03), xycoords=("data", "axes fraction"), color=board_color(size), ha="center", fontsize=9)
         for each in paper:
             axes.plot([each["size"]], [each["seconds"]], ls="none", marker="x", ms=9, mew=2, color=INK)
             text = f"Jones 2021, one GPU\nabout {_describe(each['seconds'])}"
             annotate(axes, text, (each["size"], each["seconds"]), (-9, 0), INK, ha="right", va="center", fontsize=9)
-        sizes = range(min(each["size"] for each in boards), max(each["size"] for each in [*boards, *paper]) + 1)
+        sizes = range(min(each["size"] for each in boards), max([*(each["size"] for each in [*boards, *paper]), *numbers["missing"]]) + 1)
         axes.set_yscale("log")
         axes.set_ylim(bottom, top)
         axes.set_yticks([tick for tick in _TICKS if bottom <= tick <= top])
@@ -117,7 +121,8 @@ FIGURE = Kind(
     "How long a strong agent trains",
     "Wall-clock time, on one core, of the quickest agent above −50 Elo by both halves of the games on each board, at equal search in "
     "play. A quicker one may be, that nobody trained. In 95 % of copies, openings, seeds and networks drawn again, one as quick as the "
-    "upper end of the line is among them; a line that runs to the top has no such bound. The seconds that the program takes to start are "
+    "upper end of the line is among them; a line that runs to the top has no such bound. A board where no agent is above it by both halves "
+    "has no point. The seconds that the program takes to start are "
     "left out. The cross is what Jones 2021 says of 9×9.",
     _numbers,
     _draw,
