@@ -5,7 +5,8 @@ the comment ``# interrupt`` ends a search that goes on.
 
 Time: without a clock a move takes a fixed number of simulations from an empty tree, so that the same position gets the same move, the
 one that `arena.SearchPlayer` plays. With seconds a move, or a clock (``time_left``, ``time_settings``), search deepens until the time
-is up and goes on from the tree of the move before. A clock is shared out over a quarter of the empty cells and two more.
+is up and goes on from the tree of the move before. A clock is shared out over a quarter of the empty cells and two more, in Canadian
+byo-yomi over the moves of the period.
 
 ``perfect`` knows no clock: a proof takes the time it takes, milliseconds up to 5x5, on 6x6 many seconds for the first moves.
 
@@ -74,10 +75,11 @@ param/Game/param_game"""
 
 
 class _Clock(NamedTuple):
-    """Seconds left, for so many moves, or for the rest of the game if that is 0."""
+    """Seconds left, for so many moves, or for the rest of the game if that is 0; then every move has extra seconds beside them."""
 
     seconds: float
     moves: int = 0
+    extra: float = 0.0
 
 
 class Engine:
@@ -123,8 +125,7 @@ class Engine:
         self._analyze_seconds = 10.0
         self._swap = swap
         self._seed = seed
-        self._main_seconds: float | None = None  # what each clock begins a game with
-        self._extra_seconds = 0.0  # for every move beside the clock
+        self._full_clock: _Clock | None = None  # what each color begins a game with
         self._clocks: dict[Color, _Clock] = {}
         self._executing = False
         self._size = 0
@@ -196,7 +197,7 @@ class Engine:
                 self._search(Board(size), 2, None)  # what must be compiled is compiled here, and not on the clock
         self._position = _Position(size, self._swap)
         self._tree: mcts.Tree | None = None
-        self._set_clocks(self._main_seconds)
+        self._set_clocks(self._full_clock)
 
     def _play(self, color: str, move: str) -> None:
         self._position.play(_read_color(color), move.lower())
@@ -245,7 +246,7 @@ class Engine:
         move = self._choose(mover)
         if mover in self._clocks and not self._clocks[mover].moves:
             left = self._clocks[mover].seconds - (time.monotonic() - started)
-            self._clocks[mover] = _Clock(max(0.0, left))
+            self._clocks[mover] = self._clocks[mover]._replace(seconds=max(0.0, left))
         self._position.play(mover, move)
         return move
 
@@ -325,8 +326,8 @@ class Engine:
         """Return the seconds that the next move may take, None without a clock."""
         limits = [] if self._seconds is None else [self._seconds]
         if mover in self._clocks:
-            left, moves = self._clocks[mover]
-            limits.append(_LAG * (left / (moves or 2 + self._position.empty // 4) + self._extra_seconds))
+            left, moves, extra = self._clocks[mover]
+            limits.append(_LAG * (left / (moves or 2 + self._position.empty // 4) + extra))
         return min(limits, default=None)
 
     def _time_left(self, color: str = "", seconds: str = "", moves: str = "0") -> str:
@@ -334,18 +335,19 @@ class Engine:
             return ", ".join(f"{color}: {self._describe_clock(color)}" for color in Color)
         if not seconds:
             return self._describe_clock(_read_color(color))
-        self._clocks[_read_color(color)] = _Clock(_read_seconds(seconds), _read_whole(moves))
+        left, count = _read_seconds(seconds), _read_whole(moves)
+        extra = 0.0 if count or self._full_clock is None else self._full_clock.extra  # with a number of moves, left is all they have
+        self._clocks[_read_color(color)] = _Clock(left, count, extra)
         return ""
 
     def _time_settings(self, main: str, period: str, moves: str) -> None:
         seconds, extra, count = _read_seconds(main), _read_seconds(period), _read_whole(moves)
         limited = count or (seconds and not extra)  # a period without moves is how GTP says that there is no limit
-        self._extra_seconds = extra / count if count else 0.0
-        self._set_clocks(seconds if limited else None)
+        self._set_clocks(_Clock(seconds, extra=extra / count if count else 0.0) if limited else None)
 
-    def _set_clocks(self, seconds: float | None) -> None:
-        self._main_seconds = seconds
-        self._clocks = {} if seconds is None else dict.fromkeys(Color, _Clock(seconds))
+    def _set_clocks(self, full: _Clock | None) -> None:
+        self._full_clock = full
+        self._clocks = {} if full is None else dict.fromkeys(Color, full)
 
     def _describe_clock(self, color: Color) -> str:
         return f"{self._clocks[color].seconds:.1f}" if color in self._clocks else "no limit"
@@ -354,11 +356,13 @@ class Engine:
 
     def _param_game(self, key: str = "", value: str = "") -> str:
         if not key:
-            return f"\n[bool] allow_swap {int(self._swap)}\n[string] game_time {self._main_seconds or 0:g}"
+            seconds = 0 if self._full_clock is None else self._full_clock.seconds
+            return f"\n[bool] allow_swap {int(self._swap)}\n[string] game_time {seconds:g}"
         if key == "allow_swap":
             self._swap = self._position.swap = _read_whole(value) != 0
         elif key == "game_time":
-            self._set_clocks(_read_seconds(value) or None)
+            seconds = _read_seconds(value)
+            self._set_clocks(_Clock(seconds) if seconds else None)
         else:
             raise ConfigError(f"unknown parameter {key!r}: there are allow_swap and game_time")
         return ""

@@ -417,6 +417,39 @@ def test_time_settings_without_a_limit(monkeypatch):
     assert answer(engine, "time_left") == "Black: no limit, White: no limit"
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["told before each move", "told nothing more"])
+def test_canadian_byo_yomi_is_kept_and_used(monkeypatch, told):
+    """GTP 2: 30 s for every 5 moves once 2 s of main time are used up; ``time_left`` says what is left of the period, and for how many."""
+    clock = Clockwork(monkeypatch)
+    engine = gtp.Engine(searcher(evaluator=clock), size=5)
+    answer(engine, "time_settings 2 30 5")
+    before = clock.now
+    answer(engine, "genmove black")
+    assert clock.now - before <= 2 + 30 / 5
+    answer(engine, "time_left black 0 0")
+    period = []
+    for moves in range(5, 0, -1):
+        if told:
+            answer(engine, f"time_left black {30 - sum(period):.3f} {moves}")
+        before = clock.now
+        answer(engine, "reg_genmove black")
+        period.append(clock.now - before)
+    assert 0.5 * 30 < sum(period) <= 30
+
+
+@pytest.mark.parametrize("new", ["param_game game_time 10", "time_settings 10 0 0"])
+def test_a_new_clock_has_nothing_of_the_one_before(monkeypatch, new):
+    clock = Clockwork(monkeypatch)
+    engine = gtp.Engine(searcher(evaluator=clock), size=5)
+    answer(engine, "time_settings 0 30 5")
+    answer(engine, new)
+    for line in ("clear_board", "time_left black 10 0"):
+        answer(engine, line)
+        before = clock.now
+        answer(engine, "reg_genmove black")
+        assert 1 < clock.now - before <= 10 / (2 + 25 // 4)
+
+
 def test_with_a_clock_search_goes_on_from_the_move_before(monkeypatch):
     clock = Clockwork(monkeypatch)
     engine = gtp.Engine(searcher(evaluator=clock), size=5, seconds_per_move=0.5)
