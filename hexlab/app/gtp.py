@@ -55,7 +55,9 @@ _LAG = 0.9  # the part of a move's time that is spent; the rest covers the way t
 _PICTURE_SECONDS = 0.1  # between two pictures of a search that goes on
 _LETTERS = "BW"
 _WORD = re.compile(r'"([^"]*)"|([^\s"#]+)|(#)')
-_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?")
+_WHOLE = re.compile(r"[0-9]{1,10}")
+_NUMBER = re.compile(r"[0-9]{1,10}(?:\.[0-9]{0,9})?")
+_MOST = 2**31 - 1  # of GTP's numbers
 
 _ANALYZE_COMMANDS = """\
 none/Watch the Search/gogui-gfx-analyze %m
@@ -690,7 +692,7 @@ def _parse(line: str) -> tuple[str, list[str]]:
         if comment:
             break
         words.append(quoted or plain)
-    if words and re.fullmatch("[0-9]{1,10}", words[0]):  # up to 2^31 - 1
+    if words and _WHOLE.fullmatch(words[0]):
         return words[0], words[1:]
     return "", words
 
@@ -703,14 +705,14 @@ def _read_color(word: str) -> Color:
 
 
 def _read_whole(word: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", word):
-        raise ConfigError(f"{word[:40]!r} is no number: expected a whole number from 0 up")
+    if not _WHOLE.fullmatch(word) or int(word) > _MOST:
+        raise ConfigError(f"{word[:40]!r}: expected a whole number from 0 to {_MOST}")
     return int(word)
 
 
 def _read_seconds(word: str) -> float:
-    if not _NUMBER.fullmatch(word):
-        raise ConfigError(f"{word[:40]!r} is no time: expected seconds, from 0 up")
+    if not _NUMBER.fullmatch(word) or float(word) > _MOST:
+        raise ConfigError(f"{word[:40]!r}: expected seconds, from 0 to {_MOST}")
     return float(word)
 
 

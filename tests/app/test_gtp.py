@@ -254,8 +254,13 @@ def test_housekeeping():
         ("boardsize", "? boardsize takes one number, or two that are alike\n\n"),
         ("boardsize 3 4", "? unacceptable size: boards are square, not 3x4\n\n"),
         ("boardsize 0", "? unacceptable size: random plays 1x1 to 19x19, not 0x0\n\n"),
-        ("boardsize 99999999999999999999", "? '99999999999999999999' is no number: expected a whole number from 0 up\n\n"),
-        ("time_left b soon", "? 'soon' is no time: expected seconds, from 0 up\n\n"),
+        ("boardsize 99999999999999999999", "? '99999999999999999999': expected a whole number from 0 to 2147483647\n\n"),
+        ("set_random_seed 2147483647", "= \n\n"),
+        ("set_random_seed 2147483648", "? '2147483648': expected a whole number from 0 to 2147483647\n\n"),
+        ("set_random_seed -1", "? '-1': expected a whole number from 0 to 2147483647\n\n"),
+        ("time_left b soon", "? 'soon': expected seconds, from 0 to 2147483647\n\n"),
+        ("time_left b 2147483647 0", "= \n\n"),
+        ("time_left b 2147483647.5", "? '2147483647.5': expected seconds, from 0 to 2147483647\n\n"),
         ("hexlab-visits", "? random does not search\n\n"),
     ],
 )
@@ -310,6 +315,7 @@ def test_seeds_tell_random_games_apart_and_repeat_them():
         return [answer(engine, f"genmove {color}") for color in "bwbw"]
 
     assert play(1) == play(1) != play(2)
+    assert play(2**31 - 1) == play(2**31 - 1) != play(2**31 - 2)
 
 
 def test_without_a_clock_the_engine_plays_as_its_agent_does_in_the_arena():
