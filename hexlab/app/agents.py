@@ -43,11 +43,13 @@ class Agent:
         name: as the command line has it.
         sizes: board sizes, in increasing order.
         make: makes the player of a size.
+        simulations: evaluations a move that its words tell, None where they do not.
     """
 
     name: str
     sizes: tuple[int, ...]
     make: Callable[[int], Player]
+    simulations: int | None = None
 
     @property
     def usual_size(self) -> int:
@@ -104,7 +106,8 @@ def find_agent(words: str, simulations: int, seconds: float | None = None) -> Ag
             return Agent(words, every, lambda size: arena.GtpPlayer(words.removeprefix(_PROGRAM), limit))
         return Agent(words, every, lambda size: arena.SubmissionPlayer(words, limit))
     match = None if Path(words).exists() else re.fullmatch(r"(.+)@([0-9]{1,9})", words)
-    kind, budget = (words, simulations) if match is None else (match[1], int(match[2]))
+    kind, told = (words, None) if match is None else (match[1], int(match[2]))
+    budget = simulations if told is None else told
     if match is not None and (kind in ("random", "perfect") or kind.endswith(_FILE)):
         raise ConfigError(f"{words!r}: {kind} takes no number of simulations, leave out '@{match[2]}'")
     if budget < 1:
@@ -118,7 +121,7 @@ def find_agent(words: str, simulations: int, seconds: float | None = None) -> Ag
     if kind == "perfect":
         return Agent(kind, every[: solver.MAX_SIZE], arena.SolverPlayer)
     if kind == "rollouts":
-        return Agent(kind, every, search(lambda size: mcts.rollouts(games=16), kind))
+        return Agent(kind, every, search(lambda size: mcts.rollouts(games=16), kind), told)
     is_shipped = kind == "pretrained" or kind.startswith(_SHIPPED)
     if not is_shipped and not Path(kind).exists():
         known = "'pretrained', 'pretrained:5', 'random', 'perfect' or 'rollouts'"
@@ -128,13 +131,13 @@ def find_agent(words: str, simulations: int, seconds: float | None = None) -> Ag
 
     if kind == "pretrained":
         sizes = sorted({card.size for card in list_cards()})
-        return Agent(kind, tuple(sizes), search(lambda size: network.pretrained(size, batch=_BATCH), kind))
+        return Agent(kind, tuple(sizes), search(lambda size: network.pretrained(size, batch=_BATCH), kind), told)
     if is_shipped:
         card = find_card(kind.removeprefix(_SHIPPED))
         name = "pretrained" if card.kind == "preset" else card.name
-        return Agent(kind, (card.size,), search(lambda size: network.pretrained(card.name, batch=_BATCH), name))
+        return Agent(kind, (card.size,), search(lambda size: network.pretrained(card.name, batch=_BATCH), name), told)
     net = network.load(kind, batch=_BATCH)
-    return Agent(kind, (net.architecture.size,), search(lambda size: net, Path(kind).name))
+    return Agent(kind, (net.architecture.size,), search(lambda size: net, Path(kind).name), told)
 
 
 def _list_sizes(sizes: tuple[int, ...]) -> str:

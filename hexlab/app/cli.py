@@ -274,9 +274,9 @@ class Gtp:
 
     agent: str = "pretrained"
     """Who plays: 'pretrained', one of `hexlab agents` ('pretrained:5x5'), the folder of a run, a parameter file, 'random', 'perfect' or
-    'rollouts'."""
+    'rollouts', the searching ones with '@64' for their simulations."""
     simulations: int | None = None
-    """Evaluations for a move. Default: 256 without a clock, and as many as time allows with one."""
+    """Evaluations for a move of an agent that does not say its own. Default: 256 without a clock, and as many as time allows with one."""
     seconds_per_move: float | None = None
     """Wall-clock seconds for a move of a search. Default: no limit but the clock that the other program sets."""
     swap: bool = False

@@ -90,7 +90,7 @@ class Engine:
     Args:
         agent: who plays.
         size: board size to begin with; by default the agent's usual one.
-        simulations: evaluations a move, by default the agent's own; with a clock as many as time allows.
+        simulations: evaluations a move where the agent's words do not tell; by default its own, with a clock as many as time allows.
         seconds_per_move: wall-clock seconds that a move may take.
         swap: whether games begin with the swap rule; ``param_game allow_swap`` changes it.
         seed: of the agent's draws.
@@ -122,7 +122,7 @@ class Engine:
         self.interrupted: Callable[[], bool] = lambda: False
         self.finished = False
         self._agent = agent
-        self._simulations = simulations
+        self._simulations = simulations if agent.simulations is None else agent.simulations
         self._seconds = seconds_per_move
         self._analyze_seconds = 10.0
         self._swap = swap
@@ -166,7 +166,10 @@ class Engine:
         return "hexlab"
 
     def _version(self) -> str:
-        return f"{hexlab.__version__} {self._player.name}"
+        name, limit = self._player.name, self._find_limit()
+        if isinstance(self._player, arena.SearchPlayer):
+            name = name.removesuffix(f"@{self._player.simulations}") + (f"@{limit}" if limit else "")
+        return f"{hexlab.__version__} {name}"
 
     def _list_commands(self) -> str:
         return "\n".join(_COMMANDS)
@@ -296,6 +299,13 @@ class Engine:
             return self._simulations
         return self._searcher().simulations if seconds is None else _TREE_BYTES // count_bytes(1, 1, self._size)
 
+    def _find_limit(self) -> int:
+        """Return the evaluations of a move that are set or usual, 0 where time alone limits them or nothing is searched."""
+        if self._simulations is not None:
+            return self._simulations
+        usual = self._player.simulations if isinstance(self._player, arena.SearchPlayer) else 0
+        return 0 if self._seconds is not None or self._clocks else usual
+
     def _search(
         self,
         board: Board,
@@ -371,9 +381,8 @@ class Engine:
 
     def _param_search(self, key: str = "", value: str = "") -> str:
         if not key:
-            budget = self._simulations or getattr(self._player, "simulations", 0)
             return (
-                f"\n[string] simulations {budget}\n[string] seconds_per_move {self._seconds or 0:g}"
+                f"\n[string] simulations {self._find_limit()}\n[string] seconds_per_move {self._seconds or 0:g}"
                 f"\n[string] analyze_seconds {self._analyze_seconds:g}"
             )
         if key == "simulations":

@@ -13,6 +13,7 @@ def test_words_name_players_with_their_simulations():
     assert (player.name, player.simulations, player.evaluator.batch) == ("pretrained@5", 5, 64)
     assert find_agent("pretrained:3", 64).player(3).simulations == 64
     assert find_agent("rollouts@7", 64).player(9).name == "rollouts@7"
+    assert [find_agent(words, 64).simulations for words in ("pretrained:3@5", "rollouts@7", "rollouts", "random")] == [5, 7, None, None]
     assert isinstance(find_agent("random", 64).player(19), RandomPlayer)
     assert isinstance(find_agent("perfect", 64).player(2), SolverPlayer)
 

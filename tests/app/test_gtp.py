@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import hexlab
 from hexlab import arena, mcts
-from hexlab.app import gtp
+from hexlab.app import cli, gtp
 from hexlab.app.agents import Agent, find_agent
 from hexlab.rules import Board, Color, sgf
 
@@ -357,6 +357,40 @@ def test_simulations_bound_a_move_that_has_time_left(monkeypatch):
     before = clock.now
     answer(engine, "genmove b")
     assert clock.now - before == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize(
+    ("agent", "flags", "name", "spent"),
+    [
+        ("rollouts", [], "rollouts@256", 256),
+        ("rollouts", ["--simulations", "30"], "rollouts@30", 30),
+        ("rollouts@8", [], "rollouts@8", 8),
+        ("rollouts@8", ["--simulations", "30"], "rollouts@8", 8),
+        ("rollouts@8", ["--seconds-per-move", "10"], "rollouts@8", 8),
+        ("rollouts", ["--simulations", "30", "--seconds-per-move", "10"], "rollouts@30", 30),
+        ("rollouts", ["--seconds-per-move", "0.5"], "rollouts", 500 // 16 * 16),
+    ],
+)
+def test_an_agent_that_says_its_simulations_takes_them_and_the_version_tells(monkeypatch, agent, flags, name, spent):
+    """As `hexlab play` and `hexlab match` have it: ``--simulations`` is for agents that do not say their own."""
+    clock, engines = Clockwork(monkeypatch), []
+    monkeypatch.setattr(mcts, "rollouts", lambda games: clock)
+    monkeypatch.setattr(gtp, "answer_process", lambda make, log: engines.append(make()))
+    assert cli.main(["gtp", "--agent", agent, *flags]) == 0
+    (engine,) = engines
+    before = clock.now
+    answer(engine, "reg_genmove black")
+    assert clock.now - before == pytest.approx(spent / 1000)
+    assert answer(engine, "version") == f"{hexlab.__version__} {name}"
+
+
+def test_the_version_follows_what_is_set():
+    engine = gtp.Engine(searcher(), size=3)
+    named = []
+    for line in ("name", "param_search simulations 5", "param_search simulations 0", "time_settings 9 0 0", "param_search simulations 7"):
+        answer(engine, line)
+        named.append(answer(engine, "version").split()[-1])
+    assert named == ["searcher@12", "searcher@5", "searcher@12", "searcher", "searcher@7"]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.5, 2.0])
