@@ -3,6 +3,9 @@
 A reply is ``=`` or ``?``, the id of the command if it had one, a blank, text, and an empty line. Blank lines and comments are skipped;
 the comment ``# interrupt`` ends a search that goes on.
 
+Two commands follow Benzene where GTP 2 has it otherwise: ``loadsgf FILE n`` plays n moves (in GTP 2 it ends before move n), and ``undo``
+on an empty board answers ``=`` (in GTP 2 it fails, "cannot undo").
+
 Time: without a clock a move takes a fixed number of simulations from an empty tree, so that the same position gets the same move, the
 one that `arena.SearchPlayer` plays. With seconds a move, or a clock (``time_left``, ``time_settings``), search deepens until the time
 is up and goes on from the tree of the move before. A clock is shared out over a quarter of the empty cells and two more, in Canadian

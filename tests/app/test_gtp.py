@@ -629,6 +629,17 @@ def test_games_are_loaded(tmp_path):
     assert "this is no SGF" in refusal(engine, f'loadsgf "{__file__}"')
 
 
+def test_what_follows_benzene_where_gtp_has_it_otherwise(tmp_path):
+    path = tmp_path / "game.sgf"
+    path.write_text(sgf.write(sgf.Game(3, "a1 b2 c3")), encoding="utf-8")
+    engine = gtp.Engine(find_agent("random", 1), size=3)
+    answer(engine, f'loadsgf "{path}" 2')
+    assert answer(engine, "all_legal_moves") == "b1 c1 a2 c2 a3 b3 c3", "two moves are played"
+    for _ in range(3):
+        assert answer(engine, "undo") == ""
+    assert answer(engine, "all_legal_moves").count(" ") == 8
+
+
 def test_files_of_commands_are_executed(tmp_path):
     path = tmp_path / "setup.htp"
     path.write_text("# a set-up\nboardsize 3\n\nplay b b2\n", encoding="utf-8")
