@@ -887,7 +887,7 @@ def _train_with_config(words: list[str]) -> type:
         flag, _, value = word.partition("=")
         if flag in ("--size", "--preset", "--net", "--recipe"):
             given[flag[2:]] = value or following
-    size = int(given["size"]) if given["size"].isdigit() else Config.size
+    size = int(given["size"]) if _is_number(given["size"], int) else Config.size  # what tyro reads, and it complains of the rest
     if given["preset"] == "paper":  # whatever net and recipe are given, they change single settings of it
         defaults = Config(**preset(size, "paper"))
     else:

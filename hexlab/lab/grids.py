@@ -188,7 +188,7 @@ def _make_cell(board: dict[str, Any], net: str, seed: int, settings: dict[str, A
 
     kind, _, shape = net.rpartition(" ")
     width, _, depth = shape.partition("x")
-    if kind not in ("", "hex") or not (width.isdigit() and depth.isdigit()):
+    if kind not in ("", "hex") or not (shape.isascii() and width.isdigit() and depth.isdigit()):
         raise ConfigError(f"net {net!r}: write width x depth, such as '16x2', or 'hex 32x2' for hexagonal convolutions")
     settings = settings | by_width.get(width, {})
     known = {field.name for field in dataclasses.fields(Config)}

@@ -85,6 +85,8 @@ def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
         (["solve", "--mvoes", "b2"], "--mvoes"),
         (["train", "--size", "3"], "--out"),
         (["train", "--size", "40", "--out", "run"], "size=40"),
+        (["train", "--size", "-4", "--out", "run"], "size=-4"),
+        (["train", "--size", "²", "--out", "run"], "--size '²': give a whole number (see `hexlab train --help`)"),
         (["train", "--size", "3", "--width", "0", "--out", "run"], "width=0"),
         (["train", "--size", "3", "--recipe", "guess", "--out", "run"], "guess"),
         (["train", "--preset", "guess", "--out", "run"], "guess"),

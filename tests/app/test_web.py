@@ -752,3 +752,12 @@ def test_a_port_that_is_taken_ends_in_one_line(page, capsys):
     assert f"cannot listen on 127.0.0.1, port {port}" in capsys.readouterr().err
     assert cli.main(["web", "--port", "99999"]) == 2
     assert "port 99999" in capsys.readouterr().err
+
+
+def test_a_host_that_can_be_none_ends_in_one_line(capsys):
+    from hexlab.app import cli
+
+    assert cli.main(["web", "--host", "é..b", "--port", "0"]) == 2
+    said = capsys.readouterr().err
+    assert "cannot listen on é..b, port 0 (" in said
+    assert said.count("\n") == 1

@@ -117,6 +117,7 @@ def test_the_tighter_of_both_caps_binds(small):
         ("[1, 2]", "[1, 2, 1]", r"test_simulations = \[1, 2, 1\] of scale 'small' name 1 twice: name each number of simulations once"),
         ("openings = 4\n", "openings = 4\nfrontier_simulations = [2, 8]\n", r" and frontier_simulations = \[2, 8\] of .* name 2 twice"),
         ('"2x1"', '"2"', "net '2': write width x depth"),
+        ('"2x1"', '"2x²"', "net '2x²': write width x depth"),
         ('"2x1"', '"round 2x1"', "net 'round 2x1': write width x depth"),
         ('"2x1"', '"hex 64x2"', "two nets of a board of scale 'small' are 64x2"),
         ("groups = 1", "group = 1", "unknown training setting 'group'"),

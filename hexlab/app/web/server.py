@@ -134,7 +134,7 @@ def serve(runs: Path, host: str, port: int) -> None:
         try:
             listener.bind((host, port))
             listener.listen()  # from here on, who opens the address waits for the server instead of being turned away
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, TypeError) as error:  # the last two where a port or a host can be none
             raise RunError(f"cannot listen on {host}, port {port} ({error}): give another --port, or a --host of this machine") from None
         print(f"hexlab: http://{name_host(host)}:{listener.getsockname()[1]} (stop with Ctrl-C)", flush=True)
         PageServer(create_app(runs, host)).run(sockets=[listener])
