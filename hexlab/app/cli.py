@@ -592,9 +592,9 @@ class Bench:
             measures.append(measure)
             if not self.json:
                 print(measure, flush=True)
-        changes, remarks = bench.compare(measures, stored, **settings) if stored else ([], [])
-        if self.json:
+        if self.json:  # whatever comes of the comparison
             print(bench.to_json(measures, **settings))
+        changes, remarks = bench.compare(measures, stored, **settings) if stored else ([], [])
         for line in [*changes, *remarks]:
             print(line, file=sys.stderr if self.json else sys.stdout)
         if any(change.fell for change in changes):

@@ -94,6 +94,16 @@ def test_what_differs_between_two_runs_is_said(tmp_path):
         bench.compare([bench.Measure("walks", "walks", 1.0, 1.0, 1.0, 1, 0.0)], bench.read_run(tmp_path / "run.json"))
 
 
+def test_a_run_that_cannot_be_compared_is_printed_first(tmp_path, capsys, monkeypatch):
+    measures = [bench.Measure("naps", "naps", 95.0, 90.0, 99.0, 3, 0.1)]
+    monkeypatch.setattr(bench, "measure_all", lambda **settings: iter(measures))
+    (tmp_path / "run.json").write_text(bench.to_json([bench.Measure("walks", "walks", 1.0, 1.0, 1.0, 1, 0.0)]))
+    assert cli.main(["bench", "--json", "--compare", str(tmp_path / "run.json")]) == 2
+    heard = capsys.readouterr()
+    assert [measure["name"] for measure in json.loads(heard.out)["measures"]] == ["naps"]
+    assert "shares no measure with this run: it has walks" in heard.err
+
+
 @pytest.mark.parametrize("text", [None, "", "[]", '{"machine": {}, "settings": {}}'])
 def test_a_file_that_holds_no_run_is_refused_before_anything_runs(text, tmp_path, capsys):
     path = tmp_path / "run.json"
