@@ -192,6 +192,9 @@ def write_whole(path: pathlib.Path, content: str | bytes) -> None:
     """Write a file so that a reader finds the old one or the new one, whole, whenever a process ends; text in UTF-8 with line feeds.
 
     Of several who write it at once, the last one's stays.
+
+    Raises:
+        OSError: it cannot be written; the error names `path`.
     """
     data = content.encode() if isinstance(content, str) else content
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")  # its writer's own; an ending that `remove_drafts` knows
@@ -204,9 +207,11 @@ def write_whole(path: pathlib.Path, content: str | bytes) -> None:
             draft.replace(path)
         except FileNotFoundError:  # `remove_drafts` took it for that of a process that was killed
             write_whole(path, data)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             draft.unlink()
+        if isinstance(error, OSError) and error.errno is not None:  # it names the draft, of which nobody knows, or nothing
+            error.filename, error.filename2 = os.fspath(path), None
         raise
 
 

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -98,10 +99,22 @@ def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(system.os, "fsync", fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         system.write_whole(path, "two\n")
+    assert caught.value.filename == str(path)
     assert path.read_bytes() == b"one\n"
     assert list(tmp_path.iterdir()) == [path], "a full disk is not filled with drafts"
+
+
+def test_a_file_that_cannot_be_written_is_named_and_not_its_draft(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").touch()
+    for path in (tmp_path / "absent" / "facts.json", tmp_path / "folder"):  # the second fails when the draft takes its name
+        with pytest.raises(OSError, match=re.escape(repr(str(path)))) as caught:
+            system.write_whole(path, "one\n")
+        assert (caught.value.filename, caught.value.filename2) == (str(path), None)
+        assert "partial" not in str(caught.value)
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "file"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a file that somebody reads cannot be replaced there")

@@ -389,13 +389,14 @@ class CheckPlayer:
         return int(bool(failed))
 
     def _write(self, template: str) -> None:
-        from hexlab.system import write_whole
+        from hexlab.system import make_folder, write_whole
 
         if self.file is None:
             print(template, end="")
         elif self.file.exists():
             raise ConfigError(f"{self.file} is there already: give the template another name")
         else:
+            make_folder(self.file.parent)
             write_whole(self.file, template)
             print(f"{self.file} plays; change it, and try it: hexlab check-player {self.file}")
 

@@ -478,6 +478,15 @@ def test_players_are_checked(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out.endswith("It plays.\n\nAll of them play.\n")
 
 
+def test_the_folder_of_a_template_is_made(tmp_path, capsys):
+    assert cli.main(["check-player", "--template", str(tmp_path / "new" / "deep" / "ada.py")]) == 0
+    assert [path.name for path in tmp_path.rglob("*")] == ["new", "deep", "ada.py"]
+    inside = tmp_path / "new" / "deep" / "ada.py" / "bob.py"
+    capsys.readouterr()
+    assert cli.main(["check-player", "--template", str(inside)]) == 2
+    assert capsys.readouterr().err == f"hexlab: {inside.parent} is a file: name a folder\n"
+
+
 def test_a_tournament_leaves_a_page(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     (tmp_path / "players").mkdir()
