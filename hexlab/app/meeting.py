@@ -9,7 +9,7 @@ from hexlab.errors import ConfigError
 from hexlab.protocols import Player
 from hexlab.rules import sgf
 from hexlab.rules.board import Color
-from hexlab.system import make_folder, write_whole
+from hexlab.system import check_writable, make_folder, write_whole
 
 __all__ = ["play"]
 
@@ -51,7 +51,7 @@ def play(
     if out is not None:
         if out.is_dir():
             raise ConfigError(f"{out} is a folder: name a file for the games")
-        make_folder(out.parent)
+        check_writable(out.parent)
     with contextlib.ExitStack() as stack:
         players = [stack.enter_context(agent.open(size)) for agent in agents]
         if players[0].name == players[1].name:
@@ -63,6 +63,7 @@ def play(
             records.append(_record(game, size, black.name, white.name, f"opening {openings[number // 2]}"))
             print(_describe(number + 1, game, black.name, white.name), flush=True)
             if out is not None:
+                make_folder(out.parent)  # not before a game was played: programs start with their first move, or refuse the board
                 write_whole(out, "".join(sgf.write(record) for record in records))
     pairs = [sum(won[place : place + 2]) for place in range(0, len(won), 2)]
     share, low, high = _score(players[0], players[1], pairs.count(2), pairs.count(1), pairs.count(0))

@@ -132,11 +132,14 @@ def test_players_of_one_name_are_told_apart(capsys):
         (["--player", "random", "--player", "random", "--time-limit", "0"], "--time-limit 0.0: give a number above 0"),
     ],
 )
-def test_mistakes_end_in_one_line(words, said, capsys):
-    assert cli.main(["match", *words]) == 2
+def test_mistakes_end_in_one_line(words, said, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    out = [] if "--out" in words else ["--out", str(tmp_path / "new" / "deep" / "games.sgf")]
+    assert cli.main(["match", *words, *out]) == 2
     heard = capsys.readouterr().err
     assert said in heard
     assert heard.count("\n") == 1
+    assert not list(tmp_path.iterdir()), "a refused match leaves nothing behind"
 
 
 def test_the_size_is_that_of_the_player_with_the_fewest(capsys):
