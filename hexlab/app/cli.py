@@ -715,6 +715,8 @@ class Predict:
     def run(self) -> None:
         """Foretell or score."""
         _check_positive("--bootstrap", self.bootstrap)
+        if self.out is not None and self.score is not None:
+            raise ConfigError("--out and --score: give one; --out keeps a new forecast, --score reads one and writes nothing")
         from hexlab import scaling
         from hexlab.rules.cells import check_size
         from hexlab.system import check_writable, make_folder, write_whole

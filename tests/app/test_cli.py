@@ -120,6 +120,7 @@ def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
         (["results", "--tables", "nowhere", "--pages", "nopage.md"], "the page 'nopage.md' cannot be read (No such file or directory)"),
         (["predict", "--tables", "nowhere", "--size", "27"], "board size 27 is not supported: give a whole number from 1 to 19"),
         (["predict", "--tables", "nowhere", "--size", "-4"], "board size -4 is not supported"),
+        (["predict", "--size", "6", "--score", "a.json", "--out", "b.json"], "--out and --score: give one; --out keeps a new forecast"),
         (["figures", "--check", "--tables", "nowhere"], "no folder 'nowhere'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
