@@ -1,8 +1,11 @@
 """The command line as its users meet it: as a process, by what it prints and by its exit code."""
 
+import ast
 import concurrent.futures
 import dataclasses
+import inspect
 import io
+import itertools
 import json
 import lzma
 import os
@@ -11,6 +14,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import pytest
@@ -42,14 +46,47 @@ def test_help(name, capsys):
         assert all(f"• {command} " in page for command in cli.COMMANDS)
 
 
+def read_texts(kind):
+    """Return the text that stands below each field of a class."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    return {
+        field.target.id: " ".join(below.value.value.split())
+        for field, below in itertools.pairwise(definition.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+    }
+
+
+def test_a_field_without_a_text_is_found():
+    class Planted:
+        told: int = 1
+        """What it does,
+        and when."""
+        untold: int = 2
+        last: int = 3
+
+    assert read_texts(Planted) == {"told": "What it does, and when."}
+
+
 @pytest.mark.parametrize("name", cli.COMMANDS)
-def test_every_flag_says_what_it_does(name, capsys):
+def test_every_flag_says_what_it_does(name, capsys, monkeypatch):
+    from hexlab.training import Config
+
+    monkeypatch.setenv("COLUMNS", "1000")
     with pytest.raises(SystemExit):
         cli.main([name, "--help"])
-    page = capsys.readouterr().out
-    for field in dataclasses.fields(cli.COMMANDS[name]):
-        flag = f"--{field.name.strip('_').replace('_', '-')}"
-        assert flag in page or field.name in {"out", "agent", "file", "run_", "folders"}, f"{flag} is missing"
+    page = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    seen = set()
+    for kind in (cli.COMMANDS[name], *([Config] if name == "train" else [])):
+        texts = read_texts(kind)
+        for field in dataclasses.fields(kind):
+            flag = f"--{field.name.strip('_').replace('_', '-')} "
+            flag = flag if flag in page else f"--no-{flag[2:]}" if f"--no-{flag[2:]}" in page else ""
+            assert flag or field.name in {"out", "agent", "file", "run_", "folders"}, f"{field.name} is missing"
+            text = texts.get(field.name, "")
+            assert len(text.split()) > 1, f"{field.name} says nothing"
+            assert re.search(f"{flag}(\\S+ ){{0,3}}{re.escape(text)}", page), f"the help does not say of {field.name}: {text}"
+            assert text not in seen, f"{field.name} says what another one says"
+            seen.add(text)
 
 
 def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
