@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction
@@ -30,17 +30,23 @@ _ABOUT = (
     "Agents that teach themselves Hex, a tournament anchored to perfect play, and the scaling laws of both."
     " `hexlab --version` prints the version."
 )
+_SAME_COMMAND = "the same command goes on where it was"
 
 
-class _Command(Protocol):
+class _Command:
     dials: ClassVar[str]
     """What to turn when memory runs out, in words that follow "out of memory: "."""
 
-    def run(self) -> int | None: ...
+    def run(self) -> int | None:
+        raise NotImplementedError
+
+    def tell_way_on(self) -> str:
+        """Return what goes on with the work after an interrupt, empty where nothing does."""
+        return ""
 
 
 @dataclasses.dataclass(frozen=True)
-class Reproduce:
+class Reproduce(_Command):
     """Train a grid of networks, rate them against perfect play, fit the scaling laws and write one report.
 
     Started again after an interruption, it goes on where it was.
@@ -69,9 +75,13 @@ class Reproduce:
         show_progress(pipeline.reproduce(self.scale, self.out, sizes=self.sizes, workers=self.workers, cluster=self.cluster))
         print(f"report: {self.out / 'report.html'}")
 
+    def tell_way_on(self) -> str:
+        """Name this command."""
+        return _SAME_COMMAND
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Join:
+class Join(_Command):
     """Make one experiment of folders of `hexlab reproduce` that ran different boards of one scale, on different machines say.
 
     Its tables are those that one folder with all boards would have had: boards without perfect play take their zero from the smaller ones.
@@ -93,7 +103,7 @@ class Join:
 
 
 @dataclasses.dataclass(frozen=True)
-class Status:
+class Status(_Command):
     """Tell how a job of `hexlab reproduce` stands, from another terminal or computer, or after its death.
 
     The exit code is 0 if it gets on or is finished and nothing failed, else 1.
@@ -116,7 +126,7 @@ class Status:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Train:
+class Train(_Command):
     """Train an agent by self-play alone; the defaults are those of a preset for the board size."""
 
     dials: ClassVar[str] = "lower --boards, --simulations, --buffer, --batch, --width or --threads"
@@ -139,9 +149,13 @@ class Train:
         show_reports(health.watch(training.train(config, self.out, threads=self.threads), self.out))
         print(f"done: {self.out} (try `hexlab verify {self.out}` or `hexlab play --agent {self.out}`)")
 
+    def tell_way_on(self) -> str:
+        """Name the command that goes on with the run, if it has begun."""
+        return f"`hexlab resume {self.out}` goes on where it was" if self.out.exists() else ""
+
 
 @dataclasses.dataclass(frozen=True)
-class Resume:
+class Resume(_Command):
     """Go on with a run that was interrupted; it ends in the same bytes as an uninterrupted one."""
 
     dials: ClassVar[str] = "use fewer threads (--threads), or a machine with more memory"
@@ -162,9 +176,13 @@ class Resume:
             print(f"{self.out} was finished already")
         print(f"done: {self.out}")
 
+    def tell_way_on(self) -> str:
+        """Name this command."""
+        return _SAME_COMMAND
+
 
 @dataclasses.dataclass(frozen=True)
-class Verify:
+class Verify(_Command):
     """Measure how often an agent gives a won position away, with 95 % intervals.
 
     It is asked about positions of its own games, random ones and the solved suites, and plays out the openings that theory gives it.
@@ -200,7 +218,7 @@ class Verify:
 
 
 @dataclasses.dataclass(frozen=True)
-class Agents:
+class Agents(_Command):
     """List the trained agents that come with hexlab, or print the card of one: strength, cost and origin."""
 
     dials: ClassVar[str] = "ask for one board (--size)"
@@ -231,7 +249,7 @@ class Agents:
 
 
 @dataclasses.dataclass(frozen=True)
-class Play:
+class Play(_Command):
     """Play against an agent at the terminal: type a move such as c3, or help."""
 
     dials: ClassVar[str] = "lower --simulations or --size"
@@ -267,7 +285,7 @@ class Play:
 
 
 @dataclasses.dataclass(frozen=True)
-class Gtp:
+class Gtp(_Command):
     """Answer GTP commands on stdin and stdout: a Hex engine for HexGui, Benzene's scripts and other programs."""
 
     dials: ClassVar[str] = "lower --simulations"
@@ -302,7 +320,7 @@ class Gtp:
 
 
 @dataclasses.dataclass(frozen=True)
-class Match:
+class Match(_Command):
     """Let two players meet on random openings, each with both colors, one game after the other."""
 
     dials: ClassVar[str] = "lower --simulations or --size"
@@ -343,7 +361,7 @@ class Match:
 
 
 @dataclasses.dataclass(frozen=True)
-class CheckPlayer:
+class CheckPlayer(_Command):
     """Try a student's player, or a folder of them, in real games and say in plain words what is wrong; exit code 0 if all play, else 1.
 
     Each runs in a process of its own, with limits on time and memory. That is no sandbox: its code may do whatever you may do.
@@ -413,7 +431,7 @@ class CheckPlayer:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Tournament:
+class Tournament(_Command):
     """Let the players' files of a folder meet, and write a page with the table, the forfeits and every game to step through.
 
     Each plays in a process of its own; crashes, illegal moves, and too much time or memory forfeit the game, with the reason. That is no
@@ -462,9 +480,13 @@ class Tournament:
                     raise ConfigError(f"--with {words}: put the file into {self.players}, whose players all take part")
             standings.show(arena.play_contest(files, self.out, rules, references, self.workers), self.out)
 
+    def tell_way_on(self) -> str:
+        """Name this command."""
+        return _SAME_COMMAND
+
 
 @dataclasses.dataclass(frozen=True)
-class Topp:
+class Topp(_Command):
     """Let snapshots of a run meet, the tournament of progressive policies: does training make the agent stronger?"""
 
     dials: ClassVar[str] = "lower --simulations or --games"
@@ -497,7 +519,7 @@ class Topp:
 
 
 @dataclasses.dataclass(frozen=True)
-class Web:
+class Web(_Command):
     """Serve a page on this machine: play an agent, watch it think, step through its search, watch runs learn."""
 
     dials: ClassVar[str] = "give a folder with fewer runs (--runs)"
@@ -527,7 +549,7 @@ class Web:
 
 
 @dataclasses.dataclass(frozen=True)
-class Solve:
+class Solve(_Command):
     """Tell who wins a position on boards up to 6x6, and by which moves."""
 
     dials: ClassVar[str] = "lower --size"
@@ -557,7 +579,7 @@ class Solve:
 
 
 @dataclasses.dataclass(frozen=True)
-class Bench:
+class Bench(_Command):
     """Measure the speed of this machine: random moves, search, self-play, network and learner, and search's share of the network's."""
 
     dials: ClassVar[str] = "lower --boards, --size, --threads or the network (--net)"
@@ -603,7 +625,7 @@ class Bench:
 
 
 @dataclasses.dataclass(frozen=True)
-class Rate:
+class Rate(_Command):
     """Rate the games of an experiment's tables again, as after an update that changed how Elo is made; figures and results come after."""
 
     dials: ClassVar[str] = "free some, for the games of all boards are held at once"
@@ -623,7 +645,7 @@ class Rate:
 
 
 @dataclasses.dataclass(frozen=True)
-class Figures:
+class Figures(_Command):
     """Draw the figures from an experiment's tables, and write the paper's tables beside ours, without weights and without a GPU."""
 
     dials: ClassVar[str] = "lower --bootstrap"
@@ -663,7 +685,7 @@ class Figures:
 
 
 @dataclasses.dataclass(frozen=True)
-class Results:
+class Results(_Command):
     """Compute every number that pages quote from an experiment's tables, and fill it into the marked places of the pages."""
 
     dials: ClassVar[str] = "lower --bootstrap"
@@ -694,7 +716,7 @@ class Results:
 
 
 @dataclasses.dataclass(frozen=True)
-class Predict:
+class Predict(_Command):
     """Foretell a board from the smaller ones of an experiment, or score a forecast once the board is measured."""
 
     dials: ClassVar[str] = "lower --bootstrap"
@@ -777,7 +799,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # on Windows a file may know fewer letters than the name of a player has
             stream.reconfigure(errors="backslashreplace")
-    dials = "use smaller numbers"
+    dials, command = "use smaller numbers", None
     if words == ["--version"]:
         print(f"hexlab {hexlab.__version__}")
         return 0
@@ -792,7 +814,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error)
     except KeyboardInterrupt as error:
         terminated = isinstance(error, _Terminated)
-        _complain(f"{error if terminated else 'interrupted'}; `hexlab reproduce`, `resume` and `tournament` go on where they were")
+        way_on = command.tell_way_on() if command else ""
+        _complain(f"{error if terminated else 'interrupted'}{'; ' if way_on else ''}{way_on}")
         return 143 if terminated else 130
     except MemoryError:
         return _complain(f"out of memory: {dials}")

@@ -276,9 +276,41 @@ def test_sigterm_ends_a_command_as_an_interrupt_does(capsys, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     assert cli.main(["solve"]) == 143
     heard = capsys.readouterr().err
-    assert heard.startswith("hexlab: terminated; `hexlab reproduce`")
-    assert_one_line(heard)
+    assert heard == "hexlab: terminated\n"
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "way_on"),
+    [
+        (["solve"], ""),
+        (["match", "--player", "random", "--player", "random"], ""),
+        (["train", "--size", "3", "--out", "not_begun"], ""),
+        (["train", "--size", "3", "--out", "begun"], "; `hexlab resume begun` goes on where it was"),
+        (["resume", "begun"], "; the same command goes on where it was"),
+        (["reproduce"], "; the same command goes on where it was"),
+        (["tournament", "--players", "begun"], "; the same command goes on where it was"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_who_interrupts_a_command_is_told_what_goes_on_with_it(words, way_on, capsys, monkeypatch, tmp_path):
+    def interrupt(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "begun").mkdir()
+    monkeypatch.setattr(cli.COMMANDS[words[0]], "run", interrupt)
+    assert cli.main(words) == 130
+    assert capsys.readouterr().err == f"hexlab: interrupted{way_on}\n"
+
+
+def test_an_interrupt_before_there_is_a_command_ends_in_one_line(capsys, monkeypatch):
+    def interrupt(words):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_parse", interrupt)
+    assert cli.main(["solve"]) == 130
+    assert capsys.readouterr().err == "hexlab: interrupted\n"
 
 
 def test_whoever_has_a_plan_for_sigterm_keeps_it(monkeypatch):
