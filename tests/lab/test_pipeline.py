@@ -343,7 +343,7 @@ def test_a_worker_that_is_believed_dead_and_wakes_lets_go_of_its_run(tmp_path, m
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_on_a_cluster_the_tables_are_those_of_this_computer_whoever_dies(tmp_path, experiment):
-    """A worker in each stage, then the scheduler with all workers, and in each stage the driver."""
+    """In each stage a worker, then the scheduler with all workers; and in each stage the driver."""
     pytest.importorskip("distributed", reason="needs the extra cluster")
     list(pipeline.reproduce("minute", tmp_path / "whole", workers=2, experiment=experiment))
     (tmp_path / "job.py").write_text(JOB)
@@ -351,10 +351,10 @@ def test_on_a_cluster_the_tables_are_those_of_this_computer_whoever_dies(tmp_pat
         scheduler = processes.start_scheduler()
         workers = start_workers(processes, 2)
         out = tmp_path / "bereft"
-        deaths = ["train", "rate", "scheduler"]
+        deaths = [(who, stage) for stage in ("train", "rate") for who in ("worker", "scheduler")]
         for step in pipeline.reproduce("minute", out, cluster=processes.address, experiment=experiment):
-            if deaths and (step.stage == deaths[0] or (step.stage, deaths[0]) == ("rate", "scheduler")) and 0 < step.done < 1:
-                if deaths.pop(0) == "scheduler":
+            if deaths and step.stage == deaths[0][1] and 0 < step.done < 1:
+                if deaths.pop(0)[0] == "scheduler":
                     for child in (scheduler, *workers):
                         child.kill()
                         child.wait()
