@@ -20,7 +20,7 @@ import re
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from hexlab.errors import ClusterError, ConfigError, WorkerError
 from hexlab.lab.machine import machine_facts
 from hexlab.system import write_whole
 
-__all__ = ["ClusterExecutor", "check_address", "check_scheduler"]
+__all__ = ["ClusterExecutor", "Share", "check_address", "check_scheduler"]
 
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 20.0  # for which one who accepts connections may say nothing
@@ -48,6 +48,18 @@ class _Ticket(NamedTuple):
     seconds: float  # for which a file may stay unseen
 
 
+class Share(NamedTuple):
+    """What a worker has of its computer where all workers there have as much.
+
+    Attributes:
+        cores: at least 1.
+        memory: bytes; None where unknown.
+    """
+
+    cores: int = 1
+    memory: int | None = None
+
+
 class ClusterExecutor(concurrent.futures.Executor):
     """Runs calls on the workers of a dask scheduler.
 
@@ -63,6 +75,7 @@ class ClusterExecutor(concurrent.futures.Executor):
     Attributes:
         address: of the scheduler.
         machines: what `hexlab.lab.machine.machine_facts` tells of the workers that were there at the start, each only once.
+        share: what each worker that was there at the start has of its computer, by the smallest; one core where none was there.
         most_workers: the largest number that `workers` has told so far.
 
     Raises:
@@ -87,7 +100,8 @@ class ClusterExecutor(concurrent.futures.Executor):
         self._client: Any = distributed.Client.__new__(distributed.Client)  # known before it connects, so that it is closed if it cannot
         try:
             distributed.Client.__init__(self._client, address, timeout=patience, set_as_default=False)
-            found = list(self._client.run(_introduce, self._ticket).values())
+            introduced = self._client.run(_introduce, self._ticket)
+            threads = self._client.nthreads()
         except BaseException as error:
             self.shutdown(wait=False)
             if isinstance(error, OSError):
@@ -97,7 +111,9 @@ class ClusterExecutor(concurrent.futures.Executor):
             if isinstance(error, Exception):
                 raise _translate(error) from error
             raise
+        found = [facts for _, facts in introduced.values()]
         self.machines: list[dict[str, Any]] = [facts for number, facts in enumerate(found) if facts not in found[:number]]
+        self.share = _divide([(host, facts, threads.get(address, 1)) for address, (host, facts) in introduced.items()])
 
     @property
     def workers(self) -> int:
@@ -300,9 +316,21 @@ def _hash_code() -> str:
     return hashlib.blake2b(repr(sorted(modules.items())).encode(), digest_size=6).hexdigest()
 
 
-def _introduce(ticket: _Ticket) -> dict[str, Any]:
+def _introduce(ticket: _Ticket) -> tuple[str, dict[str, Any]]:
     _check(ticket)
-    return machine_facts()
+    return socket.gethostname(), machine_facts()
+
+
+def _divide(workers: Sequence[tuple[str, Mapping[str, Any], int]]) -> Share:
+    """Return what each thread of the workers has, given the host of each, what `machine_facts` tells there, and its threads."""
+    if not workers:
+        return Share()
+    on_host: dict[str, int] = {}
+    for host, _, threads in workers:
+        on_host[host] = on_host.get(host, 0) + threads
+    cores = min(facts["cores"] // on_host[host] for host, facts, _ in workers)
+    memory = [int(facts["memory_gb"] * 1e9) // on_host[host] for host, facts, _ in workers if facts["memory_gb"] is not None]
+    return Share(max(1, cores), min(memory, default=None))
 
 
 def _run(ticket: _Ticket, call: Callable[[], Any]) -> Any:

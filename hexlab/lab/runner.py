@@ -21,7 +21,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from hexlab.errors import ClusterError, ConfigError, HexlabError, InUseError, RunError, WorkerError
-from hexlab.lab.cluster import ClusterExecutor
+from hexlab.lab.cluster import ClusterExecutor, Share
 from hexlab.lab.heartbeats import Heartbeat, read_sign, revoke
 from hexlab.lab.runs import claim_path, count_iterations
 from hexlab.system import memory_bytes, write_whole
@@ -249,9 +249,9 @@ def train_cells(
         cells: what to train.
         folder: of their runs, which workers on other computers see at the same path.
         pool: trains them; see `make_pool` and `hexlab.lab.cluster`.
-        cores: how many the cells at work share. Where there are fewer cells than that, each is trained by several threads, one for each
-            of its groups and one to learn at most, and as many as the memory holds; a long one is taken over for that from its
-            checkpoint. 1 on a cluster.
+        cores: how many of this computer the cells at work share. Where there are fewer cells than that, each is trained by several
+            threads, one for each of its groups and one to learn at most, and as many as the memory holds; a long one is taken over for
+            that from its checkpoint. On a cluster a cell has the cores of its worker's share instead.
         checkpoint_seconds: wall-clock between checkpoints: how much work is repeated for a worker that dies.
 
     Raises:
@@ -267,8 +267,10 @@ def train_cells(
     available = memory_bytes()
 
     def count_threads(cell: Config, at_work: int) -> int:
-        threads = max(1, min(cores // at_work, cell.groups + 1))
-        while threads > 1 and available is not None and at_work * sum(estimate_bytes(cell, threads).values()) > available:
+        memory = None if available is None else available // at_work
+        share = pool.share if isinstance(pool, ClusterExecutor) else Share(cores // at_work, memory)
+        threads = max(1, min(share.cores, cell.groups + 1))
+        while threads > 1 and share.memory is not None and sum(estimate_bytes(cell, threads).values()) > share.memory:
             threads -= 1
         return threads
 

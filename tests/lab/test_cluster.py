@@ -17,8 +17,9 @@ from cluster_processes import PATH, Processes
 
 from hexlab.errors import ClusterError, ConfigError, WorkerError
 from hexlab.lab import cluster
-from hexlab.lab.cluster import ClusterExecutor, check_address, check_scheduler
+from hexlab.lab.cluster import ClusterExecutor, Share, check_address, check_scheduler
 from hexlab.lab.machine import machine_facts
+from hexlab.system import count_cores
 
 distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
 dask = pytest.importorskip("dask")
@@ -119,8 +120,19 @@ def test_workers_with_other_modules_of_the_same_version_are_refused(one_worker, 
 def test_the_workers_are_counted_and_described(one_worker, tmp_path):
     with ClusterExecutor(one_worker, tmp_path) as executor:
         assert executor.machines == [machine_facts()]
+        assert executor.share.cores == count_cores(), "it is alone there"
         assert executor.most_workers == 0
         assert (executor.workers, executor.most_workers) == (1, 1)
+
+
+def test_workers_of_one_computer_share_its_cores_and_its_memory():
+    """The computer with least for each decides, for a network may be trained on any."""
+    large, small = {"cores": 16, "memory_gb": 64.0}, {"cores": 4, "memory_gb": None}
+    assert cluster._divide([("one", large, 1)] * 2) == Share(8, 32 * 10**9)
+    assert cluster._divide([("one", large, 1), ("two", large, 1)]) == Share(16, 64 * 10**9)
+    assert cluster._divide([("one", large, 4), ("two", small, 1)]) == Share(4, 16 * 10**9)
+    assert cluster._divide([("two", small, 1)] * 5) == Share(1, None)
+    assert cluster._divide([]) == Share(1, None)
 
 
 def test_workers_that_do_not_see_the_folder_are_refused(one_worker, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import pytest
 
 from hexlab.errors import ClusterError, ConfigError, WorkerError
 from hexlab.lab import runner
+from hexlab.lab.cluster import ClusterExecutor, Share
 from hexlab.lab.heartbeats import Heartbeat, revoke
 from hexlab.lab.runs import claim_path
 from hexlab.system import lock_folder
@@ -277,6 +278,22 @@ def test_no_cell_has_more_threads_than_the_memory_holds(tmp_path, pool, attempts
     monkeypatch.setattr(runner, "memory_bytes", lambda: sum(estimate_bytes(cell, threads=2).values()))
     list(runner.train_cells([cell], tmp_path, pool, cores=8))
     assert attempts.threads == [2]
+
+
+def test_on_a_cluster_a_cell_has_the_cores_of_its_worker(tmp_path, pool, attempts, monkeypatch):
+    class Workers(ClusterExecutor):
+        def __init__(self, share):
+            """Connect to nothing."""
+            self.share = share
+
+        def submit(self, work, /, *arguments, **keywords):
+            return pool.submit(work, *arguments, **keywords)
+
+    cells = [dataclasses.replace(CELLS[0], groups=3, seed=seed) for seed in (7, 8, 9)]
+    memory = sum(estimate_bytes(cells[0], threads=2).values())
+    for cell, share in zip(cells, (Share(8, None), Share(2, None), Share(8, memory)), strict=True):
+        list(runner.train_cells([cell], tmp_path, Workers(share)))
+    assert attempts.threads == [4, 2, 2]
 
 
 def test_a_call_that_ends_early_revokes_what_it_gave_out(tmp_path, runs):
