@@ -16,7 +16,7 @@ import math
 import os
 import pathlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from hexlab.csv_tables import table_file, write_table
@@ -38,6 +38,7 @@ _KEYS: dict[type, tuple[str, ...]] = {
 }
 _TABLES = {Run: "runs", Snapshot: "snapshots", Agent: "agents", Opening: "openings"}
 _SQL_TYPES: dict[Any, str] = {int: "INTEGER", float: "REAL", str: "TEXT"}
+_MOST = 2**63 - 1  # the largest INTEGER
 
 Row = TypeVar("Row")
 
@@ -139,17 +140,20 @@ class Store:
         Args:
             kind: `Run`, `Snapshot`, `Agent` or `Opening`.
             equal: fields and the values they must have, such as ``size=5``.
+
+        Raises:
+            StoreError: a kind without a table, a field that it does not have, or a value that its field cannot have.
         """
-        rows = _describe_rows(kind, equal)
+        rows, values = _describe_rows(kind, equal)
         query = f"SELECT {', '.join(_field_names(kind))} {rows} ORDER BY {', '.join(_KEYS[kind])}"
         with self._explained():
-            return [kind(*values) for values in self._open.execute(query, tuple(equal.values()))]
+            return [kind(*row) for row in self._open.execute(query, values)]
 
     def count(self, kind: type, **equal: object) -> int:
         """Return how many rows `read` would return."""
-        query = f"SELECT count(*) {_describe_rows(kind, equal)}"
+        rows, values = _describe_rows(kind, equal)
         with self._explained():
-            return self._open.execute(query, tuple(equal.values())).fetchone()[0]
+            return self._open.execute(f"SELECT count(*) {rows}", values).fetchone()[0]
 
     def pairings(self, size: int | None = None) -> list[Pairing]:
         """Return the openings counted by pair of agents and by half, sorted.
@@ -248,14 +252,15 @@ class Store:
             raise StoreError(f"{self.path} cannot be used: {error}; check the folder and its permissions") from error
 
 
-def _describe_rows(kind: type, equal: Iterable[str]) -> str:
-    """Return the end of a query for the rows of a kind whose fields have the values that go with it."""
+def _describe_rows(kind: type, equal: Mapping[str, object]) -> tuple[str, list]:
+    """Return the end of a query for the rows of a kind whose fields have some values, and these as SQLite takes them."""
     if kind not in _TABLES:
         raise StoreError(f"{kind!r} has no table: ask for one of {', '.join(each.__name__ for each in _TABLES)}")
     names = _field_names(kind)
     if unknown := sorted(set(equal) - set(names)):
         raise StoreError(f"{kind.__name__} has no field {unknown[0]!r}: its fields are {', '.join(names)}")
-    return f"FROM {_TABLES[kind]} WHERE {' AND '.join(f'{name} = ?' for name in equal) or '1'}"
+    values = [_convert(field, equal[field.name], kind) for field in dataclasses.fields(kind) if field.name in equal]
+    return f"FROM {_TABLES[kind]} WHERE {' AND '.join(f'{name} = ?' for name in names if name in equal) or '1'}", values
 
 
 def _append_row(transaction: sqlite3.Connection, row: Any, path: pathlib.Path) -> int:
@@ -266,33 +271,32 @@ def _append_row(transaction: sqlite3.Connection, row: Any, path: pathlib.Path) -
         if row.first == row.second:
             raise StoreError(f"{row!r} is a match of an agent with itself: give two agents with different names")
         row = min(row, mirror(row), key=lambda each: each.first)
-    names, values = _field_names(kind), _values(row)
+    names = _field_names(kind)
+    values = [_convert(field, getattr(row, field.name), kind) for field in dataclasses.fields(kind)]
     marks = ", ".join("?" * len(values))
     if transaction.execute(f"INSERT OR IGNORE INTO {_TABLES[kind]} VALUES ({marks})", values).rowcount:
         return 1
     key = _KEYS[kind]
     where = " AND ".join(f"{name} = ?" for name in key)
     query = f"SELECT {', '.join(names)} FROM {_TABLES[kind]} WHERE {where}"
-    kept = kind(*transaction.execute(query, [getattr(row, name) for name in key]).fetchone())
+    kept = kind(*transaction.execute(query, [values[names.index(name)] for name in key]).fetchone())
     if kept != row:
         raise StoreError(f"{path} already holds {kept}, not {row}: use a new store, or the settings of the old results")
     return 0
 
 
-def _values(row: Any) -> list:
-    values = []
-    for field in dataclasses.fields(row):
-        value = getattr(row, field.name)
-        try:
-            exact = field.type(value)  # type: ignore[operator]
-            good = exact == value and not (field.type is float and not math.isfinite(exact))
-        except (TypeError, ValueError):
-            good = False
-        if not good:
-            expected = {int: "a whole number", float: "a finite number", str: "a string"}[field.type]  # type: ignore[index]
-            raise StoreError(f"{type(row).__name__}.{field.name} is {value!r}: expected {expected}")
-        values.append(exact)
-    return values
+def _convert(field: dataclasses.Field, value: Any, kind: type) -> Any:
+    """Return a value as the type of its field, which SQLite knows: it would take a number of numpy for bytes."""
+    try:
+        exact = field.type(value)  # type: ignore[operator]
+        good = exact == value and not (field.type is float and not math.isfinite(exact))
+        good = good and not (field.type is int and abs(exact) > _MOST)
+    except (TypeError, ValueError, OverflowError):
+        good = False
+    if not good:
+        expected = {int: "a whole number of at most 64 bits", float: "a finite number", str: "a string"}[field.type]  # type: ignore[index]
+        raise StoreError(f"{kind.__name__}.{field.name} is {value!r}: expected {expected}")
+    return exact
 
 
 def _field_names(kind: type) -> tuple[str, ...]:

@@ -2,12 +2,14 @@
 
 import dataclasses
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,6 +63,15 @@ def test_a_rerun_adds_nothing(path):
         assert (store.count(Opening, size=3), store.count(Opening, size=4), store.count(Agent)) == (2, 0, 1)
 
 
+def test_rows_of_numpy_numbers_are_those_of_plain_ones(path):
+    with Store(path) as store:
+        row = dataclasses.replace(games(), size=np.int64(3), moves=np.int32(14))
+        assert (store.append([row]), store.append([row, games()])) == (1, 0)
+        assert store.read(Opening) == [games()]
+        with pytest.raises(StoreError, match="already holds Opening"):
+            store.append([dataclasses.replace(row, moves=np.int64(15))])
+
+
 def test_a_match_told_from_the_other_side_is_the_same_match(path):
     told = games("random", "perfect", black=0, white=1)
     with Store(path) as store:
@@ -87,11 +98,34 @@ def test_rows_are_read_by_any_field(path):
             store.read(Pairing)
 
 
+@pytest.mark.parametrize("size", [3, 3.0, np.int64(3), np.uint8(3), np.float32(3)])
+def test_rows_are_read_by_numbers_of_any_type(path, size):
+    with Store(path) as store:
+        store.append([games(), AGENT])
+        assert store.read(Opening, opening=np.str_("a1 b2"), size=size) == [games()]
+        assert store.count(Opening, size=size) == 1
+        assert store.count(Agent, test_flops=np.float64(1472)) == 1
+
+
+@pytest.mark.parametrize("size", ["3", 3.5, None, b"3", float("inf"), 10**30])
+def test_values_that_no_row_can_have_are_refused(path, size):
+    with Store(path) as store:
+        for ask in (store.read, store.count):
+            with pytest.raises(StoreError, match=re.escape(f"Opening.size is {size!r}: expected a whole number")):
+                ask(Opening, size=size)
+        with pytest.raises(StoreError, match=r"Agent\.test_flops is nan: expected a finite number"):
+            store.read(Agent, test_flops=float("nan"))
+        with pytest.raises(StoreError, match=r"Run\.run is 7: expected a string"):
+            store.count(Run, run=7)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
         (games(second="perfect"), "match of an agent with itself"),
         (games(moves="many"), "Opening.moves is 'many': expected a whole number"),
+        (games(moves=2**63), "Opening.moves is 9223372036854775808: expected a whole number of at most 64 bits"),
+        (games(moves=float("inf")), "Opening.moves is inf: expected a whole number"),
         (dataclasses.replace(AGENT, test_flops=float("nan")), "Agent.test_flops is nan: expected a finite number"),
         (Pairing(3, "a", "b", 0, 1, 0, 0, 0), "has no table"),
     ],
