@@ -4,6 +4,8 @@ A check knows an answer only by the call of the package that works it out, so th
 """
 
 import html
+import math
+import numbers
 import os
 import urllib.parse
 from collections.abc import Iterable
@@ -32,7 +34,7 @@ def check_number(answer: object, expected: float, within: float = 0.0, hint: str
     """Say whether an answer is the expected number.
 
     Args:
-        answer: what the student wrote; None before that.
+        answer: what the student wrote, a number of Python or of numpy; None before that.
         expected: the number.
         within: how far off still counts as right.
         hint: what to think of, said with a wrong answer.
@@ -44,12 +46,24 @@ def check_number(answer: object, expected: float, within: float = 0.0, hint: str
     """
     if answer is None:
         print(_UNANSWERED)
-    elif isinstance(answer, bool) or not isinstance(answer, (int, float)):
+        return
+    if isinstance(answer, bool) or not isinstance(answer, numbers.Real):
         print(f"{answer!r} is not a number: write one without quotes, such as 3 or 0.25.")
-    elif abs(answer - expected) <= within:
+        return
+    given = _to_float(answer)
+    if math.isnan(given):
+        print("nan is no answer: it stands for what is not defined, such as 0 / 0. Look where it comes from.")
+    elif abs(given - expected) <= within:
         print(f"Right, it is {expected:.4g}.")
     else:
-        print(f"Not yet: {answer:g} is too {'small' if answer < expected else 'large'}. {hint}".rstrip())
+        print(f"Not yet: {given:g} is too {'small' if given < expected else 'large'}. {hint}".rstrip())
+
+
+def _to_float(number: numbers.Real) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # such as a large factorial
+        return -math.inf if number < 0 else math.inf
 
 
 def check_words(answer: object, expected: str | Iterable[str], hint: str = "") -> None:

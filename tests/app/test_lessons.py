@@ -1,8 +1,11 @@
 """The helpers of the lessons: what a student reads after an answer, and what a notebook shows."""
 
 import html
+import math
 import urllib.parse
+from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from hexlab import Board, Color
@@ -19,6 +22,16 @@ from hexlab.app.web.positions import read_position
         (9.4, "Not yet: 9.4 is too small. Look again."),
         (11, "Not yet: 11 is too large. Look again."),
         (10.5, "Right, it is 10."),
+        (np.int64(10), "Right, it is 10."),
+        (np.uint8(3), "Not yet: 3 is too small. Look again."),
+        (np.float32(10.5), "Right, it is 10."),
+        (Fraction(23, 2), "Not yet: 11.5 is too large. Look again."),
+        pytest.param(10**400, "Not yet: inf is too large. Look again.", id="a large factorial"),
+        (-math.inf, "Not yet: -inf is too small. Look again."),
+        (math.nan, "nan is no answer: it stands for what is not defined, such as 0 / 0. Look where it comes from."),
+        (np.float32("nan"), "nan is no answer: it stands for what is not defined, such as 0 / 0. Look where it comes from."),
+        (1j, "1j is not a number: write one without quotes, such as 3 or 0.25."),
+        (np.bool_(True), f"{np.bool_(True)!r} is not a number: write one without quotes, such as 3 or 0.25."),
     ],
 )
 def test_numbers(answer, said, capsys):
