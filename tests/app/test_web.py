@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from hexlab.app.web.searching import RECIPE, Searches
 from hexlab.app.web.server import name_host
 from hexlab.app.web.solving import Truths
 from hexlab.app.web.stepping import trace_phases
+from hexlab.errors import IllegalMoveError, PositionError
 from hexlab.rules import Board, Color, solver
 
 
@@ -146,12 +148,38 @@ def test_the_swap_rule(page):
         ("https://hexworld.org/board/#3c1,b2a1", "W...B...."),
         ("(;FF[4]GM[11]SZ[3];B[b2];W[a1])", "W...B...."),
         ("W . . / . B . / . . .", "W...B...."),
+        ("b2\na1", "W...B...."),
+        ("b2,\r\n\r\n a1\r\n", "W...B...."),
+        ("W..\n.B.\n...", "W...B...."),
+        (str(Board.from_moves("b2 a1", size=3)), "W...B...."),
     ],
 )
 def test_games_start_from_positions_in_every_form(page, text, stones):
     game = page.start(size=3, start=text)
     assert game["stones"] == stones
     assert game["turn"] == "black"
+
+
+@pytest.mark.parametrize(
+    ("text", "board"),
+    [
+        ("B2\nE9", IllegalMoveError("move 2: cell 'E9' is off the board")),
+        ("B2\nW1", IllegalMoveError("move 2: 'W1' is not a cell")),
+        ("b1\nb2\nB1", IllegalMoveError("move 3: cannot play 'B1'")),
+        ("c3\nb4\nBW", IllegalMoveError("move 3: 'BW' is not a cell")),
+        ("BW\nWB", Board.from_text("BW / WB")),
+        ("[B] W\n W B", Board.from_text("BW / WB")),
+        ("B", Board.from_text("B")),
+        ("BW\nW", PositionError("row 2 of the board, 'W', has 1 cells")),
+        (" \n ", Board(5)),
+    ],
+)
+def test_text_is_a_drawing_where_it_has_an_empty_cell_a_slash_or_stones_alone(text, board):
+    if isinstance(board, Board):
+        assert read_position(text, 5) == board
+    else:
+        with pytest.raises(type(board), match=re.escape(str(board))):
+            read_position(text, 5)
 
 
 def test_games_are_exported(page):

@@ -1,5 +1,6 @@
 """Positions and games as text, in whatever form a person has them."""
 
+import re
 from typing import Any
 
 from hexlab.errors import PositionError
@@ -8,13 +9,14 @@ from hexlab.rules import Board, Color, hexworld, sgf
 __all__ = ["read_position", "record_game"]
 
 _LONGEST = 20_000  # characters
+_DRAWING = re.compile(r"[./]|\A[BW\s\[\]]+\Z")  # an empty cell, a row's end, or nothing but stones; names of cells have numbers
 
 
 def read_position(text: Any, size: int, swap: bool = False) -> Board:
     """Return the board that a text describes.
 
     Args:
-        text: names of moves ("c3 b4"), a HexWorld link, an SGF record, or a drawing as `Board.from_text` reads it.
+        text: names of moves ("c3 b4") on one line or more, a HexWorld link, an SGF record, or a drawing as `Board.from_text` reads it.
         size: board size, for names of moves; the other forms tell it.
         swap: whether White may answer the first move by a swap, for names of moves.
 
@@ -38,7 +40,7 @@ def read_position(text: Any, size: int, swap: bool = False) -> Board:
         while len(board.moves) > link.shown:
             board.pop()
         return board
-    if "." in bare or "/" in bare or "\n" in bare:
+    if _DRAWING.search(bare):
         return Board.from_text(bare)
     return Board.from_moves(bare, size, swap)
 
