@@ -562,6 +562,84 @@ def test_damaged_runs_are_left_out(tmp_path):
     assert learning.Runs(tmp_path / "nowhere").list_runs() == []
 
 
+def leave_a_closed_folder(folder, monkeypatch):
+    """As for a user who may see a folder but not enter it; root may enter all."""
+    (folder / "odd").mkdir()
+    stat = os.stat
+
+    def refuse(path, *arguments, **options):
+        if isinstance(path, (str, os.PathLike)) and os.path.basename(os.path.dirname(path)) == "odd":
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+
+
+def leave_a_link_to_itself(folder, monkeypatch):
+    (folder / "odd").symlink_to("odd")
+
+
+def leave_a_name_that_is_no_text(folder, monkeypatch):
+    write_run(folder / os.fsdecode(b"odd\xff"))
+
+
+def leave_in_a_file(name, text):
+    def leave(folder, monkeypatch):
+        write_run(folder / "odd")
+        (folder / "odd" / name).write_text(text)
+
+    return leave
+
+
+SETTINGS = '{"size": 3, "width": 8, "depth": 1, "seed": 0, "simulations": %s, "recipe": "%s"}'
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not have such names and links everywhere")
+@pytest.mark.parametrize(
+    "leave",
+    [
+        leave_a_closed_folder,
+        leave_a_link_to_itself,
+        leave_a_name_that_is_no_text,
+        pytest.param(leave_in_a_file("config.json", SETTINGS % ("1e999", "puct")), id="endless simulations"),
+        pytest.param(leave_in_a_file("config.json", SETTINGS % ("16", "\\ud800")), id="half a character"),
+        pytest.param(leave_in_a_file("config.json", "[" * 100_000), id="nested settings"),
+        pytest.param(leave_in_a_file("metrics.jsonl", '{"iteration": 1e999}'), id="endless iterations"),
+    ],
+)
+def test_what_cannot_be_read_hides_nothing_beside_it(tmp_path, monkeypatch, leave):
+    write_run(tmp_path / "sound")
+    leave(tmp_path, monkeypatch)
+    with serve(tmp_path) as address, Page(address) as page:
+        assert [run["name"] for run in page.get("/api/runs").json()["runs"]] == ["sound"]
+        listed = page.get("/api/agents").json()["agents"]
+        assert [agent["key"] for agent in listed if agent["key"].startswith("run:")] == ["run:sound"]
+        assert page.start()["pending"] is False
+
+
+def test_lines_that_cannot_be_read_hide_no_others(tmp_path):
+    write_run(tmp_path / "run")
+    whole = learning.read_curves(learning.Runs(tmp_path).find("run"))
+    assert len(whole["samples"]) == 10
+    assert len(whole["blunders"]) == 1
+    odd = {
+        "metrics.jsonl": ["[" * 8000, f'{{"samples": {10**400}}}'],
+        "snapshots.jsonl": ["[" * 100_000, '{"snapshot": [1], "samples": 1}'],
+        "health.jsonl": [
+            "[" * 100_000,
+            '{"snapshot": [2], "blunders": {"count": 1, "total": 2}}',
+            '{"snapshot": 0, "blunders": {"count": "1", "total": "2"}}',
+            '{"snapshot": 0, "blunders": {"total": 2}}',
+        ],
+    }
+    for name, lines in odd.items():
+        file = tmp_path / "run" / name
+        file.write_text("\n".join([lines[0], *file.read_text().splitlines(), *lines[1:], lines[0]]))
+    (run,) = learning.Runs(tmp_path).list_runs()
+    assert run.key == "key0"
+    assert learning.read_curves(run) == whole
+
+
 def test_sampled_games_are_shown(page):
     told = page.get("/api/runs/games", params={"run": "class/first"}).json()
     assert told["snapshots"] == [1]

@@ -18,6 +18,7 @@ from playwright import sync_api
 from web_client import serve
 
 from hexlab.app import lessons
+from hexlab.app.web import learning
 from hexlab.rules import Board, Color, solver
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -259,6 +260,18 @@ def test_the_dashboard_shows_runs_games_and_the_tournament(page, runs):
     page.wait_for_selector("#replay-snapshot option[value='2']", state="attached")
     assert page.input_value("#replay-snapshot") == "1", "the game that is shown stays"
     assert page.evaluate("document.activeElement.textContent") == "class/first", "the focus stays where it was"
+
+
+def test_why_there_are_no_runs_is_told_for_as_long_as_it_is_so(page, monkeypatch):
+    def fail(runs):
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(learning.Runs, "list_runs", fail)
+        page.click("nav >> text=Learning")
+        page.wait_for_selector("#runs-about >> text='The server failed (OSError): its log says more.'")
+    page.wait_for_selector("#runs >> text=class/first")
+    assert page.inner_text("#runs-about").startswith("1 in ")
 
 
 def test_everything_is_reached_by_keyboard(page):

@@ -54,6 +54,7 @@ function watch() {
   source = new EventSource(`api/runs/stream${chosen === null ? "" : `?run=${encodeURIComponent(chosen)}`}`);
   source.addEventListener("runs", (event) => showRuns(JSON.parse(event.data)));
   source.addEventListener("curves", (event) => showCurves(JSON.parse(event.data)));
+  source.addEventListener("problem", (event) => showProblem(JSON.parse(event.data))); // the browser asks again by itself
   source.onerror = () => {
     if (source?.readyState !== EventSource.CLOSED) return;
     chosen = null; // the run is gone
@@ -81,6 +82,10 @@ function showRuns({ folder, runs: found }) {
   const playable = JSON.stringify(runs.map((each) => [each.key, each.snapshots]));
   if (tournament && playable !== known) showTournament();
   known = playable;
+}
+
+function showProblem({ error }) {
+  byId("runs-about").textContent = `${capital(error)}.`;
 }
 
 function buildRun(run) {

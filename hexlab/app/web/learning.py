@@ -1,6 +1,7 @@
 """What runs and tournaments left in a folder, as the page shows it: read from files alone, without JAX.
 
-A run may be going on in another process, and any line of its files may be half written: what cannot be read yet is left out.
+A run may be going on in another process, any line of its files may be half written, and a folder may be closed to us or hold anything:
+what cannot be read yet is left out, and nothing beside it.
 """
 
 import collections
@@ -10,6 +11,7 @@ import functools
 import json
 import math
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -128,7 +130,7 @@ class Runs:
             runs, tables = [], {}
             for path in _walk(self.folder):
                 name = path.relative_to(self.folder).as_posix() if path != self.folder else path.resolve().name
-                if (path / "ratings.csv").is_file():
+                if os.path.isfile(path / "ratings.csv"):
                     tables[name] = path
                 elif (run := _read_run(name, path)) is not None:
                     runs.append(run)
@@ -143,12 +145,21 @@ def _walk(folder: Path) -> Iterator[Path]:
         if not waiting:
             return
         path, depth = waiting.popleft()
-        if (path / "config.json").is_file() or (path / "ratings.csv").is_file():
+        if os.path.isfile(path / "config.json") or os.path.isfile(path / "ratings.csv"):  # False too where a folder may not be entered
             yield path
         elif depth < _DEPTH:
-            with contextlib.suppress(OSError):
-                below = [entry.path for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith(".")]
+            with contextlib.suppress(OSError), os.scandir(path) as entries:
+                below = [entry.path for entry in entries if _is_folder(entry)]
                 waiting.extend((Path(each), depth + 1) for each in sorted(below))
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    """Tell whether an entry is a folder to look into: one that is not hidden, by a name that can be told."""
+    try:
+        entry.name.encode()
+        return not entry.name.startswith(".") and entry.is_dir()
+    except (OSError, UnicodeEncodeError):  # as of a link to itself
+        return False
 
 
 def _read_run(name: str, path: Path) -> Run | None:
@@ -158,7 +169,7 @@ def _read_run(name: str, path: Path) -> Run | None:
         snapshots = tuple(sorted(int(file.stem) for file in (path / "snapshots").glob("*.safetensors") if file.stem.isdecimal()))
         first = next(_read_rows(path / "snapshots.jsonl"), {})
         iteration, iterations = int(last.get("iteration", 0)), int(last.get("iterations", 0))
-        return Run(
+        run = Run(
             name=name,
             path=path,
             key=str(first.get("run", "")),
@@ -174,7 +185,9 @@ def _read_run(name: str, path: Path) -> Run | None:
             snapshots=snapshots,
             live=(iteration < iterations or not last) and _wrote_lately(path),
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        json.dumps(run.to_json(), ensure_ascii=False).encode()  # as it will be told: JSON can hold half a character
+        return run
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None  # no run, or one that is being made or damaged
 
 
@@ -191,21 +204,21 @@ def _last_row(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 8192))
         lines = file.read().splitlines()
-    for line in reversed(lines):
-        with contextlib.suppress(ValueError):
-            row = json.loads(line)
-            if isinstance(row, dict):
-                return row
-    return {}
+    return next(filter(None, map(_read_row, reversed(lines))), {})
 
 
 def _read_rows(path: Path) -> Iterator[dict[str, Any]]:
     with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            with contextlib.suppress(ValueError):
-                row = json.loads(line)
-                if isinstance(row, dict):
-                    yield row
+        yield from filter(None, map(_read_row, lines))
+
+
+def _read_row(line: str | bytes) -> dict[str, Any] | None:
+    """Return what a line holds, or None of one that is no row."""
+    with contextlib.suppress(ValueError, RecursionError):
+        row = json.loads(line)
+        if isinstance(row, dict):
+            return row
+    return None
 
 
 def read_curves(run: Run) -> dict[str, Any]:
@@ -218,12 +231,12 @@ def read_curves(run: Run) -> dict[str, Any]:
     rows = [row for row in _read_rows(run.path / "metrics.jsonl") if _is_number(row.get("samples"))]
     every = max(1, -(-len(rows) // _MOST_POINTS))
     kept = rows[every - 1 :: every] if every > 1 else rows
-    at = {row.get("snapshot"): row.get("samples") for row in _read_rows(run.path / "snapshots.jsonl")}
+    at = {str(row.get("snapshot")): row.get("samples") for row in _read_rows(run.path / "snapshots.jsonl")}
     blunders = []
     for row in _read_rows(run.path / "health.jsonl"):
-        counted, samples = row.get("blunders"), at.get(row.get("snapshot"))
-        if isinstance(counted, dict) and counted.get("total") and _is_number(samples):
-            blunders.append([samples, round(counted["count"] / counted["total"], 4)])
+        samples, share = at.get(str(row.get("snapshot"))), _find_share(row.get("blunders"))
+        if _is_number(samples) and share is not None:
+            blunders.append([samples, share])
     return {
         "samples": [row["samples"] for row in kept],
         "curves": {name: [_rounded(row.get(name)) for row in kept] for name in CURVES},
@@ -231,8 +244,15 @@ def read_curves(run: Run) -> dict[str, Any]:
     }
 
 
+def _find_share(counted: Any) -> float | None:
+    """Return the share of what was counted, or None where that was nothing."""
+    count, total = (counted.get("count"), counted.get("total")) if isinstance(counted, dict) else (None, None)
+    return round(count / total, 4) if _is_number(count) and _is_number(total) and total else None
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    """Tell whether a value is a number that can be drawn; whole ones of JSON may be too large for that."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _rounded(value: Any) -> float | None:
