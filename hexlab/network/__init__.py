@@ -8,7 +8,7 @@ from hexlab.network.backend import prepare_backend
 prepare_backend()
 
 import hexlab.network.flops as flops  # noqa: E402
-from hexlab.network.checkpoints import load, load_tree, save, save_tree  # noqa: E402
+from hexlab.network.checkpoints import find_snapshot, load, load_tree, save, save_tree  # noqa: E402
 from hexlab.network.evaluator import NetworkEvaluator  # noqa: E402
 from hexlab.network.features import swap_frame, to_planes, write_planes  # noqa: E402
 from hexlab.network.model import Architecture, ReZeroNet, apply, init_params  # noqa: E402
@@ -19,6 +19,7 @@ __all__ = [
     "NetworkEvaluator",
     "ReZeroNet",
     "apply",
+    "find_snapshot",
     "flops",
     "init_params",
     "load",

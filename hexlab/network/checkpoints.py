@@ -22,7 +22,7 @@ from hexlab.errors import CheckpointError, ConfigError
 from hexlab.network.evaluator import NetworkEvaluator
 from hexlab.network.model import Architecture, describe_mismatch
 
-__all__ = ["FORMAT_VERSION", "load", "load_tree", "save", "save_tree"]
+__all__ = ["FORMAT_VERSION", "find_snapshot", "load", "load_tree", "save", "save_tree"]
 
 FORMAT_VERSION = 1
 """Version of the layout described above; a file of another version is refused."""
@@ -97,7 +97,7 @@ def load(path: str | os.PathLike, snapshot: int | None = None, batch: int = 256)
     """
     path = Path(path)
     if path.is_dir():
-        path = _find_snapshot(path, snapshot)
+        path = find_snapshot(path, snapshot)
     elif snapshot is not None:
         raise CheckpointError(f"snapshot {snapshot} was asked of {path}, which is not the folder of a run: give the run's folder")
     tree, facts = _read(path, _NETWORK, {})
@@ -148,7 +148,17 @@ def load_tree(path: str | os.PathLike, into: Mapping[str, np.ndarray] | None = N
     return tree, facts["metadata"]
 
 
-def _find_snapshot(folder: Path, snapshot: int | None) -> Path:
+def find_snapshot(folder: str | os.PathLike, snapshot: int | None = None) -> Path:
+    """Return the file of one of a run's snapshots.
+
+    Args:
+        folder: the folder of a training run.
+        snapshot: which, counted from 0; the newest if not given.
+
+    Raises:
+        CheckpointError: no such snapshot, or none at all.
+    """
+    folder = Path(folder)
     found = {int(file.stem): file for file in (folder / "snapshots").glob("*.safetensors") if file.stem.isdecimal()}
     if not found:
         raise CheckpointError(

@@ -31,8 +31,8 @@ from hexlab.app.web.searching import RECIPE, Searches
 from hexlab.app.web.server import name_host
 from hexlab.app.web.solving import Truths
 from hexlab.app.web.stepping import trace_phases
-from hexlab.errors import IllegalMoveError, PositionError
-from hexlab.rules import Board, Color, solver
+from hexlab.errors import CheckpointError, IllegalMoveError, PositionError
+from hexlab.rules import Board, Boards, Color, solver
 
 
 @pytest.fixture(scope="module")
@@ -480,6 +480,20 @@ def test_the_newest_snapshot_is_that_of_the_start_of_a_game(tmp_path, monkeypatc
         snapshots = tmp_path / "live" / "snapshots"
         (snapshots / "002.safetensors").write_bytes((snapshots / "001.safetensors").read_bytes())
         assert page.start(size=3, agent="run:live")["snapshot"] == 2
+
+
+def test_a_run_that_is_trained_anew_under_its_old_name_plays_with_its_new_network(tmp_path):
+    write_run(tmp_path / "again")
+    agents = Agents(learning.Runs(tmp_path))
+    first = agents.load("run:again", 3, 1)
+    assert agents.load("run:again", 3, 1) is first, "one network for all games"
+    snapshots = tmp_path / "again" / "snapshots"
+    os.replace(snapshots / "000.safetensors", snapshots / "001.safetensors")
+    second = agents.load("run:again", 3, 1)
+    assert not np.array_equal(first(Boards.empty(3, 1)).logits, second(Boards.empty(3, 1)).logits)
+    assert agents.load("run:again", 3) is second, "the newest by default"
+    with pytest.raises(CheckpointError, match="holds no snapshot 0: it has 1"):
+        agents.load("run:again", 3, 0)
 
 
 def test_a_snapshot_of_a_run_plays(page):

@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as arrays
 
 from hexlab.errors import CheckpointError, ConfigError
 from hexlab.network import checkpoints
-from hexlab.network.checkpoints import load, load_tree, save, save_tree
+from hexlab.network.checkpoints import find_snapshot, load, load_tree, save, save_tree
 from hexlab.network.evaluator import NetworkEvaluator
 from hexlab.network.model import Architecture, init_params
 from hexlab.rules import Boards
@@ -116,6 +116,7 @@ class TestRunFolders:
         assert load(str(run)).metadata == {"snapshot": 10}
         assert load(run, snapshot=0).metadata == {"snapshot": 0}
         equal(jax.tree.map(np.asarray, load(run, snapshot=2).params), init_params(ARCHITECTURE, 2))
+        assert [find_snapshot(run).name, find_snapshot(str(run), 0).name] == ["010.safetensors", "000.safetensors"]
 
     def test_a_missing_snapshot_is_told_with_those_there_are(self, run):
         with pytest.raises(CheckpointError, match=r"holds no snapshot 3: it has 0, 1, 2, 10"):

@@ -1,9 +1,11 @@
 """The agents in the page's menu: those of the package, those of the runs in a folder, and some that need no network."""
 
+import contextlib
 import dataclasses
 import threading
 from collections import OrderedDict
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from hexlab.app.lessons import fixed_judge
 from hexlab.app.web.learning import Runs
@@ -44,6 +46,14 @@ class Agent:
         return dataclasses.asdict(self)
 
 
+class _Parameters(NamedTuple):
+    """A file of parameters, as it was when it was looked for."""
+
+    file: Path
+    changed: int  # nanoseconds
+    length: int  # bytes
+
+
 class Agents:
     """Finds and loads agents; asked by any thread.
 
@@ -55,7 +65,7 @@ class Agents:
         """Remember where runs are; nothing is loaded yet."""
         self.runs = runs
         self._shipped = [_describe_shipped(card) for card in list_cards()]
-        self._evaluators: OrderedDict[tuple[str, int, int | None], Evaluator] = OrderedDict()
+        self._evaluators: OrderedDict[tuple[str, int, _Parameters | None], Evaluator] = OrderedDict()
         self._lock = threading.Lock()
 
     def list_agents(self) -> list[Agent]:
@@ -92,11 +102,13 @@ class Agents:
     def load(self, key: str, size: int, snapshot: int | None = None) -> Evaluator:
         """Return an agent's evaluator, the same one whenever it is asked for while it is in use; may take seconds.
 
+        A run that is trained anew under its old name is another agent.
+
         Raises:
             HexlabError: no such agent, or a file that cannot be read.
         """
         with self._lock:
-            name = (key, size, snapshot)
+            name = (key, size, self._find_parameters(key, snapshot))
             if name not in self._evaluators:
                 self._evaluators[name] = self._make(*name)
                 while len(self._evaluators) > _KEPT:
@@ -104,7 +116,19 @@ class Agents:
             self._evaluators.move_to_end(name)
             return self._evaluators[name]
 
-    def _make(self, key: str, size: int, snapshot: int | None) -> Evaluator:
+    def _find_parameters(self, key: str, snapshot: int | None) -> _Parameters | None:
+        """Return what a run's snapshot is known by; None for other agents, which stay as they are."""
+        if not key.startswith(_RUN):
+            return None
+        from hexlab import network
+
+        file = network.find_snapshot(self.runs.find(key.removeprefix(_RUN)).path, snapshot)
+        with contextlib.suppress(OSError):  # who loads it is told why
+            state = file.stat()
+            return _Parameters(file, state.st_mtime_ns, state.st_size)
+        return _Parameters(file, 0, 0)
+
+    def _make(self, key: str, size: int, parameters: _Parameters | None) -> Evaluator:
         from hexlab import mcts
 
         if key == "rollouts":
@@ -115,9 +139,9 @@ class Agents:
             return fixed_judge()
         from hexlab import network
 
-        if key.startswith(_SHIPPED):
-            return network.pretrained(key.removeprefix(_SHIPPED), batch=_BATCH)
-        return network.load(self.runs.find(key.removeprefix(_RUN)).path, snapshot, batch=_BATCH)
+        if parameters is not None:
+            return network.load(parameters.file, batch=_BATCH)
+        return network.pretrained(key.removeprefix(_SHIPPED), batch=_BATCH)
 
 
 def _describe_shipped(card: Card) -> Agent:
