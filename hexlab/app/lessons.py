@@ -11,7 +11,6 @@ import urllib.parse
 from collections.abc import Iterable
 from typing import TypeVar
 
-from hexlab.app.web.positions import record_game
 from hexlab.protocols import Evaluator
 from hexlab.rules import sgf
 from hexlab.rules.board import Board
@@ -129,7 +128,7 @@ class Stepper:
 
     def __init__(self, board: Board, agent: str = "rollouts", simulations: int = 32, address: str = "http://127.0.0.1:8765"):
         """Write the link."""
-        record = record_game(board, "", "", None)
+        record = sgf.Game.from_board(board)
         start = " ".join(board.moves) if record.start is None else sgf.write(record).strip()
         wishes = {"size": board.size, "start": start, "agent": agent, "simulations": simulations}
         self.link = f"{address}/#steps?{urllib.parse.urlencode(wishes)}"

@@ -98,6 +98,27 @@ class Game:
         object.__setattr__(self, "black", " ".join(self.black.split()))
         object.__setattr__(self, "white", " ".join(self.white.split()))
 
+    @classmethod
+    def from_board(cls, board: Board, black: str = "", white: str = "", winner: Color | None = None) -> "Game":
+        """Return the record of a game on a board, from the position that was set up there, if any.
+
+        Args:
+            board: the last position, with its history.
+            black: name of Black's player, "" where unknown.
+            white: name of White's player.
+            winner: who won, if the board does not tell; None for a game that is not over.
+
+        Raises:
+            PositionError: a winner who is no color or whom the board contradicts.
+
+        >>> Game.from_board(Board.from_text("B. / W.", moves="b1"), "Ann", "Bob").start
+        Board.from_text('B . / W .', turn=Color.BLACK)
+        """
+        start = board.copy()
+        while start.moves:
+            start.pop()
+        return cls(board.size, board.moves, black, white, winner, start=start)
+
     @property
     def resigned(self) -> bool:
         """Whether the loser gave up before the winner had joined its edges."""

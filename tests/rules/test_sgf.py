@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,6 +62,15 @@ def test_games_come_back_as_they_were(games):
     assert sgf.read(text) == games
     assert "".join(sgf.write(game) for game in sgf.read(text)) == text
     assert [game.board().moves for game in sgf.read(text)] == [game.board().moves for game in games]
+
+
+@settings(max_examples=100, deadline=None)
+@given(games())
+def test_the_last_board_of_a_game_gives_its_record(game):
+    board = game.board()
+    record = sgf.Game.from_board(board, game.black, game.white, game.winner)
+    assert dataclasses.replace(record, comment=game.comment, forfeited=game.forfeited) == game
+    assert board.moves == record.board().moves, "the board is as it was"
 
 
 @settings(max_examples=200, deadline=None)

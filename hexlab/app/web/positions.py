@@ -1,12 +1,12 @@
-"""Positions and games as text, in whatever form a person has them."""
+"""Positions as text, in whatever form a person has them."""
 
 import re
 from typing import Any
 
 from hexlab.errors import PositionError
-from hexlab.rules import Board, Color, hexworld, sgf
+from hexlab.rules import Board, hexworld, sgf
 
-__all__ = ["read_position", "record_game"]
+__all__ = ["read_position"]
 
 _LONGEST = 20_000  # characters
 _DRAWING = re.compile(r"[./]|\A[BW\s\[\]]+\Z")  # an empty cell, a row's end, or nothing but stones; names of cells have numbers
@@ -43,16 +43,3 @@ def read_position(text: Any, size: int, swap: bool = False) -> Board:
     if _DRAWING.search(bare):
         return Board.from_text(bare)
     return Board.from_moves(bare, size, swap)
-
-
-def record_game(board: Board, black: str, white: str, winner: Color | None) -> sgf.Game:
-    """Return the record of a game that may have started from a position that was set up.
-
-    >>> record_game(Board.from_text("B. / W.", moves="b1"), "Ann", "Bob", None).start
-    Board.from_text('B . / W .', turn=Color.BLACK)
-    """
-    start = board.copy()
-    while start.moves:
-        start.pop()
-    set_up = start.stones.any() or start.turn is not Color.BLACK
-    return sgf.Game(board.size, board.moves, black, white, winner, start=start if set_up else None)

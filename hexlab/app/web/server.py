@@ -24,7 +24,7 @@ from hexlab.app.web import learning
 from hexlab.app.web.agents import Agents
 from hexlab.app.web.games import Game, Games
 from hexlab.app.web.lines import Line
-from hexlab.app.web.positions import read_position, record_game
+from hexlab.app.web.positions import read_position
 from hexlab.app.web.safety import Gate, answer_refusal, read_object
 from hexlab.app.web.searching import MOST_SIMULATIONS, Searches
 from hexlab.app.web.solving import Truths
@@ -343,7 +343,7 @@ def _stream(told: AsyncIterator[tuple[str, dict[str, Any]]]) -> StreamingRespons
 
 def _record(game: Game) -> sgf.Game:
     names = {color: "person" if color in game.people else f"{game.agent.key}@{game.simulations}" for color in Color}
-    return record_game(game.board, names[Color.BLACK], names[Color.WHITE], game.winner)
+    return sgf.Game.from_board(game.board, names[Color.BLACK], names[Color.WHITE], game.winner)
 
 
 def _download(text: str, kind: str, name: str) -> Response:
