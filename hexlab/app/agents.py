@@ -100,7 +100,8 @@ def find_agent(words: str, simulations: int, seconds: float | None = None) -> Ag
     every = tuple(range(1, MAX_SIZE + 1))
     if words.startswith(_PROGRAM) or words.endswith(_FILE):
         if seconds is None:
-            raise ConfigError(f"{words!r} plays in a process of its own, which it can in `hexlab match` and `hexlab play`, but not here")
+            known = "`hexlab match`, `hexlab play` and `hexlab tournament`"
+            raise ConfigError(f"{words!r} plays in a process of its own, which it can in {known}, but not here")
         limit = seconds
         if words.startswith(_PROGRAM):
             return Agent(words, every, lambda size: arena.GtpPlayer(words.removeprefix(_PROGRAM), limit))

@@ -58,7 +58,8 @@ def test_files_of_players_and_programs_have_processes_that_end_with_the_loan(tmp
 
 @pytest.mark.parametrize("words", ["ada.py", "gtp:mohex"])
 def test_where_a_move_has_no_limit_there_are_no_processes_of_their_own(words):
-    with pytest.raises(ConfigError, match=f"'{words}' plays in a process of its own, which it can in `hexlab match`"):
+    known = "`hexlab match`, `hexlab play` and `hexlab tournament`, but not here"
+    with pytest.raises(ConfigError, match=f"'{words}' plays in a process of its own, which it can in {known}"):
         find_agent(words, 64)
 
 
