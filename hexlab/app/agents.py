@@ -1,4 +1,4 @@
-"""Agents by the words that name them on the command line: the one place where words become players.
+"""Agents by the words that name them on the command line: the one place where words become players, and what judges for them.
 
 | words | agent |
 |---|---|
@@ -11,7 +11,8 @@
 | ``PLAYER.py`` | a player's file (`hexlab.arena.SubmissionPlayer`), on any size |
 | ``gtp:COMMAND`` | any program that speaks GTP, on the sizes that it accepts |
 
-A search may say its simulations a move behind ``@``, as in ``pretrained:5@64``. The last two play in processes of their own.
+A search may say its simulations a move behind ``@``, as in ``pretrained:5@64``. The last two play in processes of their own. The page
+searches by the same judges, and has a menu in place of words (`hexlab.app.web.agents`).
 """
 
 import contextlib
@@ -27,12 +28,31 @@ from hexlab.protocols import Evaluator, Player
 from hexlab.rules import solver
 from hexlab.rules.cells import MAX_SIZE
 
-__all__ = ["Agent", "find_agent"]
+__all__ = ["BATCH", "SHIPPED", "Agent", "Judge", "find_agent", "find_judge", "list_sizes"]
+
+BATCH = 64
+"""Rows of a network call: the least that is pinned, as one game is played at a time, or some dozens on the page."""
+SHIPPED = "pretrained:"
+"""What stands before the name, or the board, of an agent that ships."""
 
 _PROGRAM = "gtp:"
-_SHIPPED = "pretrained:"
 _FILE = ".py"
-_BATCH = 64  # the least that is pinned, as one position at a time is asked about
+_EVERY_SIZE = tuple(range(1, MAX_SIZE + 1))
+
+
+@dataclasses.dataclass(frozen=True)
+class Judge:
+    """What judges positions for a search, on each board size that it knows.
+
+    Attributes:
+        name: what it is called in the name of a player.
+        sizes: board sizes, in increasing order.
+        load: returns the evaluator of a size.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    load: Callable[[int], Evaluator]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +83,7 @@ class Agent:
             ConfigError: a size that the agent does not play.
         """
         if size not in self.sizes:
-            raise ConfigError(f"{self.name} plays {_list_sizes(self.sizes)}, not {size}x{size}")
+            raise ConfigError(f"{self.name} plays {list_sizes(self.sizes)}, not {size}x{size}")
         return self.make(size)
 
     @contextlib.contextmanager
@@ -97,15 +117,14 @@ def find_agent(words: str, simulations: int, seconds: float | None = None) -> Ag
     >>> find_agent("rollouts@8", 64).player(3).name
     'rollouts@8'
     """
-    every = tuple(range(1, MAX_SIZE + 1))
     if words.startswith(_PROGRAM) or words.endswith(_FILE):
         if seconds is None:
-            known = "`hexlab match`, `hexlab play` and `hexlab tournament`"
-            raise ConfigError(f"{words!r} plays in a process of its own, which it can in {known}, but not here")
+            places = "`hexlab match`, `hexlab play` and `hexlab tournament`"
+            raise ConfigError(f"{words!r} plays in a process of its own, which it can in {places}, but not here")
         limit = seconds
         if words.startswith(_PROGRAM):
-            return Agent(words, every, lambda size: arena.GtpPlayer(words.removeprefix(_PROGRAM), limit))
-        return Agent(words, every, lambda size: arena.SubmissionPlayer(words, limit))
+            return Agent(words, _EVERY_SIZE, lambda size: arena.GtpPlayer(words.removeprefix(_PROGRAM), limit))
+        return Agent(words, _EVERY_SIZE, lambda size: arena.SubmissionPlayer(words, limit))
     match = None if Path(words).exists() else re.fullmatch(r"(.+)@([0-9]{1,9})", words)
     kind, told = (words, None) if match is None else (match[1], int(match[2]))
     budget = simulations if told is None else told
@@ -113,36 +132,53 @@ def find_agent(words: str, simulations: int, seconds: float | None = None) -> Ag
         raise ConfigError(f"{words!r}: {kind} takes no number of simulations, leave out '@{match[2]}'")
     if budget < 1:
         raise ConfigError(f"{budget} simulations for {kind}: give a whole number from 1 up; 1 is the raw policy")
-
-    def search(load: Callable[[int], Evaluator], name: str) -> Callable[[int], Player]:
-        return lambda size: arena.SearchPlayer(load(size), budget, name=f"{name}@{budget}")
-
     if kind == "random":
-        return Agent(kind, every, lambda size: arena.RandomPlayer())
+        return Agent(kind, _EVERY_SIZE, lambda size: arena.RandomPlayer())
     if kind == "perfect":
-        return Agent(kind, every[: solver.MAX_SIZE], arena.SolverPlayer)
-    if kind == "rollouts":
-        return Agent(kind, every, search(lambda size: mcts.rollouts(games=16), kind), told)
-    is_shipped = kind == "pretrained" or kind.startswith(_SHIPPED)
-    if not is_shipped and not Path(kind).exists():
+        return Agent(kind, _EVERY_SIZE[: solver.MAX_SIZE], arena.SolverPlayer)
+    if kind not in ("rollouts", "pretrained") and not kind.startswith(SHIPPED) and not Path(kind).exists():
         known = "'pretrained', 'pretrained:5', 'random', 'perfect' or 'rollouts'"
         known = known if seconds is None else f"{known}, a player's file (.py), or 'gtp:' and a command"
         raise RunError(f"no agent at {kind!r}: name a run folder, a parameter file, {known}")
+    judge = find_judge(kind)
+    return Agent(kind, judge.sizes, lambda size: arena.SearchPlayer(judge.load(size), budget, name=f"{judge.name}@{budget}"), told)
+
+
+def find_judge(words: str) -> Judge:
+    """Return what judges positions for the search that some words name.
+
+    Args:
+        words: ``rollouts``, those of an agent that ships, or a path, as in the table above.
+
+    Raises:
+        ConfigError: a size or name that no agent is shipped for.
+        CheckpointError: a path where there is no network.
+
+    >>> find_judge("pretrained:5").sizes
+    (5,)
+    """
+    if words == "rollouts":
+        return Judge(words, _EVERY_SIZE, lambda size: mcts.rollouts(games=16))
     from hexlab import network
 
-    if kind == "pretrained":
+    if words == "pretrained":
         sizes = sorted({card.size for card in list_cards()})
-        return Agent(kind, tuple(sizes), search(lambda size: network.pretrained(size, batch=_BATCH), kind), told)
-    if is_shipped:
-        card = find_card(kind.removeprefix(_SHIPPED))
+        return Judge(words, tuple(sizes), lambda size: network.pretrained(size, batch=BATCH))
+    if words.startswith(SHIPPED):
+        card = find_card(words.removeprefix(SHIPPED))
         name = "pretrained" if card.kind == "preset" else card.name
-        return Agent(kind, (card.size,), search(lambda size: network.pretrained(card.name, batch=_BATCH), name), told)
-    net = network.load(kind, batch=_BATCH)
-    return Agent(kind, (net.architecture.size,), search(lambda size: net, Path(kind).name), told)
+        return Judge(name, (card.size,), lambda size: network.pretrained(card.name, batch=BATCH))
+    net = network.load(words, batch=BATCH)
+    return Judge(Path(words).name, (net.architecture.size,), lambda size: net)
 
 
-def _list_sizes(sizes: tuple[int, ...]) -> str:
+def list_sizes(sizes: tuple[int, ...], by: str = "x") -> str:
+    """Return board sizes as a sentence has them, with the sign that stands between the sides.
+
+    >>> list_sizes((3, 5)), list_sizes((2, 3, 4, 5), by="×")
+    ('3x3 and 5x5', '2×2 to 5×5')
+    """
+    names = [f"{size}{by}{size}" for size in sizes]
     if len(sizes) > 3 and sizes == tuple(range(sizes[0], sizes[-1] + 1)):
-        return f"{sizes[0]}x{sizes[0]} to {sizes[-1]}x{sizes[-1]}"
-    names = [f"{size}x{size}" for size in sizes]
+        return f"{names[0]} to {names[-1]}"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

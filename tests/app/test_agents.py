@@ -1,11 +1,13 @@
 """Agents by the words of the command line."""
 
+import numpy as np
 import pytest
 
 from hexlab import cards, network
-from hexlab.app.agents import find_agent
+from hexlab.app.agents import find_agent, find_judge
 from hexlab.arena import GtpPlayer, RandomPlayer, SolverPlayer, SubmissionPlayer
 from hexlab.errors import ConfigError, RunError
+from hexlab.rules import Boards
 
 
 def test_words_name_players_with_their_simulations():
@@ -26,6 +28,16 @@ def test_an_agent_that_ships_is_named_by_its_card():
     assert (player.name, player.simulations) == (f"{rung.name}@5", 5)
     assert player.evaluator.metadata == rung.facts
     assert find_agent("pretrained:3x3", 64).player(3).name == "pretrained@64"
+
+
+@pytest.mark.parametrize("words", ["rollouts", "pretrained:3", "pretrained:3x3"])
+def test_players_judge_by_what_is_found_for_their_words(words):
+    judge = find_judge(words)
+    assert 3 in judge.sizes
+    player = find_agent(words, 1).player(3)
+    assert player.name == f"{judge.name}@1"
+    asked = Boards.empty(3, 1)
+    assert np.array_equal(player.evaluator(asked).values, judge.load(3)(asked).values)
 
 
 def test_agents_know_their_sizes():

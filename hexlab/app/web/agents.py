@@ -1,4 +1,8 @@
-"""The agents in the page's menu: those of the package, those of the runs in a folder, and some that need no network."""
+"""The agents in the page's menu: those of the package, those of the runs in a folder, and some that need no network.
+
+What they judge positions by is found where the words of the command line are (`hexlab.app.agents`). The page calls runs by their names in
+its folder, and has two agents of its own: perfect play as a judge for searches, up to boards that are solved at once, and that of lesson 2.
+"""
 
 import contextlib
 import dataclasses
@@ -7,6 +11,8 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hexlab import mcts
+from hexlab.app.agents import SHIPPED, find_judge, list_sizes
 from hexlab.app.lessons import fixed_judge
 from hexlab.app.web.learning import Runs
 from hexlab.app.web.safety import Refusal
@@ -18,9 +24,8 @@ from hexlab.rules import MAX_SIZE
 __all__ = ["Agent", "Agents"]
 
 _KEPT = 16  # evaluators in memory
-_BATCH = 64  # rows of a network call: the smallest shape, since games come by the dozen
 _USUAL_SIMULATIONS = 64  # of a new game; the Elo of the frontier's agents is that of this search
-_SHIPPED, _RUN = "pretrained:", "run:"
+_RUN = "run:"
 _SOLVED_SIZES = tuple(range(2, 6))  # 6x6 takes the solver seconds a position
 
 
@@ -94,7 +99,7 @@ class Agents:
         if agent is None:
             raise Refusal(404, f"there is no agent {key[:100]!r}: choose one of the list")
         if size not in agent.sizes:
-            raise ConfigError(f"{agent.title} does not play {size}×{size}: it plays {_list_sizes(agent.sizes)}")
+            raise ConfigError(f"{agent.title} does not play {size}×{size}: it plays {list_sizes(agent.sizes, by='×')}")
         if snapshot is not None and snapshot not in agent.snapshots:
             raise ConfigError(f"{agent.title} has no snapshot {snapshot}: it has {', '.join(map(str, agent.snapshots)) or 'none'}")
         return agent
@@ -129,29 +134,17 @@ class Agents:
         return _Parameters(file, 0, 0)
 
     def _make(self, key: str, size: int, parameters: _Parameters | None) -> Evaluator:
-        from hexlab import mcts
-
-        if key == "rollouts":
-            return mcts.rollouts(games=16)
         if key == "perfect":
             return mcts.solved(size)
         if key == "lesson-2":
             return fixed_judge()
-        from hexlab import network
-
-        if parameters is not None:
-            return network.load(parameters.file, batch=_BATCH)
-        return network.pretrained(key.removeprefix(_SHIPPED), batch=_BATCH)
+        return find_judge(key if parameters is None else str(parameters.file)).load(size)
 
 
 def _describe_shipped(card: Card) -> Agent:
     """Return what the menu says of an agent of the package; the frontier's are told by their Elo where the page searches by default."""
     if card.kind == "preset":
-        return Agent(f"{_SHIPPED}{card.size}", f"Shipped {card.size}×{card.size} network", (card.size,))
+        return Agent(f"{SHIPPED}{card.size}", f"Shipped {card.size}×{card.size} network", (card.size,))
     rating = card.find_elo(_USUAL_SIMULATIONS)
     elo = f"{round(rating['elo']):+d}".replace("-", "−") if rating else "unknown"
-    return Agent(f"{_SHIPPED}{card.name}", f"Elo {elo} at {_USUAL_SIMULATIONS}, {card.width}×{card.depth} network", (card.size,))
-
-
-def _list_sizes(sizes: tuple[int, ...]) -> str:
-    return f"{sizes[0]}×{sizes[0]}" + (f" to {sizes[-1]}×{sizes[-1]}" if len(sizes) > 1 else "")
+    return Agent(f"{SHIPPED}{card.name}", f"Elo {elo} at {_USUAL_SIMULATIONS}, {card.width}×{card.depth} network", (card.size,))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from hexlab import mcts
+from hexlab.app.agents import BATCH
 from hexlab.app.web.safety import Refusal
 from hexlab.mcts.reuse import move_subtrees
 from hexlab.protocols import Evaluator
@@ -32,7 +33,7 @@ RECIPE = mcts.puct(prove=True)
 """How agents search here, as `arena.SearchPlayer` does."""
 
 _MOST_WAITING = 256
-_TOGETHER = 64  # the rows of a network call
+_TOGETHER = BATCH  # a network call answers them all
 _SLICE = 64  # simulations between two looks at who else waits
 _TOLD_EVERY = 0.1  # seconds between two findings of one search
 _LONGEST_LINE = 8  # moves of a principal variation
