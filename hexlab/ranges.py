@@ -88,7 +88,7 @@ _FIELDS: Mapping[type, Mapping[str, _Numbers | _Words]] = {
         "snapshot": _GAMES, "samples": _WORK, "simulations": _WORK, "selfplay_flops": _FLOPS, "learner_flops": _FLOPS,
         "train_flops": _FLOPS, "paper_flops": _FLOPS,
     },
-    Timing: {"snapshot": _GAMES, "seconds": _Numbers(0, 1e12)},
+    Timing: {"snapshot": _GAMES, "seconds": _Numbers(0, 1e12), "joules": _Numbers(0, 1e15, unknown=True)},
     Agent: {
         "agent": _KEY, "size": _SIZE, "kind": _KIND, "snapshot": _Numbers(-1, 10**9), "test_simulations": _Numbers(0, 10**9),
         "test_flops": _FLOPS,

@@ -41,11 +41,12 @@ class Snapshot:
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """How long a snapshot had trained: the one thing that differs when a run is repeated."""
+    """How long a snapshot had trained, and on how much energy: what differs when a run is repeated."""
 
     run: str
     snapshot: int
     seconds: float  # of one core that its cell took so far
+    joules: float  # its share, by seconds, of what the computer took while the grid was trained; nan where that does not tell
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ from hexlab.rules.cells import MAX_SIZE
 ROWS = {
     "runs": records.Run("r", 3, 8, 2, 0, 92, 16, '{"size": 3}'),
     "snapshots": records.Snapshot("r", 1, 4096, 65536, 1.5e9, 0.25e9, 1.75e9, 6e8),
-    "timings": records.Timing("r", 1, 2.5),
+    "timings": records.Timing("r", 1, 2.5, 40.0),
     "agents": records.Agent("r/1@8", 3, "snapshot", "r", 1, 8, 1472.0),
     "pairings": records.Pairing(3, "perfect-3", "r/1@8", 0, 3, 2, 1, 0),
     "openings": records.PairOpenings(3, "perfect-3", "r/1@8", "a1 b2;c3 b2", "10", "11", "13;15"),

@@ -173,7 +173,8 @@ def _run_stages(grid: Grid, folder: pathlib.Path, workers: int | None, cluster: 
         started = time.monotonic()
         yield Progress("fit", 0.0, "writing tables", 0.0, None)
         ratings = _write_tables(folder / "tables", agents, store)
-        _write_timings(folder, cells)
+        joules = math.nan if cluster is not None else manifest.get("joules", {}).get("train", math.nan)  # of this computer alone
+        _write_timings(folder, cells, joules)
         _write_games(folder, cells, ratings)
     yield Progress("fit", 0.2, "fitting laws", time.monotonic() - started, None)
     tables = scaling.read(folder / "tables")
@@ -419,9 +420,13 @@ def _convert(
     return wanted
 
 
-def _write_timings(folder: pathlib.Path, cells: Sequence[training.Config]) -> None:
-    """Write what no other table may hold, since it differs between two runs of the same command: how long each snapshot had trained."""
-    rows: list[Timing] = []
+def _write_timings(folder: pathlib.Path, cells: Sequence[training.Config], joules: float) -> None:
+    """Write what no other table may hold, since it differs between two runs of the same command: how long each snapshot had trained.
+
+    `joules` is the energy of all training, nan where it is not known; every second of a core has an equal share.
+    """
+    seconds: dict[tuple[str, int], float] = {}
+    whole = 0.0
     for config in cells:
         run = training.run_key(config)
         timings = training.read_timings(folder / "cells" / run, config.iterations)
@@ -429,7 +434,10 @@ def _write_timings(folder: pathlib.Path, cells: Sequence[training.Config]) -> No
             last = snapshot.samples // config.samples_an_iteration
             before = [row for row in timings if row["iteration"] <= last]
             spent = sum(row[part] for row in before for part in ("selfplay_seconds", "learner_seconds", "other_seconds"))
-            rows.append(Timing(run, snapshot.snapshot, round(spent, 3)))
+            seconds[run, snapshot.snapshot] = spent
+        whole += spent
+    a_second = joules / whole if whole else math.nan
+    rows = [Timing(run, snapshot, round(spent, 3), round(a_second * spent, 3)) for (run, snapshot), spent in seconds.items()]
     write_table(folder / "tables" / "timings.csv", rows, Timing)
 
 

@@ -49,7 +49,7 @@ __all__ = [
     "resample_scored",
 ]
 
-COSTS = ("train_flops", "paper_flops", "train_seconds")
+COSTS = ("train_flops", "paper_flops", "train_seconds", "train_joules")
 SOURCES = ("openings", "seeds", "cells")
 
 Line = tuple[str, tuple[int, int], list[tuple[float, str]]]
@@ -198,8 +198,8 @@ class Frontier:
     """Frontiers of all boards at one test budget.
 
     Attributes:
-        x: unit of compute: "train_flops" (2 a multiply-add, self-play and learner), "paper_flops" (the paper's count), or
-            "train_seconds" (seconds of one core without those of starting).
+        x: unit of compute: "train_flops" (2 a multiply-add, self-play and learner), "paper_flops" (the paper's count),
+            "train_seconds" (seconds of one core without those of starting), or "train_joules" (the energy of these).
         test_simulations: simulations a move at which the agents play.
         boards: one frontier for each board, in order of size.
     """
@@ -261,7 +261,7 @@ def compute_frontier(
         tables: an experiment.
         size: board size; None takes every board.
         x: cost on the axis, one of `COSTS`; with "train_seconds" every ``log10_flops`` is log10 of the seconds of one core, without
-            those of starting.
+            those of starting, with "train_joules" that of the joules of these.
         test_simulations: simulations a move of the agents compared; None takes the budget at which most snapshots are rated, the
             largest of several such.
         points: grid points a board, from its cheapest snapshot to its dearest, evenly in log10.

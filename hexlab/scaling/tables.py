@@ -139,17 +139,23 @@ class Tables:
         Args:
             run: run key.
             snapshot: its number.
-            x: unit: "train_flops", "paper_flops", or "train_seconds", seconds of one core without those of starting; nan if that was
-                not kept.
+            x: unit: "train_flops", "paper_flops", "train_seconds", seconds of one core without those of starting, or "train_joules",
+                the energy of these; nan if that was not kept.
 
         Raises:
             NotEnoughDataError: seconds of tables that hold no timings.
         """
-        if x != "train_seconds":
+        if x not in ("train_seconds", "train_joules"):
             return float(getattr(self.snapshot_by_key[run, snapshot], x))
         if not self.timings:
             raise NotEnoughDataError("not enough data: needs timings.csv, how long each snapshot had trained")
-        return self.seconds_by_key.get((run, snapshot), float("nan"))
+        seconds = self.seconds_by_key.get((run, snapshot), float("nan"))
+        return seconds if x == "train_seconds" else seconds * self._power_by_key.get((run, snapshot), float("nan"))
+
+    @functools.cached_property
+    def _power_by_key(self) -> dict[tuple[str, int], float]:
+        """Joules a second of one core by run and number, those without a second left out."""
+        return {(row.run, row.snapshot): row.joules / row.seconds for row in self.timings if row.seconds}
 
     @functools.cached_property
     def agent_by_key(self) -> dict[str, records.Agent]:

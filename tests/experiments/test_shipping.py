@@ -67,7 +67,7 @@ def plant_run(folder, size, width, anchor_error):
         network.save(cell / f"{number:03d}.safetensors", architecture, network.init_params(architecture, seed=number))
         flops = 1e6 * 10.0**number if number else 0.0
         snapshots.append(records.Snapshot(run, number, 64 * number, 2048 * number, 0.9 * flops, 0.1 * flops, flops, flops / 2))
-        timings.append(records.Timing(run, number, 2.5 * number))
+        timings.append(records.Timing(run, number, 2.5 * number, math.nan))
         for budget in BUDGETS:
             name = f"{run}/{number}@{budget}"
             agents.append(records.Agent(name, size, "snapshot", run, number, budget, 1e3 * budget))

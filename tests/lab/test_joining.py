@@ -68,7 +68,7 @@ def write_folder(folder, sizes, finished=True, **changed):
         run = f"run{size}"
         runs.append(Run(run, size, 2, 1, 0, 10, 8, "{}"))
         snapshots.append(Snapshot(run, 0, 64, 512, 1e6, 1e6, 2e6, 1e5))
-        timings.append(Timing(run, 0, 1.5))
+        timings.append(Timing(run, 0, 1.5, math.nan))
         names = [f"{run}/0@{budget}" for budget in (4, 1)]
         agents += [Agent(name, size, "snapshot", run, 0, budget, 1e3) for name, budget in zip(names, (4, 1), strict=True)]
         if size < 7:

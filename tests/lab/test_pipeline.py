@@ -1,6 +1,8 @@
 """The main job at a scale of seconds: whole, repeated, and stopped in the middle."""
 
+import dataclasses
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -8,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import types
 
 import pytest
 from cluster_processes import Processes
@@ -124,6 +127,23 @@ def test_a_job_stopped_and_started_again_ends_in_the_same_tables(tmp_path, exper
         job.close()
         list(pipeline.reproduce("minute", out, workers=2, experiment=experiment))
         assert read_tables(out) == read_tables(tmp_path / "whole"), stop
+
+
+def test_every_second_of_training_has_an_equal_share_of_its_energy(tmp_path, monkeypatch):
+    cells = [dataclasses.replace(LONG_CELL, seed=seed) for seed in (1, 2)]
+    seconds = {run_key(cells[0]): 1.0, run_key(cells[1]): 3.0}
+    parts = dict.fromkeys(("learner_seconds", "other_seconds"), 0.0)
+    a_run = [{"iteration": number, **parts} for number in (1, 2)]
+    snapshots = [types.SimpleNamespace(snapshot=number, samples=number * LONG_CELL.samples_an_iteration) for number in (0, 1, 2)]
+    monkeypatch.setattr(pipeline.training, "read_timings", lambda run, _: [{**row, "selfplay_seconds": seconds[run.name]} for row in a_run])
+    monkeypatch.setattr(pipeline.training, "read_snapshots", lambda _: snapshots)
+    for joules in (80.0, math.nan):
+        pipeline._write_timings(tmp_path, cells, joules)
+        rows = {(row.run, row.snapshot): row for row in read_table(tmp_path / "tables" / "timings.csv", Timing)}
+        for run, spent in seconds.items():
+            assert [rows[run, number].seconds for number in (0, 1, 2)] == [0, spent, 2 * spent]
+            shares = [joules * part for part in (0, spent / 8, spent / 4)]
+            assert [rows[run, number].joules for number in (0, 1, 2)] == pytest.approx(shares, nan_ok=True)
 
 
 def test_the_manifest_names_every_computer_and_version_that_had_a_part(tmp_path, experiment, monkeypatch):

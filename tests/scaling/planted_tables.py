@@ -124,9 +124,10 @@ def tiny_with_preset():
 
 
 def with_extras(tables):
-    """Add what tables may lack: timings, here a nanosecond a weight and position, and a game to show."""
+    """Add what tables may lack: timings, here a nanosecond a weight and position at 20 W, and a game to show."""
     runs = {row.run: row for row in tables.runs}
-    timings = [records.Timing(row.run, row.snapshot, 1e-9 * runs[row.run].parameters * row.samples) for row in tables.snapshots]
+    seconds = {(row.run, row.snapshot): 1e-9 * runs[row.run].parameters * row.samples for row in tables.snapshots}
+    timings = [records.Timing(*key, spent, 20 * spent) for key, spent in seconds.items()]
     return dataclasses.replace(tables, timings=timings, games=[Game(3, "b2 a1 b1 c1 b3", black="one", white="other")])
 
 

@@ -62,8 +62,18 @@ def test_lines_of_equal_bills_touch_the_isoquant_at_the_plan(numbers):
 
 
 def test_speeds_are_flops_over_seconds(numbers):
-    tables = small_analysis().tables
-    for board in numbers["wall_clock"]["boards"]:
-        for run, speed in zip(board["runs"], board["flops_a_second"], strict=True):
+    tables, found = small_analysis().tables, numbers["wall_clock"]
+    for board, speeds in zip(found["boards"], found["speeds"], strict=True):
+        for run, speed in zip(board["runs"], speeds["flops_a_second"], strict=True):
             last = max((row for row in tables.snapshots if row.run == run["run"]), key=lambda row: row.snapshot)
             assert speed == pytest.approx(last.train_flops / tables.seconds_by_key[last.run, last.snapshot])
+
+
+def test_the_frontier_by_energy_has_a_panel_where_it_is_known(numbers):
+    by_clock, by_energy = numbers["wall_clock"]["boards"], numbers["wall_clock"]["energy"]
+    for clock, energy in zip(by_clock, by_energy, strict=True):
+        watts = 10 ** (np.array(energy["log10_cost"]) - np.array(clock["log10_cost"]))
+        np.testing.assert_allclose(watts, 20, err_msg="20 W were planted")
+    assert len(draw_figure("wall_clock", numbers["wall_clock"]).axes) == 3
+    silent = {name: value for name, value in numbers["wall_clock"].items() if name != "energy"}
+    assert len(draw_figure("wall_clock", silent).axes) == 2

@@ -34,7 +34,7 @@ def make_isoquant(train_flops, test_flops, runs=None):
 
 def with_timings(tables, flops_per_second):
     """Return the tables with the timings of runs that all train at one speed."""
-    timings = tuple(Timing(row.run, row.snapshot, row.train_flops / flops_per_second) for row in tables.snapshots)
+    timings = tuple(Timing(row.run, row.snapshot, row.train_flops / flops_per_second, math.nan) for row in tables.snapshots)
     return dataclasses.replace(tables, timings=timings)
 
 
@@ -238,7 +238,7 @@ def test_speeds_leave_out_the_start_and_runs_that_shared_their_core():
         alone = 2e-6 * row.simulations + row.train_flops / 4e10  # in the tree, in the network
         return (alone * (5 if seeds[row.run] == 0 else 1) + 3.0) * (row.snapshot > 0)
 
-    timed = dataclasses.replace(tables, timings=tuple(Timing(row.run, row.snapshot, spend(row)) for row in tables.snapshots))
+    timed = dataclasses.replace(tables, timings=tuple(Timing(row.run, row.snapshot, spend(row), math.nan) for row in tables.snapshots))
     for run, speed in fit_speeds(timed).items():
         last = max((row for row in tables.snapshots if row.run == run), key=lambda row: row.snapshot)
         assert last.train_flops / speed == pytest.approx(2e-6 * last.simulations + last.train_flops / 4e10)

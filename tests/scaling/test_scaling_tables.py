@@ -1,6 +1,7 @@
 """Tables survive the way to disk and back, and say what is wrong with a file that is not one."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hexlab.errors import StoreError
 from hexlab.records import Timing
 from hexlab.rules.sgf import Game
 from hexlab.scaling import NotEnoughDataError, Tables, compute_frontier, paper_curves, read
+from hexlab.scaling.frontiers import compute_frontiers
 
 
 def test_csv_gives_back_every_row_to_the_last_digit(tmp_path):
@@ -114,7 +116,7 @@ def test_paper_curves_are_complete():
 
 def test_seconds_leave_out_the_start_of_a_run():
     tables, _ = tiny()
-    seconds = tuple(Timing(row.run, row.snapshot, (4.0 + row.train_flops / 1e9) * (row.snapshot > 0)) for row in tables.snapshots)
+    seconds = tuple(Timing(row.run, row.snapshot, (4.0 + row.train_flops / 1e9) * (row.snapshot > 0), math.nan) for row in tables.snapshots)
     timed = dataclasses.replace(tables, timings=seconds)
     for row in tables.snapshots:
         assert timed.cost(row.run, row.snapshot, "train_seconds") == pytest.approx(row.train_flops / 1e9, abs=1e-9)
@@ -126,10 +128,15 @@ def test_a_frontier_by_the_clock_is_the_one_by_compute_where_every_run_is_as_fas
     tables, _ = tiny()
     with pytest.raises(NotEnoughDataError, match=r"needs timings\.csv"):
         compute_frontier(tables, x="train_seconds")
-    seconds = tuple(Timing(row.run, row.snapshot, row.train_flops / 1e9) for row in tables.snapshots)
+    seconds = tuple(Timing(row.run, row.snapshot, row.train_flops / 1e9, row.train_flops / 1e8) for row in tables.snapshots)
     timed = dataclasses.replace(tables, timings=seconds)
-    (by_clock,), (by_compute,) = (compute_frontier(timed, x=x).boards for x in ("train_seconds", "train_flops"))
+    costs = ("train_seconds", "train_joules", "train_flops")
+    (by_clock,), (by_energy,), (by_compute,) = (compute_frontier(timed, x=x).boards for x in costs)
     np.testing.assert_allclose(by_clock.log10_flops + 9, by_compute.log10_flops)
+    np.testing.assert_allclose(by_energy.log10_flops + 8, by_compute.log10_flops)
     np.testing.assert_allclose(by_clock.elo, by_compute.elo)
+    np.testing.assert_allclose(by_energy.elo, by_compute.elo)
+    silent = dataclasses.replace(tables, timings=tuple(dataclasses.replace(row, joules=math.nan) for row in seconds))
+    assert compute_frontiers(silent, (3,), x="train_joules")[0] is None, "the computer does not tell"
     some = dataclasses.replace(tables, timings=tuple(row for row in seconds if row.run != tables.runs[0].run))
     assert set(compute_frontier(some, x="train_seconds").boards[0].run) == {tables.runs[1].run}

@@ -1,4 +1,4 @@
-"""Elo against the wall-clock of training, and why it is not the same as against FLOPs: small nets make fewer of them in a second."""
+"""Elo against the wall-clock and the energy of training, and why that is not as against FLOPs: small nets make fewer in a second."""
 
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,12 @@ from hexlab.scaling.figures.style import (
     perfect_line,
     powers,
 )
-from hexlab.scaling.frontiers import compute_frontiers, resample_frontier
+from hexlab.scaling.frontiers import Frontier, compute_frontiers, resample_frontier
 from hexlab.scaling.laws import interval
 from hexlab.scaling.tables import NotEnoughDataError, Tables
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["FIGURE", "plot_wall_clock"]
@@ -33,6 +34,8 @@ __all__ = ["FIGURE", "plot_wall_clock"]
 
 def plot_wall_clock(analysis: Analysis) -> "Figure":
     """Draw the frontiers against seconds of training on one core, and every run's FLOPs a second.
+
+    Where the tables hold the energy of training, the frontiers against joules stand between them.
 
     Raises:
         NotEnoughDataError: tables without timings.
@@ -45,32 +48,31 @@ def _numbers(analysis: Analysis) -> Numbers:
     frontier, missing = compute_frontiers(tables, rated.sizes, x="train_seconds", test_simulations=rated.test_simulations)
     if frontier is None:
         raise NotEnoughDataError(next(iter(missing.values())))
+    speeds = []
+    for board in frontier.boards:
+        runs = [tables.run_by_key[run] for run in board.curves.runs]
+        found = [_measure_speed(tables, run.run) for run in runs]
+        speeds.append({"size": board.size, "parameters": [run.parameters for run in runs], "flops_a_second": found})
+    numbers: Numbers = {"test_simulations": frontier.test_simulations, "boards": _list_boards(analysis, frontier), "speeds": speeds}
+    by_energy, _ = compute_frontiers(tables, rated.sizes, x="train_joules", test_simulations=rated.test_simulations)
+    if by_energy is not None:
+        numbers["energy"] = _list_boards(analysis, by_energy)
+    return numbers
+
+
+def _list_boards(analysis: Analysis, frontier: Frontier) -> list[Numbers]:
     copies = resample_frontier(frontier, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
     boards = []
     for board in frontier.boards:
         curves = board.curves
         low, high = interval(copies[board.size]) if copies else (np.full(len(board.elo), np.nan),) * 2
-        runs = [tables.run_by_key[run] for run in curves.runs]
-        boards.append(
-            {
-                "size": board.size,
-                "log10_seconds": board.log10_flops,
-                "elo": board.elo,
-                "low": low,
-                "high": high,
-                "runs": [
-                    {
-                        "run": run,
-                        "log10_seconds": curves.agent_log10_flops[curves.agent_run == number],
-                        "elo": curves.plain[curves.agent_run == number],
-                    }
-                    for number, run in enumerate(curves.runs)
-                ],
-                "parameters": [run.parameters for run in runs],
-                "flops_a_second": [_measure_speed(tables, run.run) for run in runs],
-            }
-        )
-    return {"test_simulations": frontier.test_simulations, "boards": boards}
+        lines = [curves.agent_run == number for number in range(len(curves.runs))]
+        runs = [
+            {"run": run, "log10_cost": curves.agent_log10_flops[mine], "elo": curves.plain[mine]}
+            for run, mine in zip(curves.runs, lines, strict=True)
+        ]
+        boards.append({"size": board.size, "log10_cost": board.log10_flops, "elo": board.elo, "low": low, "high": high, "runs": runs})
+    return boards
 
 
 def _measure_speed(tables: Tables, run: str) -> float:
@@ -80,22 +82,17 @@ def _measure_speed(tables: Tables, run: str) -> float:
 
 
 def _draw(numbers: Numbers) -> "Figure":
-    with canvas(9.6, 4.6) as figure:
-        left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
-        for board in numbers["boards"]:
-            color, marker = board_color(board["size"]), board_marker(board["size"])
-            for run in board["runs"]:
-                left.plot(powers(run["log10_seconds"]), floats(run["elo"]), color=color, alpha=0.28, lw=0.9, marker=marker, ms=2.4)
-            x = powers(board["log10_seconds"])
-            left.fill_between(x, floats(board["low"]), floats(board["high"]), color=color, alpha=0.16, lw=0)
-            left.plot(x, floats(board["elo"]), color=color, lw=2.6)
-            label_curve(left, board["log10_seconds"], board["elo"], board["size"])
-            right.plot(board["parameters"], board["flops_a_second"], ls="none", color=color, marker=marker, label=board_name(board["size"]))
-        elo_axis(left, [run["elo"] for board in numbers["boards"] for run in board["runs"]])
-        perfect_line(left)
-        left.margins(x=0.12)
-        log_axis(left, "x")
-        left.set_xlabel("training time (seconds on one core)")
+    panels = [("training time (seconds on one core)", numbers["boards"])]
+    if "energy" in numbers:
+        panels.append(("energy of training (joules)", numbers["energy"]))
+    with canvas(5.0 + 4.6 * len(panels), 4.6) as figure:
+        *left, right = figure.subplots(1, 1 + len(panels), width_ratios=(1.6,) * len(panels) + (1,))
+        for axes, (label, boards) in zip(left, panels, strict=True):
+            _draw_boards(axes, boards)
+            axes.set_xlabel(label)
+        for each in numbers["speeds"]:
+            color, marker = board_color(each["size"]), board_marker(each["size"])
+            right.plot(each["parameters"], each["flops_a_second"], ls="none", color=color, marker=marker, label=board_name(each["size"]))
         log_axis(right, "x")
         log_axis(right, "y")
         right.set_xlabel("parameters of the net")
@@ -110,10 +107,26 @@ def _draw(numbers: Numbers) -> "Figure":
     return figure
 
 
+def _draw_boards(axes: "Axes", boards: list[Numbers]) -> None:
+    for board in boards:
+        color, marker = board_color(board["size"]), board_marker(board["size"])
+        for run in board["runs"]:
+            axes.plot(powers(run["log10_cost"]), floats(run["elo"]), color=color, alpha=0.28, lw=0.9, marker=marker, ms=2.4)
+        x = powers(board["log10_cost"])
+        axes.fill_between(x, floats(board["low"]), floats(board["high"]), color=color, alpha=0.16, lw=0)
+        axes.plot(x, floats(board["elo"]), color=color, lw=2.6)
+        label_curve(axes, board["log10_cost"], board["elo"], board["size"])
+    elo_axis(axes, [run["elo"] for board in boards for run in board["runs"]])
+    perfect_line(axes)
+    axes.margins(x=0.12)
+    log_axis(axes, "x")
+
+
 FIGURE = Kind(
     "Strength against training time",
     "The frontiers with seconds of training on one core in place of floating-point operations, without those of starting, with 95 % bands, "
-    "and the FLOPs that every run made in a second: in small nets the search around them takes most of the time.",
+    "and the FLOPs that every run made in a second: in small nets the search around them takes most of the time. Where the computer tells "
+    "its energy, the frontiers against that too, each run with its share by seconds.",
     _numbers,
     _draw,
 )
