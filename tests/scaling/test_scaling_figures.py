@@ -16,8 +16,11 @@ from hexlab.scaling import (
     check_figures,
     compute_frontier,
     fit_law,
+    paper_frontier,
     plot_frontier,
+    plot_prediction,
     plot_training_curves,
+    predict_board,
     redraw_figures,
     write_figures,
 )
@@ -61,6 +64,16 @@ def test_numbers_equal_the_tables():
             assert (elo, score) == (tables.rating_by_agent[agent].elo, tables.rating_by_agent[agent].perfect_score)
     law = numbers["frontiers"]["laws"]["change_point"]
     assert law["parameters"] == dict(analysis.laws["change_point"].parameters)
+
+
+def test_axes_of_elo_name_the_zero_of_the_frontier_that_they_show():
+    ours, papers = "Elo (0 is perfect play)", "Elo (0 is the best of its pool)"
+    shown = compute_frontier(small()[0])
+    for frontier, label in ((shown, ours), (paper_frontier(), papers)):
+        axes = plot_prediction(frontier, predict_board(frontier, frontier.sizes[-1])).axes[0]
+        assert axes.get_ylabel() == label
+    assert [axes.get_ylabel() for axes in plot_training_curves(shown).axes] == [ours, papers]
+    assert [axes.get_ylabel() for axes in plot_frontier(shown).axes[:2]] == [ours, papers]
 
 
 def test_figures_are_drawn_from_their_numbers_alone_and_twice_alike():

@@ -11,6 +11,7 @@ from hexlab.scaling.figures.style import (
     INK,
     MODEL_LINES,
     MODEL_NAMES,
+    PAPERS_ZERO,
     board_color,
     board_marker,
     canvas,
@@ -88,14 +89,13 @@ def _draw(numbers: Numbers) -> "Figure":
     with canvas(10.4, 5.6) as figure:
         grid = figure.subplots(2, 2, sharex="col", height_ratios=(3.2, 1))
         grid[1, 1].sharey(grid[1, 0])
-        for column, each in enumerate((numbers, paper)):
+        for column, (each, zero) in enumerate(((numbers, "perfect play"), (paper, PAPERS_ZERO))):
             _draw_boards(grid[0, column], grid[1, column], each["boards"])
-            elo_axis(grid[0, column], [board.get("low", board["elo"]) for board in each["boards"]])
+            elo_axis(grid[0, column], [board.get("low", board["elo"]) for board in each["boards"]], zero)
             compute_axis(grid[1, column], numbers["x"])
         (theirs,) = paper["laws"].values()
         grid[0, 0].set_title("hexlab")
         grid[0, 1].set_title(f"Jones 2021 and its law, RMSE {theirs['rmse']:.0f} Elo")
-        grid[0, 1].set_ylabel("Elo (0 is the best of its pool)")
         grid[1, 0].set_ylabel("measured\nminus law")
         handles = [legend_line(INK, ls="none", marker="o", ms=4, label="frontier")]
         if any("low" in board for board in numbers["boards"]):

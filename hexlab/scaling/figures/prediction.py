@@ -11,6 +11,7 @@ from hexlab.scaling.figures.style import (
     INK,
     MODEL_LINES,
     MODEL_NAMES,
+    PAPERS_ZERO,
     board_color,
     board_marker,
     board_name,
@@ -44,7 +45,7 @@ def _numbers(frontier: Frontier, predictions: Sequence[Prediction]) -> Numbers:
         raise NotEnoughDataError("not enough data: needs a board and two smaller ones to predict it from")
     first = predictions[0]
     smaller = [frontier.board(size) for size in first.trained_on]
-    return {
+    return _name_zero(frontier) | {
         "x": frontier.x,
         "size": first.size,
         "log10_flops": first.log10_flops,
@@ -66,6 +67,11 @@ def _numbers(frontier: Frontier, predictions: Sequence[Prediction]) -> Numbers:
             for each in predictions
         },
     }
+
+
+def _name_zero(frontier: Frontier) -> Numbers:
+    """Return under "zero" whose Elo is 0 where that is not perfect play: on the paper's frontiers, which have no games behind them."""
+    return {} if any(board.curves.halves for board in frontier.boards) else {"zero": PAPERS_ZERO}
 
 
 def _draw(numbers: Numbers) -> "Figure":
@@ -95,7 +101,7 @@ def _draw(numbers: Numbers) -> "Figure":
             handles.append(legend_line(INK, ls=MODEL_LINES[model], lw=1.6, label=text))
         axes.plot(x[::3], floats(numbers["measured"])[::3], ls="none", marker=marker, ms=4, color=color, mec="white", mew=0.3)
         label_curve(axes, numbers["log10_flops"], numbers["measured"], numbers["size"])
-        elo_axis(axes, [numbers["measured"], *(board["elo"] for board in numbers["smaller"])])
+        elo_axis(axes, [numbers["measured"], *(board["elo"] for board in numbers["smaller"])], numbers.get("zero", "perfect play"))
         perfect_line(axes)
         compute_axis(axes, numbers["x"])
         figure.legend(handles=handles, loc="outside upper left", ncols=1)

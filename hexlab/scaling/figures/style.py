@@ -18,6 +18,7 @@ __all__ = [
     "MARKERS",
     "MODEL_LINES",
     "MODEL_NAMES",
+    "PAPERS_ZERO",
     "STYLE",
     "annotate",
     "board_color",
@@ -46,6 +47,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#00
 MARKERS = "os^DvPX"
 MODEL_LINES = {"change_point": (0, (5, 2)), "smooth": "-"}
 MODEL_NAMES = {"change_point": "change-point law", "smooth": "smooth law"}
+PAPERS_ZERO = "the best of its pool"
 INK, GRAY, _GRID = "#222222", "#767676", "#E3E3E3"
 STYLE: Any = {
     "figure.facecolor": "white",
@@ -214,12 +216,12 @@ def compute_axis(axes: "Axes", x: str) -> None:
     axes.set_xlabel(compute_label(x))
 
 
-def elo_axis(axes: "Axes", values: Sequence[Any]) -> None:
-    """Make the axis along the left one of Elo that holds all `values`, and a little above perfect play."""
+def elo_axis(axes: "Axes", values: Sequence[Any], zero: str = "perfect play") -> None:
+    """Make the axis along the left one of Elo that holds all `values`, and a little above 0, which is named."""
     known = [floats(each) for each in values if np.isfinite(floats(each)).any()]
     lowest = min((float(np.nanmin(each)) for each in known), default=-100.0)
     highest = max((float(np.nanmax(each)) for each in known), default=0.0)
-    axes.set_ylabel("Elo (0 is perfect play)")
+    axes.set_ylabel(f"Elo (0 is {zero})")
     axes.set_ylim(1.12 * min(lowest, -50.0), max(0.09 * max(-lowest, 50.0), 1.12 * highest))
 
 

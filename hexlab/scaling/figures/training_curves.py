@@ -8,6 +8,7 @@ import numpy as np
 from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
 from hexlab.scaling.figures.style import (
     INK,
+    PAPERS_ZERO,
     board_color,
     board_marker,
     canvas,
@@ -105,8 +106,7 @@ def _draw(numbers: Numbers) -> "Figure":
         elo_axis(upper, [run["elo"] for board in boards for run in board["runs"] + board["presets"]])
         perfect_line(upper)
         _draw_boards(lower, paper, marked=False)
-        elo_axis(lower, [each["elo"] for board in paper for each in [board, *board["runs"]]])
-        lower.set_ylabel("Elo (0 is the best of its pool)")
+        elo_axis(lower, [each["elo"] for board in paper for each in [board, *board["runs"]]], PAPERS_ZERO)
         lower.set_title("Jones 2021")
         compute_axis(lower, numbers["x"])
         handles = [
