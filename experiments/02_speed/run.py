@@ -308,17 +308,26 @@ def to_table(rows: list[dict]) -> str:
 
 
 def draw(rows: list[dict]) -> bytes:
-    """Draw every row's ratio with its range, and its aim, as SVG."""
+    """Draw every row's ratio with its range, and its aim, as SVG; an arrow where the rival was stopped and it is a bound."""
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     from hexlab.scaling.figures import render_svg
 
+    blue = "#0072B2"
+    limits = sorted({row["limit"] for row in rows if _is_bound(row)})
+
     def build():
-        figure = Figure(figsize=(8, 1.2 + 0.24 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(8, 1.5 + 0.24 * len(rows)), layout="constrained")
         axes = figure.subplots()
         for place, row in enumerate(rows):
-            axes.plot([row["low"], row["high"]], [place, place], color="#0072B2", linewidth=2)
-            axes.plot(row["ratio"], place, "o", color="#0072B2", markersize=5)
+            if _is_bound(row):
+                axes.plot([row["low"], 1.6 * row["low"]], [place, place], color=blue, linewidth=1.2)
+                axes.plot(row["low"], place, "|", color=blue, markersize=7)
+                axes.plot(1.6 * row["low"], place, ">", color=blue, markersize=5)
+            else:
+                axes.plot([row["low"], row["high"]], [place, place], color=blue, linewidth=2)
+                axes.plot(row["ratio"], place, "o", color=blue, markersize=5)
             if row["aim"] is not None:
                 axes.plot(row["aim"], place, "|", color="#D55E00", markersize=10, markeredgewidth=2)
         labels = [f"{row['measure']}: {row['peer']}, {row['size']}x{row['size']} {row['net'] or ''}".rstrip() for row in rows]
@@ -328,11 +337,24 @@ def draw(rows: list[dict]) -> bytes:
         axes.set_xscale("log")
         axes.grid(axis="x", alpha=0.3)
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.set_xlabel("times the rival: median and range; bars: aims", fontsize=8)
+        axes.set_xlabel("times the rival", fontsize=8)
+        handles = [
+            Line2D([], [], color=blue, marker="o", markersize=5, linewidth=2, label="median and range"),
+            Line2D([], [], color="#D55E00", marker="|", markersize=10, markeredgewidth=2, linestyle="none", label="aim"),
+        ]
+        for limit in limits:
+            text = f"at least: the rival was stopped before it was there, after {limit:g} times the time"
+            handles.append(Line2D([], [], color=blue, marker=">", markersize=5, linewidth=1.2, label=text))
+        figure.legend(handles=handles, loc="outside upper left", ncols=3, fontsize=7.5, frameon=False)
         axes.tick_params(axis="x", labelsize=8)
         return figure
 
     return render_svg(build(), "speed")
+
+
+def _is_bound(row: dict) -> bool:
+    """Whether some run of the rival was stopped at the limit, so that its ratio could be larger."""
+    return "reached" in row and len(set(row["reached"]["theirs"].split(" of "))) > 1
 
 
 def _machine() -> dict:
