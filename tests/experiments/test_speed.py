@@ -1,9 +1,10 @@
-"""The harness of experiments/02_speed: choosing settings, ratios, going on; slow: the rivals' rules, and all of it once."""
+"""The harness of experiments/02_speed: choosing settings, ratios, going on, its page; slow: the rivals' rules, and all of it once."""
 
 import importlib.util
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 from typing import ClassVar
@@ -95,6 +96,139 @@ def test_results_go_on_and_refuse_another_protocol(run, planted):
     assert b"<svg" in planted.path.with_suffix(".svg").read_bytes()
     with pytest.raises(SystemExit, match="choose another --out"):
         run.Results(planted.path, {"cores": 4})
+
+
+def test_a_ratio_is_a_bound_where_the_rival_was_stopped(run):
+    reached = {"ours": "3 of 3", "theirs": "3 of 3"}
+    assert not run._is_bound({"ratio": 2.0})
+    assert not run._is_bound({"reached": reached})
+    assert run._is_bound({"reached": {**reached, "theirs": "2 of 3"}})
+
+
+def read_page():
+    return (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def results():
+    return json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def rows(results):
+    return {(row["measure"], row["peer"], row["size"], row["net"]): row for row in results["rows"]}
+
+
+def read_bench(name):
+    return {row["name"]: row["median"] for row in json.loads((FOLDER / name).read_text(encoding="utf-8"))["measures"]}
+
+
+def test_the_list_of_rows_is_that_of_the_results(run, results):
+    assert (FOLDER / "results.md").read_text(encoding="utf-8") == run.to_table(results["rows"])
+
+
+SEARCHES = {"search, equal depth": "equal depth", "search, trained depth": "deep trees", "search, own depth": None}
+POLICIES = {"muzero": "`muzero_policy`", "gumbel": "`gumbel_muzero_policy`"}
+
+
+def test_the_page_has_the_ratios_of_the_results(rows):
+    def tell(measure, peer, net=None):
+        found = [rows[measure, peer, size, net] for size in (11, 9)]
+        (aim,) = {row["aim"] for row in found}
+        cells = [f"{row['ratio']:.1f}" if row["ratio"] < 100 else f"{row['ratio']:.0f}" for row in found]
+        cells = [f"**{cell}**" if aim and row["ratio"] >= aim else cell for cell, row in zip(cells, found, strict=True)]
+        return " | ".join(cells) + (f" | {aim:g} |" if aim else " | |")
+
+    lines = [f"| random play / pgx | | {tell('random play', 'pgx')}"]
+    lines.append(f"| random play / OpenSpiel, core for core | | {tell('random play', 'openspiel')}")
+    for net in ("64x2", "512x4"):
+        for policy, name in POLICIES.items():
+            firsts = [f"search / {name}, equal depth", "the same, trees as deep as trained nets make them", "the same, without a stop"]
+            if (net, policy) == ("64x2", "muzero"):
+                firsts[2] += ", as the documented call does it"
+            for first, measure in zip(firsts, SEARCHES, strict=True):
+                lines.append(f"| {first} | {net} | {tell(measure, f'mctx {policy}', net)}")
+    for first, net in (("self-play / pgx's AlphaZero example", "64x2"), ("the same", "256x4")):
+        lines.append(f"| {first} | {net} | {tell('self-play, 32 simulations', 'pgx + mctx gumbel', net)}")
+    learners = [row["ratio"] for (measure, *_), row in rows.items() if measure.startswith("learner")]
+    lines.append(f"| learner / optax | 64x2 to 512x4 | | {min(learners):.1f} to {max(learners):.1f} | about 1 |")
+    assert "\n".join(lines) in read_page()
+
+
+def test_the_page_tells_whom_unequal_depths_favor(rows):
+    lines = []
+    for measure, name in SEARCHES.items():
+        for net in ("64x2", "512x4") if name else ():
+            for policy in POLICIES:
+                cells = []
+                for size in (11, 9):
+                    ours, theirs = (rows[measure, f"mctx {policy}", size, net]["facts"][side]["depth"] for side in ("ours", "theirs"))
+                    favored = "neither" if abs(ours - theirs) <= 0.1 else "the rival" if theirs < ours else "hexlab"
+                    cells += [f"{ours:.1f} / {theirs:.1f}", favored]
+                lines.append(f"| {POLICIES[policy]}, {name} | {net} | {' | '.join(cells)} |")
+    assert "\n".join(lines) in read_page()
+    free = [row for key, row in rows.items() if key[:2] == ("search, own depth", "mctx muzero")]
+    assert {round(row["facts"]["theirs"]["depth"]) for row in free} == {9}
+    assert "it walks 9 moves down" in read_page()
+
+
+def test_the_page_has_the_races_of_the_results_and_bounds_where_the_rival_was_stopped(run, results, rows):
+    lines, peer = [], "pgx + mctx gumbel + optax"
+    for size, net in ((3, "32x2"), (4, "64x4"), (5, "128x4")):
+        seconds, flops = (rows[f"{what} from nothing to strength", peer, size, net] for what in ("seconds", "flops"))
+        assert all(run._is_bound(row) and row["limit"] == 10 for row in (seconds, flops))
+        ours = f"{seconds['ours']:.0f} s, {flops['ours']:.1e} FLOPs | {seconds['reached']['ours']}"
+        theirs = f"stopped at {seconds['theirs']:,.0f} s, {flops['theirs']:.1e} FLOPs | {seconds['reached']['theirs']}"
+        lines.append(f"| {size}x{size} | {net} | {ours} | {theirs} | {seconds['low']:.1f} | {flops['low']:.1f} |")
+    page = read_page()
+    assert re.sub(r"e\+0?", "e", "\n".join(lines)) in page
+    spent = rows["flops from nothing to strength", peer, 3, "32x2"]
+    assert f"On 3x3 its seeds spent {spent['low']:.1f} to {spent['high']:.0f} times the FLOPs by then" in page
+    ends = {(one["size"], one["seed"]): one["history"][-1]["won"].values() for one in results["runs"] if one["side"] == "theirs"}
+    won = {key: [max(shares[place][0] for shares in both) for place in (0, 1)] for key, both in ends.items()}
+    ones, twos = ({size: sorted(won[key][place] for key in won if key[0] == size) for size in (3, 4, 5)} for place in (0, 1))
+    told = f"{twos[3][0]} to {twos[3][-1]} of 72 and {ones[3][0]} of 9 openings on 3x3, {twos[4][0]} to {twos[4][-1]} of 240"
+    assert f"{told} and at most {ones[4][-1]} of 16 on 4x4, {twos[5][0]} of 600 and {ones[5][0]} of 25 on 5x5" in page
+    assert ones[3][0] == ones[3][-1]
+
+
+def test_the_page_has_how_near_search_comes_to_the_network(rows):
+    page, benches = read_page(), [read_bench(f"limit-{cores}.json") for cores in (1, 2, 4)]
+    lines = []
+    for net, aim in (("64x2", 0.4), ("256x4", 0.8), ("512x4", 0.85)):
+        names = (f"{name} / evaluation, 9x9 {net}" for name in ("search", "deep search"))
+        near, deep = (", ".join(f"{bench[name]:.2f}" for bench in benches) for name in names)
+        grown = benches[2][f"search, 9x9 {net}"] / benches[0][f"search, 9x9 {net}"]
+        lines.append(f"| {net} | {near} | {deep} | {aim} | {grown:.1f}x | 3.4x |")
+    assert "\n".join(lines) in page
+    flat = " ".join(page.split())
+    grown = [benches[2][name] / benches[0][name] for name in ("evaluation, 9x9 64x2", "search, 9x9 64x2")]
+    assert f"With 64x2 it grows {grown[0]:.1f}x itself from 1 to 4 cores, where search grows {grown[1]:.1f}x" in flat
+    near = {net: benches[1][f"search / evaluation, 9x9 {net}"] for net in ("64x2", "256x4", "512x4")}
+    free = rows["search, equal depth", "mctx muzero", 9, "64x2"]["ratio"] / near["64x2"]
+    assert f"search reaches {near['64x2']:.2f} of what the network alone does on two cores" in flat
+    assert f"it would have been {free:.0f} times as fast as the rival was, where 50 was the aim" in flat
+    assert f"With 512x4 it reaches {near['512x4']:.2f} there" in flat
+    assert f"on 9x9 hexlab's search runs at {near['256x4']:.2f} of the network alone" in flat
+    small, large = (read_bench(name) for name in ("bench.json", "bench-1024.json"))
+    assert f"{small['random play, 9x9'] / 1e6:.0f} million random moves a second on 9x9" in flat
+    assert f"{small['search, 9x9, free evaluator'] / 1e6:.2f} million simulations with a free evaluator on 9x9" in flat
+    selfplay = [bench["self-play, 5x5 64x4"] / 1e6 for bench in (small, large)]
+    assert f"with a 64x4 network {selfplay[0]:.2f} (256 boards) and {selfplay[1]:.2f} million (1024 boards)" in flat
+
+
+def test_the_page_has_the_parts_of_a_search_and_what_shared_cores_leave(parts):
+    page = read_page()
+    lines = []
+    for one in json.loads((FOLDER / "parts.json").read_text(encoding="utf-8")):
+        shares = " | ".join(f"{100 * one[part]:.1f}" for part in parts.PARTS)
+        priors = "fresh" if one["sharpness"] == 1 else "trained"
+        lines.append(f"| {one['net']} | {priors} | {shares} | {one['simulations_per_second']:,.0f} |")
+    assert "\n".join(lines) in page
+    busy, second = json.loads((FOLDER / "shared-2.json").read_text(encoding="utf-8"))["rows"]
+    kept = [f"{row['kept']:.2f} | {row['low']:.2f} to {row['high']:.2f}" for row in (busy, second)]
+    assert f"| a busy core | {kept[0]} | {busy['aim']} | |" in page
+    assert f"| a second run | {kept[1]} | its half | {second['together']:.2f} |" in page
 
 
 def run_with_rivals(*words, **more):
