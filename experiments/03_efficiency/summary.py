@@ -11,13 +11,23 @@ from collections.abc import Sequence
 
 from run import LEVEL, Row, find_reached, read_cells, read_rows
 
-from hexlab import arena
+from hexlab import arena, scaling
 
-__all__ = ["TARGETS", "Cost", "cost_arms", "decide_again", "draw", "read_predictions", "write_table"]
+__all__ = [
+    "TARGETS",
+    "Cost",
+    "compare_with_paper",
+    "cost_arms",
+    "decide_again",
+    "draw",
+    "read_paper_costs",
+    "read_predictions",
+    "write_table",
+]
 
 _ARMS = tomllib.loads((pathlib.Path(__file__).parent / "arms.toml").read_text(encoding="utf-8"))
 TARGETS = {int(size): board["target"] for size, board in _ARMS["boards"].items()}
-"""log10 FLOPs to stay within on each board, true and in the paper's count."""
+"""log10 FLOPs to stay within on each board, true and in the paper's count: a tenth of the paper's cost, rounded to one decimal."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +121,8 @@ def write_table(costs: Sequence[Cost]) -> str:
     """Return the costs as a Markdown table; spreads are standard deviations over seeds, changes are against the base or, where there
     is none, against the target."""
     lines = [
-        "| board | arm | seeds through | log10 true FLOPs | paper's count | change, true | predicted | paper's | learner | seconds |",
+        "| board | arm | seeds through | log10 true FLOPs, mean ± standard deviation | paper's count, likewise | change, true | predicted"
+        " | paper's | learner | seconds |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     bases = {cost.board: cost for cost in costs if cost.arm == "base" and cost.true}
@@ -141,6 +152,44 @@ def _percent(share):
 
 def _whole(seconds):
     return "" if math.isnan(seconds) else f"{seconds:.0f}"
+
+
+def read_paper_costs() -> dict[int, float]:
+    """Return log10 of the compute at which the paper's frontier crosses 50 Elo below its best on each board, in its count, not rounded."""
+    reached = {board.size: scaling.crossing(board.log10_flops, board.elo, -50) for board in scaling.paper_frontier().boards}
+    return {size: each.low for size, each in reached.items() if each.seen}
+
+
+def compare_with_paper(rows: Sequence[Row], arm: str) -> str:
+    """Return as a Markdown table what each seed of an arm needed, and how many times less than the paper their mean is.
+
+    A cell whose first rated snapshot holds may have held before: its cost is an upper bound.
+    """
+    nets = {cell.config.size: f"{cell.config.width}x{cell.config.depth}" for cell in read_cells() if cell.arm == arm}
+    papers = read_paper_costs()
+    listed = ", ".join(map(str, sorted({row.seed for row in rows})))
+    lines = [
+        f"| board | net | log10 true FLOPs, seeds {listed} | paper's count | target, both | the paper's cost"
+        " | times less, true and paper's count |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for cost in cost_arms([row for row in rows if row.arm == arm]):
+        cells = [[row for row in rows if (row.board, row.arm, row.seed) == (cost.board, arm, seed)] for seed in range(cost.runs)]
+        held = [find_reached(cell) for cell in cells]
+        bound = all(row is not None and row.snapshot == min(one.snapshot for one in cell) for row, cell in zip(held, cells, strict=True))
+        true, counted = (", ".join(f"{value:.2f}" for value in values) for values in (cost.true, cost.paper))
+        less = [_round_factor(10 ** (papers[cost.board] - statistics.mean(values)), bound) for values in (cost.true, cost.paper)]
+        lines.append(
+            f"| {cost.board}x{cost.board} | {nets[cost.board]} | {true}{' (at most)' if bound else ''} | {counted} | {TARGETS[cost.board]}"
+            f" | {papers[cost.board]:.2f} | {'at least ' if bound else ''}{less[0]} and {less[1]} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _round_factor(factor, down):
+    """Round to two digits."""
+    step = 10 ** (math.floor(math.log10(factor)) - 1)
+    return f"{(math.floor if down else round)(factor / step) * step:,.0f}"
 
 
 def draw(costs: Sequence[Cost], path: pathlib.Path) -> None:
@@ -186,6 +235,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=pathlib.Path, help="results.csv")
     parser.add_argument("--figure", type=pathlib.Path, help="file to draw the figure to")
+    parser.add_argument("--against-paper", metavar="ARM", help="tell instead how many times less than the paper this arm needed")
     parser.add_argument("--again", action="store_true", help="tell instead what would change by an interval that covers as it should")
     options = parser.parse_args()
     rows = read_rows(options.results)
@@ -193,6 +243,9 @@ def main() -> None:
         for what, cells in decide_again(rows).items():
             print(f"{what}: {len(cells)} cells")
             print("".join(f"  {cell} {rise:+.2f}\n" for cell, rise in cells.items() if rise), end="")
+        return
+    if options.against_paper:
+        print(compare_with_paper(rows, options.against_paper), end="")
         return
     costs = cost_arms(rows)
     print(write_table(costs), end="")
