@@ -539,7 +539,7 @@ def draw(data: Data, path: pathlib.Path) -> None:
     for protocol in _list_protocols(data, 4):
         compared = protocol in ("best", "sampled")
         _draw_frontier(grid[0, 1], measure_pool(data, 4, protocol, "paper"), "-", marks[protocol], protocol, banded=compared)
-    titles = "Two lambdas, rated alike; 95 % bands", "The paper's lambda on 4x4 by protocol; 95 % bands of best and sampled"
+    titles = "Two lambdas, rated alike\n95 % bands", "The paper's lambda on 4x4 by protocol\n95 % bands of best and sampled"
     for axes, title in zip(grid[0], titles, strict=True):
         axes.axhline(ELO, color="#444444", linestyle=":", linewidth=1)
         axes.set(title=title, xlabel="log10 FLOPs of training, the paper's count", ylabel="Elo, perfect play 0")
@@ -548,12 +548,12 @@ def draw(data: Data, path: pathlib.Path) -> None:
         _draw_trials(grid[1, 0], swept, find_spread((*swept, *alike), lambda trial: trial.elo), color, f"{base} lambda")
     _mark_values(grid[1, 0], sorted({trial.value for base in _ARMS for trial in list_c(data, base)[0]}))
     about = "means with 95 %; crosses: runs"
-    grid[1, 0].set(title=f"16x2 on 4x4 by c; {about}", xlabel="c", ylabel="Elo at the end against perfect play")
+    grid[1, 0].set(title=f"16x2 on 4x4 by c\n{about}", xlabel="c", ylabel="Elo at the end against perfect play")
     for place, (width, color) in enumerate(zip((4, 8, 16, 32), ("#999999", "#1f5fa8", "#c05a1c", "#a3195b"), strict=True)):
         trials = [trial for trial in list_trials(data, "rate") if trial.width == width]
         _draw_trials(grid[1, 1], trials, find_spread(trials, lambda trial: trial.elo), color, f"width {width}", 1.045 ** (place - 1.5))
     _mark_values(grid[1, 1], sorted({trial.value for trial in list_trials(data, "rate")}))
-    grid[1, 1].set(title=f"50,000 positions on 4x4 by rate; {about}", xlabel="learning rate", ylabel="Elo at the end against perfect play")
+    grid[1, 1].set(title=f"50,000 positions on 4x4 by rate\n{about}", xlabel="learning rate", ylabel="Elo at the end against perfect play")
     for axes in grid.flat:
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
