@@ -5,6 +5,7 @@ import dataclasses
 import importlib.resources
 import math
 import pathlib
+import re
 import sys
 
 import numpy as np
@@ -127,3 +128,70 @@ def test_the_readme_holds_its_tables_as_they_are_computed(analyze, name):
 
 def test_every_table_is_looked_for(analyze):
     assert set(analyze.PARTS) == {*QUICK, *SLOW}
+
+
+def read_rows(head):
+    """Cells of the README's table with this head, minus signs as a program writes them."""
+    page = (FOLDER / "README.md").read_text(encoding="utf-8").replace("−", "-")
+    table = page[page.index(head) :].split("\n\n")[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def list_readings():
+    """Intervals of the tables of the lambdas and the protocols that are read against no difference: cell, and what no difference is."""
+    cells = [(row[-1], 0.0) for row in read_rows("| board | protocol | quantity |")]
+    for _, protocol, best, _, span, _, slope, _, _, shift in read_rows("| board | protocol | best agent |"):
+        cells.append((best, 0.0))
+        cells += [] if protocol == "best" else [(span, 1.0), (slope, 1.0), (shift, 0.0)]
+    return [(cell, none) for cell, none in cells if "[" in cell and "open" not in cell]
+
+
+def test_as_many_intervals_are_read_and_exclude_no_difference_as_the_page_says():
+    page = " ".join((FOLDER / "README.md").read_text(encoding="utf-8").split())
+    readings = list_readings()
+    ends = [([float(end) for end in re.findall(r"-?[\d.]+", cell[cell.index("[") :])], none) for cell, none in readings]
+    excluded = [not (low <= none <= high) for (low, *rest), none in ends for high in (rest or [math.inf])]
+    assert (len(readings), sum(excluded)) == (40, 6)
+    assert "Forty intervals of the first tables" in page
+    assert "about two of them would exclude it all the same. Six do" in page
+    assert math.isclose(len(readings) * 0.05, 2)
+
+
+@pytest.mark.slow
+def test_only_the_shrinking_on_4x4_has_no_copy_on_the_other_side(analyze):
+    data, contrary = analyze.read(), {}
+    for size in (3, 4):
+        base = analyze.measure_pool(data, size, "best", "paper")
+        for protocol in ("lab", "sampled", "published"):
+            row = analyze.measure_pool(data, size, protocol, "paper")
+            contrary[size, protocol, "span"] = int((row.spans >= base.spans).sum())
+            contrary[size, protocol, "best"] = int((row.bests >= 0).sum())
+            assert len(row.spans) == 400
+    excluding = [(3, "lab", "span"), (3, "sampled", "span"), (4, "sampled", "span")]
+    excluding += [(3, "sampled", "best"), (4, "sampled", "best"), (4, "published", "best")]
+    assert [key for key in excluding if contrary[key] == 0] == [(4, "sampled", "span")]
+
+
+@pytest.mark.slow
+def test_what_leaving_nets_out_does_to_the_papers_numbers(analyze):
+    page = " ".join((FOLDER / "README.md").read_text(encoding="utf-8").split())
+    results = analyze.compare_counts()
+    first, last = results["the paper's"], results["and the learner"]
+    for value, copies in (first[key] for key in first if key.startswith("crossing")):
+        assert (copies[np.isfinite(copies)] >= value - 1e-9).all(), "a frontier without some nets crosses no earlier"
+    moved = {key: (last[key][0] - value, analyze.interval(_finite(last[key][1] - copies))) for key, (value, copies) in first.items()}
+    ends = [end for key, (_, both) in moved.items() if key.startswith("crossing") for end in both]
+    assert f"later by {min(ends):.2f} to {max(ends):.2f} whichever nets are left out" in page
+    slope, growth = moved["law slope"], moved["growth"]
+    assert f"the law's slope {slope[0]:.1f} of {first['law slope'][0]:.0f}, with nets left out up to {slope[1][1]:+.0f};" in page
+    told = f"growth a board {last['growth'][0]:.1f} in place of {first['growth'][0]:.1f}, up to {-growth[1][0]:.1f} less with nets left out"
+    assert told in page
+    shares = [100 * max(map(abs, both)) / first[key][0] for key, (_, both) in (("law slope", slope), ("growth", growth))]
+    assert "by hardly more than {:.0f} and {:.0f} %".format(*shares) in page
+    single = {size: 100 * moved[f"slope {size}"][0] / first[f"slope {size}"][0] for size in range(3, 10)}
+    assert f"{single[3]:.0f} % steeper on 3x3, {-single[5]:.0f} % less steep on 5x5, within 4 % on the others" in page
+    assert all(abs(share) < 4 for size, share in single.items() if size not in (3, 5))
+
+
+def _finite(values):
+    return values[np.isfinite(values)]
