@@ -56,7 +56,9 @@ class Reproduce(_Command):
 
     scale: str = "laptop"
     """What to run: 'tiny' (3x3, about a minute on 2 cores), 'laptop' (3x3 to 5x5, 15 to 30 minutes on 4 cores), 'workstation' (3x3 to 7x7
-    and one network on 9x9, a day) or 'paper' (all of the original, about 500 hours of a GPU)."""
+    and one network on 9x9, a day) or 'paper' (all of the original, about 500 hours of a GPU); or one that --experiment declares."""
+    experiment: Path | None = None
+    """File of scales of your own, in TOML, in place of those above; the guide shows one (Bring your own)."""
     out: Path = Path("runs/reproduce")
     """Folder for the networks, tables, figures and the report."""
     sizes: tuple[int, ...] | None = None
@@ -72,7 +74,10 @@ class Reproduce(_Command):
         from hexlab.app.progress import show_progress
         from hexlab.lab import pipeline
 
-        show_progress(pipeline.reproduce(self.scale, self.out, sizes=self.sizes, workers=self.workers, cluster=self.cluster))
+        settings: dict[str, Any] = {
+            "sizes": self.sizes, "workers": self.workers, "cluster": self.cluster, "experiment": self.experiment,
+        }  # fmt: skip
+        show_progress(pipeline.reproduce(self.scale, self.out, **settings))
         print(f"report: {self.out / 'report.html'}")
 
     def tell_way_on(self) -> str:

@@ -4,9 +4,10 @@ import dataclasses
 import importlib.resources
 import itertools
 import math
+import os
 import pathlib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hexlab.errors import ConfigError
@@ -18,6 +19,50 @@ _KEYS = {"about", "seeds", "test_simulations", "openings", "bootstrap", "setting
 _OPTIONAL_KEYS = {"half_width", "by_width", "frontier_half_width", "frontier_seeds", "frontier_simulations", "least_opponents"}
 _BOARD_KEYS = {"size", "nets", "simulations", "flops", "settings"}
 _OPTIONAL_BOARD_KEYS = {"presets", "frontier", "frontier_seeds"}
+
+
+def _is_whole(value: Any, least: int = 1) -> bool:
+    return type(value) is int and value >= least
+
+
+def _is_amount(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < math.inf
+
+
+def _is_list(value: Any, fits: Callable[[Any], bool], least: int = 1) -> bool:
+    return isinstance(value, list) and len(value) >= least and all(map(fits, value))
+
+
+def _is_table(value: Any, fits: Callable[[Any], bool] = lambda value: True) -> bool:
+    return isinstance(value, dict) and all(map(fits, value.values()))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "about": (_is_text, "a sentence"),
+    "seeds": (lambda value: _is_list(value, lambda seed: _is_whole(seed, 0)), "whole numbers from 0 up, such as [0, 1]"),
+    "frontier_seeds": (lambda value: _is_list(value, lambda seed: _is_whole(seed, 0), 0), "whole numbers from 0 up, such as [1, 2]"),
+    "test_simulations": (lambda value: _is_list(value, _is_whole), "whole numbers from 1 up, such as [1, 8, 64]"),
+    "frontier_simulations": (lambda value: _is_list(value, _is_whole, 0), "whole numbers from 1 up, such as [128, 256]"),
+    "openings": (_is_whole, "a whole number from 1 up"),
+    "bootstrap": (_is_whole, "a whole number from 1 up"),
+    "least_opponents": (_is_whole, "a whole number from 1 up"),
+    "half_width": (_is_amount, "a number of Elo above 0, such as 25"),
+    "frontier_half_width": (_is_amount, "a number of Elo above 0, such as 25"),
+    "settings": (_is_table, "a table of training settings, such as { batch = 256 }"),
+    "by_width": (lambda value: _is_table(value, _is_table), "a table by width, such as { 256 = { learning_rate = 3e-3 } }"),
+    "boards": (lambda value: _is_list(value, _is_table), "tables, each under [[SCALE.boards]]"),
+    "size": (_is_whole, "a whole number, such as 5"),
+    "nets": (lambda value: _is_list(value, _is_text), "networks, such as ['4x1', '16x2']"),
+    "frontier": (lambda value: _is_list(value, _is_text, 0), "some of the nets, such as ['16x2']"),
+    "simulations": (_is_amount, "a number above 0, such as 1e6"),
+    "flops": (_is_amount, "a number above 0, such as 1e12"),
+    "presets": (lambda value: _is_table(value, _is_whole), "a table of self-play simulations, such as { default = 1_000_000 }"),
+}
+"""What stands under each key: a test, and what to give."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +117,7 @@ def describe_opponents(grid: Mapping[str, Any]) -> str:
     return f"{told}, and at least {least} others" if least > 1 else told
 
 
-def list_scales(path: pathlib.Path | None = None) -> list[str]:
+def list_scales(path: str | os.PathLike | None = None) -> list[str]:
     """Return the names of the scales that an experiment file declares.
 
     >>> "tiny" in list_scales()
@@ -81,12 +126,13 @@ def list_scales(path: pathlib.Path | None = None) -> list[str]:
     return list(_read(path))
 
 
-def read_grid(scale: str, path: pathlib.Path | None = None, sizes: Sequence[int] | None = None) -> Grid:
+def read_grid(scale: str, path: str | os.PathLike | None = None, sizes: Sequence[int] | None = None) -> Grid:
     """Read a scale of an experiment file, by default of the frontier experiment that ships with the package, or some of its boards.
 
     A net is written as width x depth, "16x2", or "hex 32x2" for hexagonal convolutions.
 
-    Settings of a scale hold for all its cells, those of a board for the board's, and those under `by_width` for nets of that width.
+    Settings are those of `hexlab.training.Config` but for board, network, seed and length. A scale's hold for all its cells, a board's for
+    the board's, and those under `by_width` for nets of that width.
 
     A cell is capped in simulations and in FLOPs of self-play, whichever binds first: small nets are bound by search, wide ones by
     arithmetic. A board's presets are trained once each, with the scale's first seed and number of snapshots, and end after as many
@@ -108,20 +154,16 @@ def read_grid(scale: str, path: pathlib.Path | None = None, sizes: Sequence[int]
     """
     scales = _read(path)
     if scale not in scales:
-        raise ConfigError(f"unknown scale {scale!r}: choose one of {', '.join(scales)}")
+        where = "" if path is None else f", which {path} does not declare"
+        declared = f"choose one of {', '.join(scales)}" if scales else "write one, it declares none"
+        raise ConfigError(f"unknown scale {scale!r}{where}: {declared}")
     table = scales[scale]
-    _check_keys(f"scale {scale!r}", table, _KEYS | (_OPTIONAL_KEYS & set(table)))
-    for name in ("half_width", "frontier_half_width"):
-        width = table.get(name)
-        if width is not None and not (type(width) in (int, float) and 0 < width < math.inf):
-            raise ConfigError(f"{name} = {width!r} of scale {scale!r}: give a number of Elo above 0, such as 25")
+    _check_table(f"scale {scale!r}", table, _KEYS, _OPTIONAL_KEYS)
     half_width, closer = table.get("half_width"), table.get("frontier_half_width")
     for name in ("frontier_half_width", "least_opponents"):
         if half_width is None and name in table:
             raise ConfigError(f"{name} = {table[name]!r} of scale {scale!r}, which rates by a ladder: give it a half_width too")
     least_opponents = table.get("least_opponents", 1)
-    if isinstance(least_opponents, bool) or not isinstance(least_opponents, int) or least_opponents < 1:
-        raise ConfigError(f"least_opponents = {least_opponents!r} of scale {scale!r}: give a whole number from 1 up")
     budgets = [*table["test_simulations"], *table.get("frontier_simulations", [])]
     if twice := [budget for budget in budgets if budgets.count(budget) > 1]:
         named = " and ".join(f"{name} = {table[name]}" for name in ("test_simulations", "frontier_simulations") if name in table)
@@ -173,7 +215,7 @@ def read_grid(scale: str, path: pathlib.Path | None = None, sizes: Sequence[int]
 
 def _select_boards(scale: str, boards: list[dict[str, Any]], sizes: Sequence[int] | None) -> list[dict[str, Any]]:
     for board in boards:
-        _check_keys(f"a board of scale {scale!r}", board, _BOARD_KEYS | (board.keys() & _OPTIONAL_BOARD_KEYS))
+        _check_table(f"a board of scale {scale!r}", board, _BOARD_KEYS, _OPTIONAL_BOARD_KEYS)
     declared = sorted({board["size"] for board in boards})
     wanted = set(declared if sizes is None else sizes)
     if strange := sorted(wanted - set(declared)):
@@ -191,11 +233,11 @@ def _make_cell(board: dict[str, Any], net: str, seed: int, settings: dict[str, A
     if kind not in ("", "hex") or not (shape.isascii() and width.isdigit() and depth.isdigit()):
         raise ConfigError(f"net {net!r}: write width x depth, such as '16x2', or 'hex 32x2' for hexagonal convolutions")
     settings = settings | by_width.get(width, {})
-    known = {field.name for field in dataclasses.fields(Config)}
+    chosen = {"size": board["size"], "width": int(width), "depth": int(depth), "net": kind or "dense", "seed": seed}
+    known = {field.name for field in dataclasses.fields(Config)} - {*chosen, "samples"}
     unknown = sorted(set(settings) - known)
     if unknown:
         raise ConfigError(f"unknown training setting {unknown[0]!r}: the settings are {', '.join(sorted(known))}")
-    chosen = {"size": board["size"], "width": int(width), "depth": int(depth), "net": kind or "dense", "seed": seed}
     config = Config(**{**settings, **chosen})
     forward = network.flops.count_forward(config.architecture)
     simulations = min(float(board["simulations"]), float(board["flops"]) / forward)
@@ -208,17 +250,32 @@ def _make_preset_cell(board: dict[str, Any], name: str, limit: int, seed: int, s
     return dataclasses.replace(config, samples=samples, snapshots=settings.get("snapshots", config.snapshots))
 
 
-def _check_keys(what, table, expected):
-    wrong = sorted(set(table) ^ expected)
-    if wrong:
+def _check_table(what: str, table: Any, needed: set[str], optional: set[str]) -> None:
+    """Refuse a table of the file whose keys are not those that it should have, or one of which holds something of another kind."""
+    if not isinstance(table, dict):
+        raise ConfigError(f"{what} is {_quote(table)}: give a table with {', '.join(sorted(needed))}")
+    if wrong := sorted((table.keys() ^ needed) - (table.keys() & optional)):
         raise ConfigError(f"{what} has keys {', '.join(sorted(table))}: {wrong[0]!r} is {'unknown' if wrong[0] in table else 'missing'}")
+    for name, value in table.items():
+        fits, wanted = _VALUES[name]
+        if not fits(value):
+            raise ConfigError(f"{name} = {_quote(value)} of {what}: give {wanted}")
 
 
-def _read(path):
-    source = path or importlib.resources.files("hexlab.data") / "frontier.toml"
+def _quote(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def _read(path: str | os.PathLike | None) -> dict[str, Any]:
+    source = importlib.resources.files("hexlab.data") / "frontier.toml" if path is None else pathlib.Path(path)
     try:
         return tomllib.loads(source.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist: name an experiment file") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}): name an experiment file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not text ({error.reason} at byte {error.start}): name an experiment file") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML ({error}): mend the file") from None

@@ -95,8 +95,9 @@ def open_manifest(folder: pathlib.Path, grid: "Grid", command: str, seed: int) -
         if held != described and not _may_grow(held, described):
             name = held.get("scale")
             if name is not None and name != grid.scale:
-                raise RunError(f"{folder} holds scale {name!r}, not {grid.scale!r}: choose another folder, or go on with --scale {name}")
-            other = f"scale {name!r} with other settings than this version's {grid.scale!r}, or boards that are not asked for"
+                goes_on = f"go on with `{manifest['command']} --out {folder}`"
+                raise RunError(f"{folder} holds scale {name!r}, not {grid.scale!r}: choose another folder, or {goes_on}")
+            other = f"scale {name!r} with other settings than this version's or this file's, or boards that are not asked for"
             raise RunError(f"{folder} holds {other}: choose another folder")
         if (held, manifest["command"]) != (described, command):
             manifest |= {"grid": described, "finished": False, "command": command}

@@ -14,6 +14,7 @@ import json
 import math
 import os
 import pathlib
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -80,7 +81,7 @@ def reproduce(
     sizes: Sequence[int] | None = None,
     workers: int | None = None,
     cluster: str | None = None,
-    experiment: pathlib.Path | None = None,
+    experiment: str | os.PathLike | None = None,
 ) -> Iterator[Progress]:
     """Run a scale of the frontier experiment into a folder, yielding progress.
 
@@ -97,7 +98,7 @@ def reproduce(
             does not change results.
         cluster: address of a dask scheduler, such as ``tcp://127.0.0.1:8786``, whose workers do the work instead. They must see the
             folder at the same path; this process alone opens the store.
-        experiment: another experiment file than the one that ships with the package.
+        experiment: another experiment file than the one that ships with the package; `hexlab.lab.grids.read_grid` says what one holds.
 
     Raises:
         ConfigError: an unknown scale, boards that it does not declare, a malformed experiment file or address, or more workers than the
@@ -106,7 +107,7 @@ def reproduce(
         RunError: the folder holds something else, another process is at work on it, or, at the end, networks failed to train.
     """
     grid = read_grid(scale, experiment, sizes)
-    command = f"hexlab reproduce --scale {scale}" + ("" if sizes is None else f" --sizes {' '.join(map(str, sorted(set(sizes))))}")
+    command = _write_command(scale, sizes, experiment)
     if cluster is not None:
         if workers is not None:
             raise ConfigError(f"workers={workers} and cluster={cluster!r}: give one of them, for a cluster has the workers that it has")
@@ -128,6 +129,14 @@ def reproduce(
         lock.release()
         raise
     return _reproduce(grid, folder, workers, cluster, manifest, lock)
+
+
+def _write_command(scale: str, sizes: Sequence[int] | None, experiment: str | os.PathLike | None) -> str:
+    """Return the command that goes on with a job from any folder, but for its own folder and cluster."""
+    command = f"hexlab reproduce --scale {shlex.quote(scale)}"
+    if experiment is not None:
+        command += f" --experiment {shlex.quote(pathlib.Path(experiment).resolve().as_posix())}"
+    return command if sizes is None else f"{command} --sizes {' '.join(map(str, sorted(set(sizes))))}"
 
 
 def _reproduce(

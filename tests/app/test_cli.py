@@ -11,6 +11,7 @@ import lzma
 import os
 import pathlib
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ import pytest
 
 from hexlab.app import cli
 from hexlab.errors import RunError
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def hexlab(*words):
@@ -138,6 +141,10 @@ def test_train_has_a_flag_for_every_setting_with_the_preset_of_the_size(capsys):
         (["bench", "--seconds", "0"], "seconds=0"),
         (["bench", "--repeats", "0"], "repeats=0"),
         (["reproduce", "--scale", "galactic"], "galactic"),
+        (["reproduce", "--experiment", "nowhere.toml"], "nowhere.toml does not exist: name an experiment file"),
+        (["reproduce", "--experiment", "."], ". cannot be read ("),
+        (["reproduce", "--experiment", str(ROOT / "pyproject.toml")], "pyproject.toml does not declare: choose one of build-system"),
+        (["reproduce", "--scale", "tool", "--experiment", str(ROOT / "pyproject.toml")], "scale 'tool' has keys importlinter, mypy, "),
         (["reproduce", "--workers", "0"], "--workers 0"),
         (["reproduce", "--scale", "tiny", "--sizes", "3", "12"], "scale 'tiny' declares no 12x12, give some of 3"),
         (["reproduce", "--sizes", "3", "x"], "--sizes 'x': give whole numbers such as 3 4 (see `hexlab reproduce --help`)"),
@@ -349,6 +356,40 @@ def test_a_terminated_job_says_so_and_leaves_nothing_behind(tmp_path, together):
     assert "stopped (terminated)" in status.stdout
     assert ", 0 being trained, 0 failed" in status.stdout
     assert {path.read_text() for path in tmp_path.glob("job/cells/*.claim")} == {'{"token": ""}\n'}, "all claims are revoked"
+
+
+GRID = """
+[mine]
+about = "3x3, one network"
+seeds = [0]
+test_simulations = [1, 4]
+openings = 10
+bootstrap = 20
+settings = { groups = 1, boards = 64, simulations = 8, buffer = 9_000, snapshots = 3, batch = 128 }
+
+[[mine.boards]]
+size = 3
+nets = ["2x1"]
+simulations = 60_000
+flops = 1e12
+settings = {}
+"""
+
+
+@pytest.mark.slow
+def test_a_grid_of_ones_own_is_run_and_goes_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "grid.toml").write_text(GRID)
+    assert cli.main(["reproduce", "--scale", "mine", "--experiment", "grid.toml", "--workers", "1", "--out", "job"]) == 0
+    assert "3x3, one network" in (tmp_path / "job" / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    capsys.readouterr()
+    assert cli.main(["status", str(tmp_path / "job"), "--json"]) == 0
+    program, *words = shlex.split(json.loads(capsys.readouterr().out)["command"])
+    assert program == "hexlab"
+    assert cli.main(words) == 0
+    assert "report: " in capsys.readouterr().out
 
 
 def test_a_killed_worker_names_the_dials(capsys, monkeypatch):

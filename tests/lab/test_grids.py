@@ -1,5 +1,3 @@
-import pathlib
-
 import pytest
 
 from hexlab import network, scaling
@@ -129,6 +127,22 @@ def test_the_tighter_of_both_caps_binds(small):
         ("flops = 1e9", "flops = 1e9\nfrontier = ['4x1']", "frontier net '4x1' of a board of scale 'small' is not one of its nets: 2x1"),
         ("flops = 1e9", "flops = 1e9\npresets = { best = 1_000 }", "unknown preset 'best': choose default or paper"),
         ("[small]", "[small", "is not TOML"),
+        ('"a test"', "7", "about = 7 of scale 'small': give a sentence"),
+        ("[0, 7]", "0", r"seeds = 0 of scale 'small': give whole numbers from 0 up, such as \[0, 1\]"),
+        ("[0, 7]", "[-1]", r"seeds = \[-1\] of scale 'small': give whole numbers from 0 up"),
+        ("[0, 7]", "[]", r"seeds = \[\] of scale 'small'"),
+        ("[1, 2]", "[1, 2.5]", r"test_simulations = \[1, 2\.5\] of scale 'small': give whole numbers from 1 up"),
+        ("openings = 4\n", "openings = true\n", "openings = True of scale 'small': give a whole number from 1 up"),
+        ("openings = 4\n", "openings = 4\nby_width = { 64 = 1e-4 }\n", r"by_width = \{'64': 0\.0001\} of .*: give a table by width"),
+        ("settings = { groups", "settings = 3\nother = { groups", "'other' is unknown"),
+        ("{ snapshots = 3 }", "[3]", r"settings = \[3\] of a board of scale 'small': give a table of training settings"),
+        ("groups = 1", "samples = 1", "unknown training setting 'samples'"),
+        ("[[small.boards]]", "[small.boards]", r"boards = \{'size': 3, .*\.\.\. of scale 'small': give tables, each under \[\[SCALE"),
+        ("size = 3", "size = '3'", "size = '3' of a board of scale 'small': give a whole number, such as 5"),
+        ("size = 3", "size = 30", "size=30: give a number from 2 to 19"),
+        ('["2x1", "64x2"]', '"2x1"', r"nets = '2x1' of a board of scale 'small': give networks, such as \['4x1', '16x2'\]"),
+        ("flops = 1e9", "flops = nan", "flops = nan of a board of scale 'small': give a number above 0, such as 1e12"),
+        ("flops = 1e9", "flops = 1e9\npresets = { default = 'all' }", r"presets = \{'default': 'all'\} of .*: give a table of self"),
     ],
 )
 def test_a_malformed_experiment_names_what_is_wrong(tmp_path, old, new, message):
@@ -141,8 +155,24 @@ def test_a_malformed_experiment_names_what_is_wrong(tmp_path, old, new, message)
 def test_an_unknown_scale_names_the_known_ones(small):
     with pytest.raises(ConfigError, match="unknown scale 'huge': choose one of tiny, laptop"):
         grids.read_grid("huge")
-    with pytest.raises(ConfigError, match="does not exist"):
-        grids.read_grid("small", pathlib.Path("nowhere.toml"))
+    with pytest.raises(ConfigError, match=r"unknown scale 'huge', which .*experiment\.toml does not declare: choose one of small$"):
+        grids.read_grid("huge", small)
+    small.write_text("")
+    with pytest.raises(ConfigError, match=r"experiment\.toml does not declare: write one, it declares none$"):
+        grids.read_grid("huge", small)
+
+
+def test_what_is_no_experiment_file_is_told(tmp_path):
+    with pytest.raises(ConfigError, match=r"^nowhere\.toml does not exist: name an experiment file"):
+        grids.read_grid("small", "nowhere.toml")
+    with pytest.raises(ConfigError, match=r" cannot be read \(.*\): name an experiment file"):
+        grids.read_grid("small", tmp_path)
+    (tmp_path / "picture.toml").write_bytes(b"\x89PNG")
+    with pytest.raises(ConfigError, match=r"picture\.toml is not text \(.* at byte 0\): name an experiment file"):
+        grids.read_grid("small", tmp_path / "picture.toml")
+    (tmp_path / "number.toml").write_text("small = 3")
+    with pytest.raises(ConfigError, match=r"^scale 'small' is 3: give a table with about, boards, bootstrap, "):
+        grids.read_grid("small", tmp_path / "number.toml")
 
 
 def test_on_each_board_of_the_laptop_scale_search_binds_the_small_nets_and_arithmetic_the_widest():

@@ -54,7 +54,8 @@ def test_boards_run_apart_and_joined_are_those_of_one_run(tmp_path):
     joined, whole = (json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("joined", "whole"))
     assert joined.keys() == whole.keys()
     assert (joined["grid"], joined["tournaments"]) == (whole["grid"], whole["tournaments"])
-    assert joined["command"] == "hexlab reproduce --scale apart --sizes 3 7; hexlab reproduce --scale apart --sizes 4"
+    command = f"hexlab reproduce --scale apart --experiment {path}"
+    assert joined["command"] == f"{command} --sizes 3 7; {command} --sizes 4"
 
 
 AGENTS = {5: 0.9, 6: 0.9, 7: 0.8}

@@ -6,6 +6,7 @@ import math
 import multiprocessing
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -499,8 +500,20 @@ def test_workers_that_come_and_go_are_counted_and_kept_in_the_manifest(tmp_path,
 def test_a_folder_of_another_scale_is_told_as_one(tmp_path, experiment):
     experiment.write_text(EXPERIMENT + EXPERIMENT.replace("minute", "hour"))
     pipeline.reproduce("minute", tmp_path / "job", workers=1, experiment=experiment).close()
-    with pytest.raises(RunError, match=r"job holds scale 'minute', not 'hour': choose another folder, or go on with --scale minute$"):
+    told = f"job holds scale 'minute', not 'hour': choose another folder, or go on with `{read_status(tmp_path / 'job').command}`"
+    with pytest.raises(RunError, match=f"{re.escape(told)}$"):
         pipeline.reproduce("hour", tmp_path / "job", workers=1, experiment=experiment)
+
+
+def test_the_command_that_goes_on_with_a_job_names_its_experiment_file_from_wherever_it_is_given(tmp_path, experiment, monkeypatch):
+    (tmp_path / "my grids").mkdir()
+    mine = experiment.rename(tmp_path / "my grids" / "mine.toml")
+    monkeypatch.chdir(mine.parent)
+    pipeline.reproduce("minute", tmp_path / "job", workers=1, sizes=[3], experiment="mine.toml").close()
+    command = read_status(tmp_path / "job").command
+    assert shlex.split(command) == [
+        "hexlab", "reproduce", "--scale", "minute", "--experiment", mine.as_posix(), "--sizes", "3", "--out", str(tmp_path / "job"),
+    ]  # fmt: skip
 
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path, experiment):
