@@ -31,6 +31,7 @@ _ABOUT = (
     " `hexlab --version` prints the version."
 )
 _SAME_COMMAND = "the same command goes on where it was"
+_NET_OF_9X9 = "--width 512 --depth 4 --samples 94_000_000 --learning-rate 2e-3"
 
 
 class _Command:
@@ -142,6 +143,8 @@ class Train(_Command):
     """Settings that the other flags change: a strong agent within minutes, or training as in Jones 2021, scaled to one machine."""
     threads: int | None = None
     """Threads to use. Default: the cores that are available. Results do not depend on it."""
+    from_preset: ClassVar[tuple[str, ...]] = ()
+    """Of net and length what was not given by a flag."""
 
     def run(self) -> None:
         """Train."""
@@ -151,12 +154,28 @@ class Train(_Command):
         from hexlab.lab import health
 
         config = getattr(self, "config", None) or training.Config()
-        show_reports(health.watch(training.train(config, self.out, threads=self.threads), self.out))
+        reports = training.train(config, self.out, threads=self.threads)
+        if told := self._tell_borrowed(config.size, config.net):
+            _say(told)
+        show_reports(health.watch(reports, self.out))
         print(f"done: {self.out} (try `hexlab verify {self.out}` or `hexlab play --agent {self.out}`)")
 
     def tell_way_on(self) -> str:
         """Name the command that goes on with the run, if it has begun."""
         return f"`hexlab resume {self.out}` goes on where it was" if self.out.exists() else ""
+
+    def _tell_borrowed(self, size: int, net: str) -> str:
+        """Say what a run takes from the preset of a smaller board, as there is none for its own; "" if nothing."""
+        from hexlab.training import find_preset_size, preset
+
+        made_for = find_preset_size(size, self.preset)
+        settings = preset(size, self.preset) if self.preset == "paper" else preset(size, net=net)
+        borrowed = [f"--{name} {settings[name]}" for name in self.from_preset]
+        if made_for >= size or not borrowed:
+            return ""
+        words = f"{borrowed[0]} is that" if len(borrowed) == 1 else f"{', '.join(borrowed[:-1])} and {borrowed[-1]} are those"
+        told = f"hexlab: there is no preset for {size}x{size}: {words} of {made_for}x{made_for}, most likely too little"
+        return told if self.preset == "paper" or net != "dense" else f"{told}; a start is {_NET_OF_9X9}, the lab's own net of 9x9"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -913,11 +932,14 @@ def _train_with_config(words: list[str]) -> type:
     """Return `Train` with a flag for every setting of a run, whose defaults are the preset for the size, net and recipe given."""
     from hexlab.training import Config, preset
 
+    left = ["width", "depth", "samples"]
     given = {"size": str(Config.size), "preset": "default"}
     for word, following in zip(words, [*words[1:], ""], strict=True):
         flag, _, value = word.partition("=")
         if flag in ("--size", "--preset", "--net", "--recipe"):
             given[flag[2:]] = value or following
+        elif flag[2:] in left and flag.startswith("--"):
+            left.remove(flag[2:])
     size = int(given["size"]) if _is_number(given["size"], int) else Config.size  # what tyro reads, and it complains of the rest
     if given["preset"] == "paper":  # whatever net and recipe are given, they change single settings of it
         defaults = Config(**preset(size, "paper"))
@@ -927,6 +949,7 @@ def _train_with_config(words: list[str]) -> type:
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class TrainWithConfig(Train):
         __doc__ = Train.__doc__
+        from_preset: ClassVar[tuple[str, ...]] = tuple(left)
         config: OmitArgPrefixes[Config] = defaults
         """Settings of the run; the defaults are the preset's for the board size. "Paper" is Jones 2021, arXiv 2104.03113."""
 

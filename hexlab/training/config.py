@@ -8,7 +8,7 @@ from hexlab.errors import ConfigError
 from hexlab.network.model import KINDS, Architecture
 from hexlab.rules.cells import MAX_SIZE
 
-__all__ = ["Config", "preset"]
+__all__ = ["Config", "find_preset_size", "preset"]
 
 _RECIPES = ("puct", "regularized", "gumbel")
 _SCHEDULES = ("cosine", "constant")
@@ -265,8 +265,7 @@ def preset(size: int, name: str = "default", *, net: str = "dense", recipe: str 
         return _paper_preset(size)
     if name != "default":
         raise ConfigError(f"unknown preset {name!r}: choose default or paper")
-    known = max((n for n in _PRESETS if n <= size), default=3)
-    settings = {"size": size, "keep_tree": True, **_PRESETS[known]}
+    settings = {"size": size, "keep_tree": True, **_PRESETS[find_preset_size(size)]}
     if net == "hex":
         settings |= {"net": net, "width": 32, "samples": settings["samples"] // 4}
     if recipe == "gumbel":
@@ -274,8 +273,18 @@ def preset(size: int, name: str = "default", *, net: str = "dense", recipe: str 
     return settings
 
 
+def find_preset_size(size: int, name: str = "default") -> int:
+    """Return the board for which a preset was made that boards of a size take: the nearest.
+
+    >>> find_preset_size(5), find_preset_size(9), find_preset_size(9, "paper")
+    (5, 7, 9)
+    """
+    known = _PAPER_NETS if name == "paper" else _PRESETS
+    return min(max(size, min(known)), max(known))
+
+
 def _paper_preset(size):
-    width, depth, positions = _PAPER_NETS[min(max(size, 3), 9)]
+    width, depth, positions = _PAPER_NETS[find_preset_size(size, "paper")]
     boards = 32_768 // _PAPER_SHARE
     return {
         "size": size,

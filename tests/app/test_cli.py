@@ -24,6 +24,8 @@ from hexlab.app import cli
 from hexlab.errors import RunError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOO_LITTLE = "most likely too little"
+START = f"; a start is {cli._NET_OF_9X9}, the lab's own net of 9x9"
 
 
 def hexlab(*words):
@@ -231,6 +233,37 @@ def test_the_defaults_of_train_follow_the_recipe(words, exploration, noise):
     config = cli._parse(["train", "--size", "3", "--out", "run", *words]).config
     assert (config.exploration, config.noise_fraction) == (exploration, noise)
     assert config.samples == preset(3)["samples"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--size", "7"], ""),
+        (["--size", "2"], ""),
+        (["--size", "9"], f"no preset for 9x9: --width 128, --depth 4 and --samples 8000000 are those of 7x7, {TOO_LITTLE}{START}"),
+        (["--size", "11", "--width=512", "--depth", "8"], f"no preset for 11x11: --samples 8000000 is that of 7x7, {TOO_LITTLE}{START}"),
+        (["--size", "8", "--net", "hex"], f"no preset for 8x8: --width 32, --depth 4 and --samples 2000000 are those of 7x7, {TOO_LITTLE}"),
+        (["--size", "9", "--preset", "paper"], ""),
+        (["--size", "10", "--preset", "paper", "--samples", "9"], f"10x10: --width 512 and --depth 4 are those of 9x9, {TOO_LITTLE}"),
+        (["--size", "9", *cli._NET_OF_9X9.split()], ""),
+    ],
+)
+def test_a_run_on_a_board_without_a_preset_is_told_what_it_takes_from_another(words, said, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("hexlab.training.train", lambda *_, **__: iter(()))
+    monkeypatch.setattr("hexlab.lab.health.watch", lambda *_: iter(()))
+    assert cli.main(["train", "--out", str(tmp_path / "run"), *words]) == 0
+    heard = capsys.readouterr().err
+    assert heard.endswith(f"{said}\n" if said else "")
+    assert bool(heard) == bool(said)
+
+
+def test_the_start_for_a_board_without_a_preset_is_the_network_that_the_lab_trains_there():
+    from hexlab.lab.grids import read_grid
+
+    start = cli._parse(["train", "--size", "9", "--out", "run", *cli._NET_OF_9X9.split()]).config
+    [cell] = read_grid("workstation", sizes=[9]).cells
+    assert (start.architecture, start.learning_rate) == (cell.architecture, cell.learning_rate)
+    assert start.samples == pytest.approx(cell.samples, rel=0.01)
 
 
 def test_a_damaged_run_is_refused_in_one_line(capsys, tmp_path):
