@@ -1,6 +1,8 @@
 """The guide keeps its word: examples run, commands parse, numbers are the measured ones; the site builds unwarned and stands alone."""
 
+import contextlib
 import csv
+import functools
 import html.parser
 import importlib
 import importlib.util
@@ -102,6 +104,15 @@ def test_commands_parse(words, monkeypatch):
     assert isinstance(asked[0], cli.COMMANDS[words[0]])
 
 
+@functools.cache
+def list_options(name):
+    """Return the options of a command, as its ``--help`` has them."""
+    screen = io.StringIO()
+    with contextlib.redirect_stdout(screen), contextlib.suppress(SystemExit):
+        cli.main([name, "--help"])
+    return re.findall(r"^(?:│ |  )(--[a-z][a-z-]*)", screen.getvalue(), re.MULTILINE)
+
+
 def test_seconds_of_each_board_are_those_measured():
     with (ROOT / "experiments/00_presets/seconds.csv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
@@ -167,6 +178,17 @@ def is_elsewhere(link):
 def test_every_page_of_the_guide_is_built(site):
     for path in [*PAGES, *ROOT.glob("notebooks/*.ipynb")]:
         assert (site / path.relative_to(ROOT)).with_suffix(".html").is_file(), f"{path} is on no page"
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_option_of_a_command_is_on_its_page_and_found_by_the_search(name, site):
+    page = (site / "notebooks/guide/api/commands.html").read_text(encoding="utf-8")
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    assert f'id="hexlab-{name}"' in page
+    for option in list_options(name):
+        place = f"cmdoption-hexlab-{name}-{option.removeprefix('--')}"
+        assert re.search(rf'id="{place}".*?</dt>\n<dd><p>\S', page, re.DOTALL)
+        assert re.search(rf'"{option}":\[[^"]*("[^"]*"[^"]*)*"{place}"', index)
 
 
 def test_every_link_within_leads_somewhere(pages):

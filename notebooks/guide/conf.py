@@ -4,7 +4,11 @@ Pages and lessons are read where they lie, and the reference from the docstrings
 the repository.
 """
 
+import contextlib
+import inspect
+import io
 import json
+import os
 import pkgutil
 import re
 
@@ -12,6 +16,8 @@ from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 from myst_parser.parsers.sphinx_ import MystParser
 from sphinx.util.nodes import make_refnode
+
+from hexlab.app import cli
 
 project = "hexlab"
 author = "The hexlab developers"
@@ -94,6 +100,59 @@ def read_page(app, document, content):
         content[0] = f"---\norphan: true\n---\n{title}{content[0]}"
 
 
+def list_commands(app, document, content):
+    """Write below the page of commands what each says of itself and of its options."""
+    if document == "notebooks/guide/api/commands":
+        app.env.note_dependency(inspect.getfile(cli))
+        content[0] += "".join(map(_write_command, cli.COMMANDS))
+
+
+def _write_command(name):
+    (usage, _), *entries = _read_help(name)
+    lines = [f"\n## hexlab {name}\n", inspect.getdoc(cli.COMMANDS[name]), f"\n```text\n{usage}\n```\n"]
+    lines += ["```{eval-rst}", f".. program:: hexlab {name}"]
+    for words, told in entries:
+        lines += ["", f".. option:: {words}", "", f"   {_quote_words(told)}"]
+    return "\n".join([*lines, "```", ""])
+
+
+_QUOTES = "'`\""
+
+
+def _quote_words(told):
+    """Write what is to be typed, in quotes or an option, as it is; typography would bend its quotes and join its dashes."""
+    told = re.sub(r" \(default: (None|'')?\)$", "", told).replace("\\", r"\\").replace("*", r"\*")
+    typed = r"`[^`]+`|<!--.*?-->|(?<!\w)'[^']+'|\"[^\"]+\"|(?<!\w)--[a-z][a-z-]*"
+    return re.sub(typed, lambda found: f"``{found[0].strip(_QUOTES)}``", told)
+
+
+def _read_help(name):
+    """Return how a command is called, and pairs of an argument and what it does, from the page that its ``--help`` prints."""
+    screen, columns = io.StringIO(), os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "1000"  # no line is broken but those that are in the source
+    try:
+        with contextlib.redirect_stdout(screen), contextlib.suppress(SystemExit):
+            cli.main([name, "--help"])
+    finally:
+        os.environ.pop("COLUMNS")
+        if columns is not None:
+            os.environ["COLUMNS"] = columns
+    usage, *lines = screen.getvalue().splitlines()
+    found = [(_shorten(usage.removeprefix("usage: ")), "")]
+    for line in lines:
+        if entry := re.fullmatch(r"  ((?:--[a-z]|\[|[A-Z]{3}).*?)(?:  +(.*?))? *", line):
+            found.append((_shorten(entry[1]), entry[2] or ""))
+        elif line.startswith("   ") and len(found) > 1:
+            words, told = found[-1]
+            found[-1] = words, f"{told} {line.strip()}".strip()
+    return found
+
+
+def _shorten(words):
+    """Write what an argument takes without the ways of leaving it out."""
+    return re.sub(r"\{?\[(\w+) \[\1 \.\.\.\]\]\}?", r"\1 ...", words.replace("{None}|", ""))
+
+
 def keep_colons(app, what, name, obj, options, lines):
     """Begin an attribute's docstring with an empty word: Napoleon takes what stands before a colon in its first line for a type."""
     if what in ("attribute", "data", "property") and lines:
@@ -139,6 +198,7 @@ def setup(app):
     app.add_source_parser(LessonParser)
     app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
     app.connect("source-read", read_page)
+    app.connect("source-read", list_commands)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before Napoleon
     app.connect("autodoc-process-signature", show_factories)
     app.connect("autodoc-skip-member", skip_plain_fields)
