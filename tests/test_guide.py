@@ -7,6 +7,7 @@ import html.parser
 import importlib
 import importlib.util
 import io
+import math
 import pathlib
 import re
 import statistics
@@ -18,6 +19,7 @@ import urllib.parse
 import pytest
 from written_examples import read_blocks, read_commands, run_page
 
+from hexlab import scaling
 from hexlab.app import cli
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -27,6 +29,7 @@ NOT_HERE = {
     "reproduce": "minutes; tests/lab/test_pipeline.py runs it",
     "train": "an agent for every line would take minutes; the tutorial trains one",
     "verify": "needs such an agent",
+    "topp": "needs such an agent",
     "web": "answers until it is stopped",
     "gtp": "answers until its input ends",
     "match": "with a program that is not installed here",
@@ -113,6 +116,21 @@ def list_options(name):
     return re.findall(r"^(?:│ |  )(--[a-z][a-z-]*)", screen.getvalue(), re.MULTILINE)
 
 
+OF_OTHERS = {"--help", "--version", "--lifetime", "--memory-limit"}  # of all programs, and of dask
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: str(page.relative_to(ROOT)))
+def test_options_in_prose_and_tables_exist(page):
+    known = OF_OTHERS.union(*map(list_options, cli.COMMANDS))
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for code in re.findall(r"`([^`\n]+)`", text):
+        program, *words = code.split()
+        if program.startswith("--") and page.is_relative_to(GUIDE.parent):  # those of experiments are of their scripts too
+            assert program.partition("=")[0] in known, code
+        elif program == "hexlab" and words and words[0] in cli.COMMANDS:
+            assert {word.partition("=")[0] for word in words if word.startswith("--")} <= OF_OTHERS.union(list_options(words[0])), code
+
+
 def test_seconds_of_each_board_are_those_measured():
     with (ROOT / "experiments/00_presets/seconds.csv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
@@ -122,6 +140,35 @@ def test_seconds_of_each_board_are_those_measured():
         seconds = statistics.median(float(row["cpu_seconds"]) for row in runs)
         cost = f"{float(runs[0]['train_flops']):.1e}".replace("e+", "e")
         assert re.search(rf"^\| {size}x{size} \|.*\| {cost} \| {seconds:g} \|", text, re.MULTILINE)
+
+
+def assert_hours_are_foretold(size, forecast):
+    """At 50 GFLOP/s a core, as the page says."""
+    text = (GUIDE / "dials.md").read_text(encoding="utf-8")
+    [row] = re.findall(rf"^\| {size}x{size} \|((?: [\d,]+ \([^|]*\) \|){{3}})$", text, re.MULTILINE)
+    for cell, way in zip(row.split("|"), ("change_point", "line", "smooth"), strict=False):
+        cost = forecast.cost[way]
+        value, low, high = (f"{float(f'{10**flops / 50e9 / 3600:.2g}'):,.0f}" for flops in (cost.value, cost.low, min(cost.high, 99)))
+        assert cell.strip() == (f"{value} ({low} to {high})" if math.isfinite(cost.high) else f"{value} ({low} or more)")
+
+
+def test_hours_of_9x9_are_those_foretold():
+    assert_hours_are_foretold(9, scaling.read_forecast(ROOT / "experiments/01_frontier/predictions/9.json"))
+
+
+@pytest.mark.slow
+def test_hours_of_8x8_are_those_foretold():
+    tables = scaling.read(ROOT / "experiments/01_frontier/tables")
+    assert_hours_are_foretold(8, scaling.forecast_board(tables, 8, bootstrap=50))
+
+
+def test_costs_came_out_above_the_change_point_law_and_below_the_other_ways():
+    result = (ROOT / "experiments/01_frontier/README.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| (\dx\d) \| log10 FLOPs of -50 Elo, by (\w+) \| ([\d.]+) \[.*?\] \| ([\d.]+) \[", result, re.MULTILINE)
+    assert {board for board, *_ in told} == {"5x5", "6x6", "7x7"}
+    assert len(told) == 9
+    for _, way, foretold, measured in told:
+        assert (float(foretold) < float(measured)) == (way == "change_point")
 
 
 def test_worth_of_each_setting_is_that_measured():

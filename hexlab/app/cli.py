@@ -149,7 +149,7 @@ class Train(_Command):
     def run(self) -> None:
         """Train."""
         _check_positive("--threads", self.threads)
-        from hexlab import training
+        from hexlab import arena, training
         from hexlab.app.progress import show_reports
         from hexlab.lab import health
 
@@ -158,7 +158,8 @@ class Train(_Command):
         if told := self._tell_borrowed(config.size, config.net):
             _say(told)
         show_reports(health.watch(reports, self.out))
-        print(f"done: {self.out} (try `hexlab verify {self.out}` or `hexlab play --agent {self.out}`)")
+        test = "verify" if config.size in (*health.SOLVED_SIZES, *arena.SUITE_SIZES) else "topp"
+        print(f"done: {self.out} (try `hexlab {test} {self.out}` or `hexlab play --agent {self.out}`)")
 
     def tell_way_on(self) -> str:
         """Name the command that goes on with the run, if it has begun."""

@@ -252,9 +252,10 @@ def test_a_run_on_a_board_without_a_preset_is_told_what_it_takes_from_another(wo
     monkeypatch.setattr("hexlab.training.train", lambda *_, **__: iter(()))
     monkeypatch.setattr("hexlab.lab.health.watch", lambda *_: iter(()))
     assert cli.main(["train", "--out", str(tmp_path / "run"), *words]) == 0
-    heard = capsys.readouterr().err
-    assert heard.endswith(f"{said}\n" if said else "")
-    assert bool(heard) == bool(said)
+    heard = capsys.readouterr()
+    assert heard.err.endswith(f"{said}\n" if said else "")
+    assert bool(heard.err) == bool(said)
+    assert f"(try `hexlab {'verify' if int(words[1]) <= 7 else 'topp'} " in heard.out, "there is no perfect play to be verified by above"
 
 
 def test_the_start_for_a_board_without_a_preset_is_the_network_that_the_lab_trains_there():
