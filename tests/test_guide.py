@@ -16,11 +16,13 @@ import sys
 import types
 import urllib.parse
 
+import numpy as np
 import pytest
 from written_examples import read_blocks, read_commands, run_page
 
-from hexlab import scaling
+from hexlab import mcts, scaling
 from hexlab.app import cli
+from hexlab.lab.grids import read_grid
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "notebooks" / "guide"
@@ -43,10 +45,53 @@ def test_tutorial_runs(tmp_path, monkeypatch):
     run_page(GUIDE / "tutorial.md", skip={"reproduce", "web"})
 
 
-@pytest.mark.parametrize("name", ["parts", "bring_your_own", "dials"])
+@pytest.mark.parametrize("name", ["parts", "dials"])
 def test_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_page(GUIDE / f"{name}.md", skip=NOT_HERE)
+
+
+SECTIONS = re.split(r"^(?=##+ )", (GUIDE / "bring_your_own.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("text", SECTIONS, ids=lambda text: text.partition("\n")[0].strip("# "))
+def test_each_section_on_bringing_your_own_is_a_program(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "section.md").write_text(text, encoding="utf-8")
+    run_page(tmp_path / "section.md", skip={*NOT_HERE, "status"})
+
+
+def test_a_module_of_pytorch_is_an_evaluator(monkeypatch):
+    """With NumPy under the names of PyTorch that the page uses."""
+
+    class Tensor(np.ndarray):
+        def numpy(self):
+            return np.asarray(self)
+
+    class Module:
+        def eval(self):
+            return self
+
+        def __call__(self, planes):
+            return planes @ np.linspace(-1, 1, 18 * 10, dtype=np.float32).reshape(18, 10)
+
+    monkeypatch.setitem(
+        sys.modules, "torch", types.SimpleNamespace(no_grad=contextlib.nullcontext, from_numpy=lambda array: array.view(Tensor))
+    )
+    names = {}
+    for text in SECTIONS:
+        if text.startswith("## A network"):
+            blocks = [block for kind, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL) if kind == "python"]
+            exec(compile("\n".join(blocks[:2]), "network.py", "exec"), names)
+    mcts.check_evaluator(names["Torch"](Module()), size=3, tolerance=1e-5)
+
+
+def test_the_grid_of_the_page_is_read(tmp_path):
+    [text] = [block for kind, block in read_blocks(GUIDE / "bring_your_own.md") if kind == "toml"]
+    (tmp_path / "grid.toml").write_text(text, encoding="utf-8")
+    grid = read_grid("mine", tmp_path / "grid.toml")
+    assert {cell.size for cell in grid.cells} == {3, 4}
+    assert {cell.net for cell in grid.cells} == {"dense", "hex"}
 
 
 def test_workers_of_a_batch_system_are_asked_for_with_encryption(monkeypatch, capsys):
