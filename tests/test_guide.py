@@ -7,9 +7,12 @@ import html.parser
 import importlib
 import importlib.util
 import io
+import json
 import math
+import os
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -109,10 +112,21 @@ def test_workers_of_a_batch_system_are_asked_for_with_encryption(monkeypatch, ca
         def adapt(self, minimum_jobs, maximum_jobs):
             asked["jobs"] = minimum_jobs, maximum_jobs
 
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            asked["closed"] = True
+
+    def wait(_):
+        raise KeyboardInterrupt
+
     monkeypatch.setitem(sys.modules, "dask_jobqueue", types.SimpleNamespace(SLURMCluster=Cluster))
-    monkeypatch.setattr("builtins.input", print)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("threading.Event.wait", wait)
     [script] = [text for kind, text in read_blocks(GUIDE / "cluster.md") if kind == "python"]
     exec(compile(script, "workers.py", "exec"), {"__name__": "__main__"})
+    assert asked["closed"]
     assert asked["security"].require_encryption
     assert asked["cores"] == asked["processes"]
     assert asked["jobs"] == (8, 8)
@@ -127,6 +141,54 @@ def test_workers_of_a_batch_system_are_asked_for_with_encryption(monkeypatch, ca
     assert Cluster.scheduler_address in capsys.readouterr().out
 
 
+BATCH_SYSTEM = """
+import pathlib
+
+class SLURMCluster:
+    scheduler_address = "tls://10.0.0.1:8786"
+
+    def __init__(self, **settings):
+        pass
+
+    def adapt(self, minimum_jobs, maximum_jobs):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pathlib.Path("closed").touch()
+"""
+DRIVER = """#!/bin/sh
+echo "$@" > driven
+exit 3
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32" or shutil.which("bash") is None, reason="the batch job is a script of bash")
+def test_a_batch_job_waits_for_the_scheduler_and_ends_it_with_the_driver(tmp_path):
+    """Without a terminal, as batch jobs run, with stand-ins for the batch system, for security and for the driver."""
+    blocks = {kind: text for kind, text in read_blocks(GUIDE / "cluster.md") if kind in ("python", "bash")}
+    files = {
+        "dask_jobqueue.py": BATCH_SYSTEM, "distributed.py": "def Security(**settings): pass", "workers.py": blocks["python"],
+        "driver.sh": blocks["bash"], "hexlab": DRIVER, "python": f'#!/bin/sh\nexec "{sys.executable}" "$@"\n',
+    }  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "scheduler.txt").write_text("tls://10.0.0.9:8786 was the scheduler")
+    seen = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "driver.sh"], cwd=tmp_path, env=seen, stdin=subprocess.DEVNULL, check=False, timeout=60)
+    assert done.returncode == 3, "the driver's own"
+    assert (tmp_path / "driven").read_text() == "reproduce --scale laptop --out /shared/laptop --cluster tls://10.0.0.1:8786\n"
+    assert (tmp_path / "closed").exists()
+
+
+def test_the_drivers_own_work_took_as_long_as_its_manifest_says():
+    manifest = json.loads((ROOT / "experiments/01_frontier/manifest.json").read_text(encoding="utf-8"))
+    assert f" took {manifest['seconds']['fit']:,.0f} s (`fit` in its" in (GUIDE / "cluster.md").read_text(encoding="utf-8")
+
+
 def test_options_of_schedulers_and_workers_exist(tmp_path, monkeypatch):
     cli = pytest.importorskip("distributed.cli", reason="the page on clusters needs the cluster extra")
     programs = {name: importlib.import_module(f"{cli.__name__}.dask_{name}").main for name in ("scheduler", "worker")}
@@ -139,7 +201,7 @@ def test_options_of_schedulers_and_workers_exist(tmp_path, monkeypatch):
         programs[name].make_context(f"dask {name}", words)
 
 
-BLOCKS = [text for page in PAGES for kind, text in read_blocks(page) if kind == "console"]
+BLOCKS = [text for page in PAGES for kind, text in read_blocks(page) if kind in ("console", "bash")]
 COMMANDS = sorted({tuple(words) for text in BLOCKS for words in read_commands(text)})
 
 
