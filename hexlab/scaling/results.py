@@ -328,8 +328,7 @@ def _describe_seeds(analysis: Analysis) -> dict[str, str]:
         for run in analysis.tables.runs:
             if run.size == board.size and not run.preset:
                 seeds[run.width, run.depth] = seeds.get((run.width, run.depth), 0) + 1
-        place = {run: cell for run, cell in zip(board.curves.runs, board.curves.cells, strict=True)}
-        single = sorted({place[run] for run in board.run if run in place and seeds[place[run]] == 1})
+        single = sorted({cell for cell in board.cell if seeds.get(cell) == 1})
         if single:
             told.append(f"{', '.join(f'{width}x{depth}' for width, depth in single)} on {board.size}x{board.size}")
     return {"frontier nets of one seed": "; ".join(told) or "none"}
