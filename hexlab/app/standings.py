@@ -108,8 +108,9 @@ def _standings(contest: Contest, ratings: Ratings | None, order: Sequence[str]) 
         bar = ""
         if row is not None:
             mark = "*" if name in notes else ""
-            elo = f"<td>{_signed(row.elo)}{mark}</td><td>{_signed(row.low)} to {_signed(row.high)}</td>"
-            bar = _draw_interval(row, low, high)
+            end = ratings.open_ends.get(name, "") if ratings else ""
+            elo = f"<td>{_signed(row.elo)}{mark}</td><td>{_tell_interval(row, end)}</td>"
+            bar = _draw_interval(row, end, low, high)
         score = "absent" if name in absent else f"{won} of {played}"
         lost = f'<a href="#forfeits">{forfeits[name]}</a>' if forfeits[name] else "0"
         rank = "–" if name in absent else place
@@ -128,13 +129,22 @@ def _standings(contest: Contest, ratings: Ratings | None, order: Sequence[str]) 
     )
 
 
-def _draw_interval(row: Rating, low: float, high: float) -> str:
+def _tell_interval(row: Rating, open_end: str) -> str:
+    sided = {"low": f"below {_signed(row.high)}", "high": f"above {_signed(row.low)}", "both": "unknown"}
+    return sided.get(open_end, f"{_signed(row.low)} to {_signed(row.high)}")
+
+
+def _draw_interval(row: Rating, open_end: str, low: float, high: float) -> str:
+    """Draw an interval between the ends of the scale; an open end reaches that of the picture."""
+
     def place(elo: float) -> float:
         return 4 + 112 * (min(max(elo, low), high) - low) / ((high - low) or 1)
 
+    start = 0 if open_end in ("low", "both") else place(row.low)
+    end = 120 if open_end in ("high", "both") else place(row.high)
     return (
         '<svg viewBox="0 0 120 14" width="120" height="14" aria-hidden="true">'
-        f'<line x1="{place(row.low):.1f}" x2="{place(row.high):.1f}" y1="7" y2="7"/>'
+        f'<line x1="{start:.1f}" x2="{end:.1f}" y1="7" y2="7"/>'
         f'<circle cx="{place(row.elo):.1f}" cy="7" r="3.6"/></svg>'
     )
 

@@ -22,6 +22,7 @@ __all__ = [
     "PairVariances",
     "Pool",
     "Z",
+    "contrast_variance",
     "contrast_variances",
     "effect_variances",
     "fit_pool",
@@ -312,6 +313,19 @@ def sandwich_variances(pool: Pool, information: Information, zero: np.ndarray, v
         variances: float64[P], of the wins of each pair.
     """
     return contrast_variances(information, zero, weigh_pairs(pool, variances))
+
+
+def contrast_variance(pool: Pool, information: Information, contrast: np.ndarray, variances: np.ndarray) -> float:
+    """Return the variance, nats squared, of a sum of fitted strengths.
+
+    Args:
+        pool: the table.
+        information: of its fit.
+        contrast: float64[N], weights of the strengths, 0 in all.
+        variances: float64[P], of the wins of each pair.
+    """
+    moved = information.solve(contrast)
+    return float((variances * (moved[pool.first] - moved[pool.second]) ** 2).sum())
 
 
 def _check_connected(pool: Pool) -> None:

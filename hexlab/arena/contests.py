@@ -195,7 +195,8 @@ class Contest:
         ratings = rate(rows, anchor="random" if "random" in rated else "mean", prior=_PRIOR)
         names = {agent: agent for agent in rated} | {file: name for name, file in files.items()}
         renamed = tuple(dataclasses.replace(row, agent=names[row.agent]) for row in ratings)
-        return dataclasses.replace(ratings, rows=renamed, notes={names[agent]: note for agent, note in ratings.notes.items()})
+        notes, ends = ({names[agent]: what for agent, what in of.items()} for of in (ratings.notes, ratings.open_ends))
+        return dataclasses.replace(ratings, rows=renamed, notes=notes, open_ends=ends)
 
     def count_forfeits(self) -> collections.Counter[str]:
         """Return the number of games that each player forfeited."""

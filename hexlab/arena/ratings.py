@@ -36,6 +36,9 @@ to the strengths, with the squared surpluses freed of the fit's own pull on them
 With the squared surplus of each pair alone in its place, the plain sandwich over pairs, intervals are too narrow where
 agents have few opponents; one misfit for the whole pool is steadier. The bootstrap draws openings and effects anew.
 
+Who won all games, or lost all, has a rating that rests on the prior, and an interval that the games bound on one side alone: there it ends
+by the chance of such results, not by a variance (see `hexlab.arena.one_sided`).
+
 Perfect play does not punish, and is another player to weak agents than to strong ones: its games with its strongest opponents alone tell
 where it stands (see `hexlab.arena.witnesses`).
 
@@ -50,8 +53,6 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
-import scipy.sparse
-from scipy.sparse.csgraph import connected_components
 
 from hexlab.arena.bradley_terry import (
     ELO_PER_NAT,
@@ -63,13 +64,13 @@ from hexlab.arena.bradley_terry import (
     contrast_variances,
     fit_pool,
     gather_pool,
-    make_graph,
     name_some,
     pair_variances,
     precision_of,
     sandwich_variances,
 )
 from hexlab.arena.information import Information
+from hexlab.arena.one_sided import Ties, find_near_ends, find_ties
 from hexlab.arena.resampling import draw_wins, refit
 from hexlab.arena.witnesses import find_perfect, part_perfect_play
 from hexlab.errors import ConfigError
@@ -137,6 +138,8 @@ class Ratings(Sequence[Rating]):
         notes: what to know before reading an agent's Elo: that the games do not bound its distance from the anchor, so
             that it rests on the prior, or that its direct score against the anchor says the opposite.
         misfit: standard deviation of what equals stray from one number an agent, Elo (see the module); part of the intervals.
+        open_ends: of agents whose intervals the games do not bound on both sides, the end that is left open: "low", "high" or "both". In
+            the rows the prior ends them there; a printed table gives the other end alone, as "below" or "above" it, or "unknown".
     """
 
     rows: tuple[Rating, ...]
@@ -144,6 +147,7 @@ class Ratings(Sequence[Rating]):
     prior: float
     notes: dict[str, str]
     misfit: float
+    open_ends: dict[str, str]
 
     def __len__(self) -> int:
         """Return the number of agents."""
@@ -174,7 +178,8 @@ class Ratings(Sequence[Rating]):
                 else (f"{row.perfect_score:.3f} [{row.perfect_score_low:.3f}, {row.perfect_score_high:.3f}] in {row.perfect_games}")
             )
             mark = "*" if row.agent in self.notes else " "
-            bounds = f"[{row.low:+.0f}, {row.high:+.0f}]"
+            sided = {"low": f"below {row.high:+.0f}", "high": f"above {row.low:+.0f}", "both": "unknown"}
+            bounds = sided.get(self.open_ends.get(row.agent, ""), f"[{row.low:+.0f}, {row.high:+.0f}]")
             lines.append(f"{row.agent:<{width}}  {row.elo:>+7.0f}{mark} {bounds:>17}  {row.games:>6}  {score}".rstrip())
         zero = {"mean": "the mean of the pool is 0", "best": "the best of the pool is 0"}
         lines.append(
@@ -219,8 +224,9 @@ def rate(
     Returns:
         The ratings, strongest first, each with a 95 % interval of its distance from the anchor and, where it met
         perfect play, its score against it. An agent that no chain of wins ties to the anchor in both directions
-        (undefeated, winless, or as a group) is named in `notes`: its Elo rests on the prior, and so does its
-        interval, which is then at least as wide as the posterior's. `notes` also names agents on the other side of
+        (undefeated, winless, or as a group) is named in `notes`, and in `open_ends`: its Elo rests on the prior, and so
+        does the end of its interval that the games leave open, which is at least as far as the posterior's. The other
+        end is where its games bound it (see `hexlab.arena.one_sided`). `notes` also names agents on the other side of
         the anchor than their direct score against it puts them, where `score_interval` of that score leaves out one half.
 
     Raises:
@@ -237,7 +243,8 @@ def rate(
     pool, theta, pairs, anchor, known = fit.pool, fit.theta, fit.pairs, fit.anchor, fit.known
     zero, rated = _anchor_weights(anchor, pool, theta), len(pool.rated)
     elo = ELO_PER_NAT * (theta - zero @ theta)[:rated]
-    notes, unbounded = _find_unbounded(pool, theta, anchor)
+    ties = _find_ties(pool, theta, anchor)
+    notes = _tell_unbounded(pool, ties, anchor)
     for agent, note in _find_contradicted(fit.played, elo, anchor).items():
         notes[agent] = f"{notes[agent]}; {note}" if agent in notes else note
 
@@ -247,12 +254,16 @@ def rate(
     else:
         low, high = np.quantile(_bootstrap(fit, samples, seed), [0.025, 0.975], axis=0)
     wide = Z * ELO_PER_NAT * np.sqrt(contrast_variances(fit.information, zero))[:rated]
-    low = np.where(unbounded[:rated], np.minimum(low, elo - wide), low)
-    high = np.where(unbounded[:rated], np.maximum(high, elo + wide), high)
+    unbounded, above, below = (each[:rated] for each in (ties.unbounded, ties.above, ties.below))
+    low = np.where(unbounded, np.minimum(low, elo - wide), low)
+    high = np.where(unbounded, np.maximum(high, elo + wide), high)
+    error = 0.0
     if known.kind == "strongest":
-        error = np.nan_to_num(known.error)
+        error = float(np.nan_to_num(known.error))
         low, high = known.elo + elo - np.hypot(elo - low, error), known.elo + elo + np.hypot(high - elo, error)
         elo = known.elo + elo
+    near = ELO_PER_NAT * find_near_ends(pool, theta, fit.information, pairs, ties, zero, (error / (Z * ELO_PER_NAT)) ** 2)[:rated]
+    low, high = np.where(unbounded & above, elo - near, low), np.where(unbounded & below, elo + near, high)
 
     games_of = np.sum([np.bincount(ends, fit.played.games, rated) for ends in (fit.played.first, fit.played.second)], axis=0)
     scores = _perfect_scores(fit.played)
@@ -263,7 +274,8 @@ def rate(
         numbers = float(elo[i]), float(low[i]), float(high[i]), int(games_of[i]), *score
         rows.append(Rating(agent, pool.size, *numbers, anchor, known.error))
     ordered = {row.agent: notes[row.agent] for row in rows if row.agent in notes}
-    return Ratings(tuple(rows), anchor, float(prior), ordered, ELO_PER_NAT * math.sqrt(pairs.misfit))
+    ends = {pool.agents[i]: "low" if below[i] else "high" if above[i] else "both" for i in np.flatnonzero(unbounded)}
+    return Ratings(tuple(rows), anchor, float(prior), ordered, ELO_PER_NAT * math.sqrt(pairs.misfit), ends)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -335,7 +347,7 @@ class Belief:
         strengths: float64[N], distances from the anchor, nats.
         covariance: float64[N, N] of those, nats squared, by the information of the games and the prior.
         misfit: variance of what equals stray from one number an agent, nats squared.
-        half_widths: float64[N], half the width of the intervals that `rate` gives, Elo.
+        half_widths: float64[N], half the width of the intervals that `rate` gives, Elo; of one with an open end, the half up to that.
         unbounded: bool[N], whether no chain of wins ties an agent to the anchor both ways, so that its strength rests on the prior.
         aside: places of two agents, the lower first, who are perfect play and one whose games with it do not tell of the anchor (see
             `hexlab.arena.witnesses`).
@@ -362,7 +374,7 @@ def believe(games: Iterable[Pairing] | Iterable[Opening], *, anchor: str | None 
     pool, theta, pairs, information = fit.pool, fit.theta, fit.pairs, fit.information
     zero = _anchor_weights(fit.anchor, pool, theta)
     variances = sandwich_variances(pool, information, zero, pairs.total)
-    _, unbounded = _find_unbounded(pool, theta, fit.anchor)
+    unbounded = _find_ties(pool, theta, fit.anchor).unbounded
     posterior = information.inverse
     across = posterior @ zero
     covariance = posterior - across[:, None] - across[None, :] + zero @ across
@@ -618,48 +630,30 @@ def _find_contradicted(pool: Pool, elo: np.ndarray, anchor: str) -> dict[str, st
     return notes
 
 
-def _find_unbounded(pool: Pool, theta: np.ndarray, anchor: str) -> tuple[dict[str, str], np.ndarray]:
-    """Name the agents that are not tied to the anchor by chains of wins in both directions; see Ford (1957).
+def _find_ties(pool: Pool, theta: np.ndarray, anchor: str) -> Ties:
+    """Find out how agents are tied to an anchor; where that is the mean, the largest group that is tied within itself stands for it."""
+    if anchor == "best":
+        return find_ties(pool, [int(np.argmax(theta[: len(pool.rated)]))])
+    return find_ties(pool, [pool.agents.index(name) for name in split_anchor(anchor, pool.agents)])
 
-    Where the anchor is no agent, the largest group that is tied within itself stands for it.
-    """
+
+def _tell_unbounded(pool: Pool, ties: Ties, anchor: str) -> dict[str, str]:
+    """Say of agents that are not tied to the anchor by chains of wins in both directions what their games do not bound."""
     agents, games, wins = len(pool.agents), pool.games, pool.wins
-    beaten = wins > 0, wins < games
-    winners = np.concatenate([pool.first[beaten[0]], pool.second[beaten[1]]])
-    losers = np.concatenate([pool.second[beaten[0]], pool.first[beaten[1]]])
-    graph = make_graph(winners, losers, agents)
-    _, labels = connected_components(graph, directed=True, connection="strong")
-    if named := split_anchor(anchor, pool.agents):
-        home = labels[pool.agents.index(named[0])]
-    elif anchor == "best":
-        home = labels[np.argmax(theta[: len(pool.rated)])]
-    else:
-        home = np.argmax(np.bincount(labels))
-    unbounded = labels != home
-    member = int(np.flatnonzero(labels == home)[0])
-    below = _reach(graph, member)
-    above = _reach(graph.T.tocsr(), member)
     won = np.bincount(pool.first, wins, agents) + np.bincount(pool.second, games - wins, agents)
     played = np.bincount(pool.first, games, agents) + np.bincount(pool.second, games, agents)
-    core = anchor if named else "the core of the pool"
+    core = anchor if split_anchor(anchor, pool.agents) else "the core of the pool"
     notes = {}
-    for i in np.flatnonzero(unbounded):
-        if won[i] == 0:
+    for i in np.flatnonzero(ties.unbounded):
+        if not (ties.above[i] or ties.below[i]):
+            note = f"no chain of wins ties it to {core}: the games give no bounds"
+        elif won[i] == 0:
             note = f"lost all its {int(played[i])} games: the games give no lower bound"
         elif won[i] == played[i]:
             note = f"won all its {int(played[i])} games: the games give no upper bound"
-        elif below[i] and not above[i]:
+        elif ties.below[i]:
             note = f"no chain of wins leads from it to {core}: the games give no lower bound"
-        elif above[i] and not below[i]:
-            note = f"no chain of wins leads from {core} to it: the games give no upper bound"
         else:
-            note = f"no chain of wins ties it to {core}: the games give no bounds"
+            note = f"no chain of wins leads from {core} to it: the games give no upper bound"
         notes[pool.agents[i]] = note
-    return notes, unbounded
-
-
-def _reach(graph: scipy.sparse.csr_matrix, start: int) -> np.ndarray:
-    order = scipy.sparse.csgraph.breadth_first_order(graph, start, return_predecessors=False)
-    reached = np.zeros(graph.shape[0], bool)
-    reached[order] = True
-    return reached
+    return notes

@@ -13,7 +13,7 @@ import numpy as np
 
 from hexlab.arena.matches import Match, Openings, Stopped, all_openings, openings, play_matches, play_until
 from hexlab.arena.players import RandomPlayer, SolverPlayer
-from hexlab.arena.ratings import believe, rate
+from hexlab.arena.ratings import believe, fit_games
 from hexlab.arena.scheduling import choose_opponents
 from hexlab.errors import ConfigError
 from hexlab.pairings import count_pairings
@@ -211,7 +211,7 @@ def play_ladder(
     with _Tournament([*agents, *references], size, store, seed, threads, executor) as tournament:
         for stage in range(rounds + 1):
             if stage > 0:
-                ladder = [row.agent for row in rate(tournament.pairings)]
+                ladder = list(fit_games(tournament.pairings).agents)
                 pairs = _pair_neighbors(ladder, set(names), neighbors, set(tournament.openings_played))
             later = _expect(len(names), neighbors, rounds - stage)
             yield from tournament.play(pairs, openings_per_pair, f"round {stage}" if stage else "references", later)

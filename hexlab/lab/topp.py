@@ -142,6 +142,7 @@ def write_topp(topp: Topp, folder: str | os.PathLike) -> list[pathlib.Path]:
         "simulations": topp.simulations,
         "snapshots": [
             {"snapshot": number, "samples": samples, "elo": row.elo, "low": row.low, "high": row.high, "games": row.games}
+            | {"open end": topp.ratings.open_ends.get(row.agent)}
             for number, samples, row in zip(topp.snapshots, topp.samples, (topp.ratings[name] for name in topp.names), strict=True)
         ],
         "won": [[topp.score(one, other)[0] for other in topp.names] for one in topp.names],

@@ -73,6 +73,23 @@ def test_the_page_says_what_has_elo_0(tmp_path):
         assert zero in (tmp_path / "index.html").read_text(encoding="utf-8"), "a file random.py is no random play"
 
 
+def test_the_page_gives_the_one_end_that_the_games_bound(tmp_path):
+    def won(first, second):
+        black, white = ContestGame(first, second, "b2 a1", "b2 a1 b1 c1 b3", "black"), ContestGame(second, first, "b2 a1", "b2 a1", "white")
+        return match(first, second, *(10 * [black, white]))
+
+    entries = (Entry("ann", "1"), Entry("bob", "1"), Entry("random"))
+    contest = Contest(Rules(size=3, games=20), entries, (won("ann", "bob"), won("ann", "random"), won("bob", "random")))
+    ratings = contest.rate()
+    assert ratings.open_ends == {"ann": "high", "bob": "high"}
+    standings.write_page(contest, tmp_path / "index.html")
+    rows = re.findall(r"<tr><td>\d</td>.*?</tr>", (tmp_path / "index.html").read_text(encoding="utf-8"))
+    assert [re.findall(r"<td>(above [^<]*|[^<]* to [^<]*)</td>", row) for row in rows] == [
+        [f"above +{ratings['ann'].low:.0f}"], [f"above +{ratings['bob'].low:.0f}"], ["0 to 0"],
+    ]  # fmt: skip
+    assert ['x2="120.0"' in row for row in rows] == [True, True, False], "the line goes on to the edge of the picture"
+
+
 def test_a_tournament_is_told_as_it_goes_on(tmp_path, capsys):
     sittings = [Contest(CONTEST.rules, CONTEST.entries, CONTEST.matches[:count]) for count in (0, 1, 2)]
     standings.show(iter(sittings), tmp_path)

@@ -8,6 +8,7 @@ from scipy.special import expit
 from hexlab.arena.bradley_terry import (
     ELO_PER_NAT,
     Pool,
+    contrast_variance,
     contrast_variances,
     fit_pool,
     fit_strengths,
@@ -90,6 +91,7 @@ def test_distances_from_an_anchor_lose_what_all_share(pool, dense):
         assert contrast_variances(information, zero) == pytest.approx(np.diag(contrast @ bread @ contrast.T), rel=1e-6, abs=1e-9)
         covariance = bread @ (differences.T * variances) @ differences @ bread
         expected = np.diag(contrast @ covariance @ contrast.T)
+        assert contrast_variance(pool, information, contrast[3], variances) == pytest.approx(expected[3], rel=1e-6)
         assert sandwich_variances(pool, information, zero, variances) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 

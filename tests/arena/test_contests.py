@@ -126,6 +126,23 @@ def test_an_unfinished_tournament_rates_those_who_have_met():
     assert apart.anchor == "mean", "random play has met none of those who are rated"
 
 
+def test_who_won_every_game_against_random_play_is_above_it():
+    """Six games are enough, even where nothing else is known."""
+
+    def play(first, second, openings, last="white"):
+        games = ((first, second, "black"), (second, first, last))
+        return ContestMatch(first, second, ("1", "1"), tuple(ContestGame(*two, "a1 b2", "a1 b2 c3", won) for *two, won in games) * openings)
+
+    entries = (*(Entry(name, "1") for name in "abc"), Entry("random"))
+    for openings, above in ((2, False), (3, True), (10, True)):
+        matches = (*(play(*two, openings, last="black") for two in ("ab", "bc", "ac")), play("c", "random", openings))
+        ratings = Contest(RULES, entries, matches).rate()
+        assert ratings.open_ends == dict.fromkeys("abc", "high")
+        assert (ratings["c"].low > 0) == above
+        everyone = Contest(RULES, entries, (*matches, play("a", "random", openings), play("b", "random", openings))).rate()
+        assert min(everyone[name].low for name in "abc") > ratings["c"].low, "the others' wins over random play tell of c too"
+
+
 @pytest.mark.parametrize("name", ["perfect", "perfect-5", "random", "mean"])
 def test_a_file_is_rated_the_same_whatever_it_is_called(name):
     """In a class of which everybody beats all that come after him."""

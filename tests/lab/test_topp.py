@@ -52,6 +52,15 @@ def test_the_figure_shows_who_won_and_is_not_stretched_by_intervals_without_a_bo
     assert [text.get_text() for text in matrix.texts] == ["0", "0", "100", "30", "100", "70"]
 
 
+def test_an_end_that_the_games_leave_open_is_told_in_the_numbers(tmp_path):
+    topp = plant({("snapshot 0", "snapshot 2"): 10, ("snapshot 0", "snapshot 5"): 10, ("snapshot 2", "snapshot 5"): 7})
+    _, numbers = write_topp(topp, tmp_path)
+    first, *others = json.loads(numbers.read_text())["snapshots"]
+    assert first["open end"] == "low"
+    assert first["elo"] < first["high"] < min(row["elo"] for row in others)
+    assert {row["open end"] for row in others} == {None}
+
+
 def test_training_makes_the_agent_stronger(run, tmp_path):
     topp = play_topp(run, count=3, games=40)
     kept = [json.loads(line)["snapshot"] for line in (run / "snapshots.jsonl").read_text().splitlines()]
