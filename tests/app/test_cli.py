@@ -3,6 +3,7 @@
 import ast
 import concurrent.futures
 import dataclasses
+import importlib
 import inspect
 import io
 import itertools
@@ -598,6 +599,7 @@ def test_exit_code_reaches_the_shell():
 
 
 def test_players_are_checked(tmp_path, capsys, monkeypatch):
+    importlib.import_module("numba")  # which reads the environment once, here before the next line
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # in the player's process, which starts faster so
     players = tmp_path / "players"
     players.mkdir()
