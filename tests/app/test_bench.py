@@ -71,7 +71,7 @@ def test_every_kind_of_work_is_measured_and_can_be_compared(capsys, tmp_path):
         assert measure["repeats"] == 2
 
     for measure in answer["measures"]:
-        measure["median"] *= 100 if measure["name"].startswith("learner") else 0.01
+        measure["median"] *= 1e9 if measure["name"].startswith("learner") else 1e-9  # no machine is so busy
     (tmp_path / "run.json").write_text(json.dumps(answer))
     with pytest.raises(SystemExit) as leaving:
         cli.main([*words, "--compare", str(tmp_path / "run.json")])
