@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from hexlab.scaling.crossings import Reach, find_reaches
-from hexlab.scaling.direct import fit_beside_direct_games, fit_by_direct_games
+from hexlab.scaling.direct import (
+    DirectFrontier,
+    compute_direct_frontier,
+    fit_beside_direct_games,
+    fit_direct_law,
+    resample_direct_frontier,
+)
 from hexlab.scaling.frontiers import (
     SOURCES,
     Frontier,
@@ -43,7 +49,9 @@ class Analysis:
         paper_copies: bootstrap copies of those.
         reaches: what -50 Elo costs on each board, in the paper's count, by Elo and by the direct score against perfect play.
         laws: by model.
-        direct_law: the change-point law fitted to the frontiers by direct games; None if it could not be fitted.
+        direct: the frontiers by direct games; None if there is none.
+        direct_copies: bootstrap copies of those, float64[R, G] by board size.
+        direct_law: the change-point law fitted to them; None if it could not be fitted.
         law_beside_direct: the same fitted to the frontiers by Elo, on the boards and above the floors of those.
         predictions: by model, of the largest board.
         test_curves: by board size.
@@ -66,6 +74,8 @@ class Analysis:
     paper_copies: Mapping[int, np.ndarray]
     reaches: tuple[Reach, ...]
     laws: Mapping[str, Law]
+    direct: DirectFrontier | None
+    direct_copies: Mapping[int, np.ndarray]
     direct_law: Law | None
     law_beside_direct: Law | None
     predictions: Mapping[str, Prediction]
@@ -104,7 +114,8 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
     reaches: tuple[Reach, ...] = ()
     sources: dict[str, tuple[float, float]] = {}
     laws: dict[str, Law] = {}
-    direct_law = law_beside_direct = None
+    direct = direct_law = law_beside_direct = None
+    direct_copies: Mapping[int, np.ndarray] = {}
     predictions: dict[str, Prediction] = {}
     network_size = None
     if frontier is None:
@@ -123,9 +134,11 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
             prediction = attempt("prediction", partial(predict_board, frontier, model=model, bootstrap=copies, seed=seed))
             laws.update({model: law} if law else {})
             predictions.update({model: prediction} if prediction else {})
-        direct_law = attempt("direct law", partial(fit_by_direct_games, tables, frontier, bootstrap=bootstrap, seed=seed))
-        if direct_law is not None:
-            law_beside_direct = attempt("direct law", partial(fit_beside_direct_games, tables, frontier, copies, seed=seed))
+        direct = attempt("direct law", partial(compute_direct_frontier, tables, frontier.sizes, x=frontier.x, test_simulations=budget))
+        if direct is not None:
+            direct_copies = resample_direct_frontier(direct, bootstrap, seed) if bootstrap else {}
+            direct_law = attempt("direct law", partial(fit_direct_law, direct, direct_copies, seed=seed))
+            law_beside_direct = attempt("direct law", partial(fit_beside_direct_games, direct, frontier, copies, seed=seed))
         if bootstrap and "change_point" in laws:
             for source in SOURCES:
                 alone = resample_frontier(frontier, bootstrap, seed, sources=(source,))  # the draws of openings are remembered
@@ -147,6 +160,8 @@ def analyze(tables: Tables, *, bootstrap: int = 400, seed: int = 0) -> Analysis:
         paper_copies,
         reaches,
         laws,
+        direct,
+        direct_copies,
         direct_law,
         law_beside_direct,
         predictions,

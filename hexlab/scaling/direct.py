@@ -157,21 +157,22 @@ def fit_by_direct_games(tables: Tables, rated: Frontier, *, bootstrap: int = 0, 
     return fit_direct_law(direct, resample_direct_frontier(direct, bootstrap, seed) if bootstrap else {}, seed=seed)
 
 
-def fit_beside_direct_games(tables: Tables, rated: Frontier, copies: Mapping[int, np.ndarray] | None = None, *, seed: int = 0) -> Law:
+def fit_beside_direct_games(
+    direct: DirectFrontier, rated: Frontier, copies: Mapping[int, np.ndarray] | None = None, *, seed: int = 0
+) -> Law:
     """Fit the change-point law to the rated frontiers where direct games can see: on the boards and above the floors of these.
 
     So the two ways to measure strength are compared on the same boards and over the same heights.
 
     Args:
-        tables: an experiment.
-        rated: its frontiers, as `compute_frontier` returns them.
+        direct: what `compute_direct_frontier` returned.
+        rated: frontiers of the same experiment, as `compute_frontier` returns them.
         copies: bootstrap copies as `hexlab.scaling.resample_frontier` returns them, for intervals.
         seed: as for `fit_law`.
 
     Raises:
-        NotEnoughDataError: as for `fit_by_direct_games`.
+        NotEnoughDataError: as for `fit_direct_law`.
     """
-    direct = compute_direct_frontier(tables, rated.sizes, x=rated.x, test_simulations=rated.test_simulations)
     return _fit_above_floors(direct, rated.select(direct.frontier.sizes), copies or {}, seed)
 
 

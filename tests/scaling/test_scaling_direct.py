@@ -57,7 +57,7 @@ def test_elo_and_direct_games_of_a_pool_without_quirks_rise_alike_where_both_see
     tables, _ = small()
     rated = compute_frontier(tables)
     direct = fit_by_direct_games(tables, rated, bootstrap=30)
-    beside = fit_beside_direct_games(tables, rated, resample_frontier(rated, 30, 0))
+    beside = fit_beside_direct_games(compute_direct_frontier(tables, rated.sizes), rated, resample_frontier(rated, 30, 0))
     low, high = direct.intervals["m_flops"]
     assert low <= beside.parameters["m_flops"] <= high
     floor = compute_direct_frontier(tables, (5,)).floor(5)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hexlab.scaling.analysis import Analysis
-from hexlab.scaling.direct import compute_direct_frontier, fit_direct_law, resample_direct_frontier
 from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
 from hexlab.scaling.figures.style import (
     INK,
@@ -45,12 +44,9 @@ def plot_direct_frontiers(analysis: Analysis) -> "Figure":
 
 def _numbers(analysis: Analysis) -> Numbers:
     rated = require_frontier(analysis)
-    direct = compute_direct_frontier(analysis.tables, rated.sizes, x=rated.x, test_simulations=rated.test_simulations)
-    copies = resample_direct_frontier(direct, analysis.bootstrap, analysis.seed) if analysis.bootstrap else {}
-    try:
-        law = fit_direct_law(direct, copies, seed=analysis.seed)
-    except NotEnoughDataError:
-        law = None
+    direct, copies, law = analysis.direct, analysis.direct_copies, analysis.direct_law
+    if direct is None:
+        raise NotEnoughDataError(analysis.missing["direct law"])
     boards = []
     for board in direct.frontier.boards:
         by_rating = rated.board(board.size)
