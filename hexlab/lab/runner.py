@@ -111,7 +111,8 @@ class WorkerPool(concurrent.futures.Executor):
             for pool in self._pools:
                 for process in list((getattr(pool, "_processes", None) or {}).values()):
                     process.kill()  # they hold nothing that is not on disk, and one that ignores a gentler signal would be waited for
-                pool.shutdown(wait=False, cancel_futures=True)
+            for pool in self._pools:  # waited for: Python, as it exits, would wake a thread that is closing what it is woken by
+                pool.shutdown(cancel_futures=True)
 
     def _run(self, call: Callable[[], Any]) -> Any:
         pool = self._idle.get()
