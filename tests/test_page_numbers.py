@@ -1,12 +1,15 @@
 """Every number of the README and of the results page has a source: a mark that `hexlab results` fills, a committed measurement, or a
 protocol said beside it."""
 
+import collections
 import csv
 import json
 import pathlib
 import re
 
 import pytest
+
+from hexlab import scaling
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SPEED = ROOT / "experiments" / "02_speed"
@@ -31,7 +34,7 @@ TERMS = (
 # What Jones 2021 says, where our value stands beside it.
 PAPERS = (
     r"where the paper says 500", r"ten times the training replaces 15 times the search", r"where the paper says 7\.",
-    r"50 Elo below perfect play", r"^- 3x3 to 7x7 are done",
+    r"50 Elo below perfect play", r"^- 3x3 to 7x7 are done", r"9x9 has one network, 512x4", r"up to 64 simulations so far",
 )  # fmt: skip
 
 # Of the results pages: what was predicted before the first run, beside what the paper has; these sentences are of earlier runs and other
@@ -58,6 +61,9 @@ EARLIER = (
     # settings of the protocol, and what the code defines
     r"1,024 simulations", r"at 64 simulations", r"up to 64 simulations, \[single snapshots\] to 1,024", r"None of them is 256 wide",
     r"An Elo above 0 is", r"and ends at 0; plateau", r"has climbed 15 % of the way", r"the figure ends at 64,", r"Ceilings are held at 0,",
+    r"the weaker should win one game in 100,000 at most, and won 17 of 70,720",  # recomputed below
+    r"2,000 or more apart by the steps", r"some 900 below the best", r"as many are within 1\.96",
+    r"100 Elo on either side of the distance from the best",  # of hexlab/data/frontier.toml
     r"rated at 1,024 \(", r"within 50 Elo of perfect +play costs", r"of -400, -200 and -50",
     r"between 85 % of its depth and -100 Elo", r"A band of 95 %", r"more games than 2/3", r"spread is near 1 ",
     # told in hexlab.arena.scheduling, simulated in tests/arena
@@ -144,6 +150,25 @@ def test_predictions_that_were_too_dear_were_so_by_the_factors_told():
         dearest = float(re.search(r", ([\d.]+)\]", measured).group(1))
         told = float(re.search(r"at least ([\d.]+) times", verdict).group(1))
         assert told <= 10 ** (cheapest - dearest) < 1.2 * told
+
+
+def test_upsets_of_9x9_are_those_of_the_tables():
+    """By Elo the weaker of two agents that are 2,000 apart wins one game in 100,000; there are upsets enough to see that it wins more."""
+    tables = scaling.read(ROOT / "experiments" / "01_frontier" / "tables").select(9)
+    elo = {agent: rating.elo for agent, rating in tables.rating_by_agent.items()}
+    games, beaten = 0, collections.Counter()
+    for pair in tables.pairings:
+        if abs(elo[pair.first] - elo[pair.second]) > 2000:
+            games += 2 * pair.openings
+            first_is_weaker = elo[pair.first] < elo[pair.second]
+            won = 2 * pair.won_both + pair.won_black_only + pair.won_white_only
+            stronger = pair.second if first_is_weaker else pair.first
+            beaten[stronger.partition("@")[0].partition("/")[2]] += won if first_is_weaker else 2 * pair.openings - won
+    told = f"won {beaten.total()} of {games:,}, all of them from agents of the sixth snapshot"
+    assert told in flatten(read("experiments/01_frontier/README.md"))
+    assert +beaten == collections.Counter({"6": beaten.total()})
+    best, eighth = (max(elo[agent] for agent in elo if f"/{snapshot}@" in agent) for snapshot in (12, 8))
+    assert best - eighth < 900 < best - min(elo[agent] for agent in elo if "/8@" in agent) + 50
 
 
 def test_half_of_the_networks_rate_is_left_in_self_play():

@@ -115,7 +115,7 @@ def compute_results(
     verdicts = [answer.verdict for answer in answers]
     results |= {"comparisons": f"{len(verdicts)}"}
     results |= {f"comparisons: {verdict}": f"{verdicts.count(verdict)}" for verdict in ("holds", "does not hold", "undecided")}
-    results |= _describe_plans(plans)
+    results |= _describe_plans([plan for plan in plans if tables.knows_zero(plan.size)])
     results |= _describe_growth(analysis)
     results |= _describe_presets(analysis)
     results |= _describe_seeds(analysis)
