@@ -299,14 +299,15 @@ def _answer_distance(analysis: Analysis) -> Answer:
 
 
 def _answer_exchange(analysis: Analysis) -> Answer:
-    size = max(analysis.tradeoffs, default=0)
+    size = max((size for size, tradeoff in analysis.tradeoffs.items() if tradeoff.networks != 1), default=0)
     answer = Answer(
         "10x the training replaces 15x the search", "factor of search that a decade of training saves", 15, _near_factor(15),
         f"of 9x9; the line of its figure 9 says {10 ** -PAPER_TRADEOFF['slope']:.0f}", factor=True,
     )  # fmt: skip
     if not size:
         reasons = [reason for name, reason in analysis.missing.items() if name.startswith("tradeoff")]
-        return dataclasses.replace(answer, missing=reasons[-1] if reasons else "not enough data: needs a trade-off")
+        needed = "not enough data: needs a trade-off on a board with two networks"
+        return dataclasses.replace(answer, missing=reasons[-1] if reasons else needed)
     tradeoff = analysis.tradeoffs[size]
     low, high = tradeoff.intervals["slope"]
     measured = f"{answer.measured}, {size}x{size}"

@@ -167,7 +167,8 @@ def list_exchange(analysis: Analysis) -> PaperTable:
     for size, plane in sorted(analysis.tradeoffs.items()):
         shared, *others = (Estimate(getattr(plane, name), *plane.intervals[name]) for name in ("slope", "per_elo", "intercept"))
         steeper = Estimate(plane.steepening, *plane.steepening_interval) if math.isfinite(plane.steepening) else None
-        rows.append((f"{size}x{size}", shared, steeper, *others, plane.r2))
+        board = f"{size}x{size}" + (", one network" if plane.networks == 1 else "")
+        rows.append((board, shared, steeper, *others, plane.r2))
     note = (
         "log10 of test compute = slope · log10 of training compute + e · Elo + c, in true FLOPs. Our slope and R² are of parallel lines, "
         "one for each Elo, e and c of a straight line through their heights. Beside it is by how much the slope differs between the "

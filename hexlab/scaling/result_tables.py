@@ -69,7 +69,8 @@ def tabulate_exchange(analysis: Analysis) -> TextTable:
         levels = ", ".join(f"{each.slope:.1f} at {each.level:.0f} ({each.decades:.1f})" for each in tradeoff.by_level)
         shared = format_estimate(tradeoff.slope, *tradeoff.intervals["slope"])
         wide = "–" if math.isnan(tradeoff.steepening_99[0]) else "{:.1f} to {:.1f}".format(*tradeoff.steepening_99).replace("-", "−")
-        rows.append((f"{size}x{size}", shared, levels.replace("-", "−"), steeper, wide))
+        board = f"{size}x{size}" + (", one network" if tradeoff.networks == 1 else "")
+        rows.append((board, shared, levels.replace("-", "−"), steeper, wide))
     by_level = "at each Elo (decades of training that its points span)"
     heads = ("board", "one slope for all", by_level, "stronger half less weaker half", "its interval of 99 %")
     return TextTable("Decades of test compute for a decade of training compute at equal Elo", heads, tuple(rows))

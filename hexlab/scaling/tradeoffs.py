@@ -17,6 +17,8 @@ from hexlab.scaling.tables import NotEnoughDataError, Tables
 
 __all__ = ["LevelSlope", "SizeLaw", "Tradeoff", "fit_network_size", "fit_tradeoff"]
 
+_MOST_BETWEEN_LEVELS = 500.0  # Elo that the levels of an exchange are apart
+
 
 class LevelSlope(NamedTuple):
     """The exchange at one Elo: a line through its points alone.
@@ -65,6 +67,8 @@ class Tradeoff:
             through the weaker half; nan for fewer than two levels.
         steepening_interval: its 95 % bootstrap interval; (nan, nan) without bootstrap.
         steepening_99: its 99 % bootstrap interval, to be asked where five boards are looked at, likewise.
+        networks: networks of different width or depth that were rated, 0 if not told. The exchange of one alone is that of going on with
+            its training: weak levels, which a narrow network would reach for less, come out too dear in training and the slope too steep.
     """
 
     size: int
@@ -81,6 +85,7 @@ class Tradeoff:
     steepening: float = float("nan")
     steepening_interval: tuple[float, float] = (float("nan"), float("nan"))
     steepening_99: tuple[float, float] = (float("nan"), float("nan"))
+    networks: int = 0
 
     def predict(self, level: float, log10_train) -> np.ndarray:
         """Return log10 of the test compute that reaches `level` with that training compute, where levels are evenly apart."""
@@ -137,7 +142,7 @@ def fit_tradeoff(
         tables: an experiment.
         size: board size.
         x: cost of training, "train_flops" or "paper_flops".
-        levels: Elo levels; None takes six between the board's weakest agent and -50.
+        levels: Elo levels; None takes six between the board's weakest agent and -50, or more, so that 500 Elo lie between two at most.
         bootstrap: number of bootstrap copies over openings, seeds and cells; 0 for no intervals.
         seed: of the copies.
 
@@ -150,8 +155,7 @@ def fit_tradeoff(
     tables = tables.select(size)
     surface = Surface.of(tables, size, x)
     elo: np.ndarray = np.array([tables.rating_by_agent[agent].elo for agent in surface.agents])
-    default = np.linspace(min(0.8 * elo.min(), -75.0), -50.0, 6).round()
-    height = np.asarray(default if levels is None else levels, float)
+    height = np.asarray(_choose_levels(elo.min()) if levels is None else levels, float)
     halves = pools.gather_halves(tables)
     needed = surface.needed(*surface.measure(halves), height)[0]
     try:
@@ -201,6 +205,7 @@ def fit_tradeoff(
         steepening,
         tuple(of_steepening),
         wide,
+        len(set(surface.cells)),
     )
 
 
@@ -251,6 +256,12 @@ def fit_network_size(frontier: Frontier, *, bootstrap: int = 0, seed: int = 0) -
         1 - float((errors**2).sum() / ((size - size.mean()) ** 2).sum()),
         np.array(copies).reshape(-1, 2),
     )
+
+
+def _choose_levels(weakest: float) -> np.ndarray:
+    """Return levels between an Elo and -50, the weakest first: six, or more where they would lie too far apart."""
+    lowest = min(0.8 * weakest, -75.0)
+    return np.linspace(lowest, -50.0, max(6, 1 + math.ceil((-50.0 - lowest) / _MOST_BETWEEN_LEVELS))).round()
 
 
 def _fit_exchange(levels: np.ndarray, grid: np.ndarray, needed: np.ndarray) -> np.ndarray:

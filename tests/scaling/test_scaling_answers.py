@@ -90,6 +90,15 @@ def test_the_papers_values_come_from_its_own_data():
     assert found["4x by law"].near == pytest.approx((2.06**0.75, 2.06**1.25), abs=0.1)
 
 
+def test_the_exchange_is_answered_by_a_board_with_several_nets():
+    analysis = small_analysis()
+    size = max(analysis.tradeoffs)
+    assert f"{size}x{size}" in by_claim(answer_claims(analysis))["10x"].measured
+    alone = dataclasses.replace(analysis.tradeoffs[size], size=9, networks=1)
+    with_nine = dataclasses.replace(analysis, tradeoffs={**analysis.tradeoffs, 9: alone})
+    assert answer_claims(with_nine)[list(CLAIMS).index("10x")] == answer_claims(analysis)[list(CLAIMS).index("10x")]
+
+
 @functools.cache
 def plain():
     """The default plant at one budget of search."""

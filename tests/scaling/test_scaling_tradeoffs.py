@@ -18,7 +18,7 @@ from hexlab.scaling import (
 )
 from hexlab.scaling.grids import RunGrid
 from hexlab.scaling.surfaces import Surface
-from hexlab.scaling.tradeoffs import _fit_exchange, _fit_levels, _steepen
+from hexlab.scaling.tradeoffs import _choose_levels, _fit_exchange, _fit_levels, _steepen
 
 
 def test_a_planted_exchange_of_training_for_search_is_recovered():
@@ -33,6 +33,7 @@ def test_a_planted_exchange_of_training_for_search_is_recovered():
     assert tradeoff.per_elo == pytest.approx(1 / (0.9 * PLANTED[2]), rel=0.15)
     assert tradeoff.r2 > 0.9
     np.testing.assert_allclose(tradeoff.predict(-200, 12.0), tradeoff.slope * 12 - 200 * tradeoff.per_elo + tradeoff.intercept)
+    assert tradeoff.networks == 1
     assert [each.level for each in tradeoff.by_level] == [-500, -400, -300, -200, -100]
     assert sum(each.points for each in tradeoff.by_level) == len(tradeoff.levels)
     for each in tradeoff.by_level:
@@ -44,6 +45,14 @@ def test_a_planted_exchange_of_training_for_search_is_recovered():
 
 def points_of(tradeoff):
     return tradeoff.log10_train, tradeoff.log10_test
+
+
+def test_levels_are_six_or_close_enough():
+    assert _choose_levels(-1000).tolist() == [-800, -650, -500, -350, -200, -50]
+    assert _choose_levels(-10).tolist() == [-75, -70, -65, -60, -55, -50]
+    far = _choose_levels(-6000)
+    assert (far[0], far[-1], len(far)) == (-4800, -50, 11)
+    assert (np.diff(far) <= 500).all()
 
 
 def test_levels_that_trade_at_other_rates_are_told_apart():

@@ -18,6 +18,7 @@ __all__ = [
     "MARKERS",
     "MODEL_LINES",
     "MODEL_NAMES",
+    "NO_ZERO",
     "PAPERS_ZERO",
     "STYLE",
     "annotate",
@@ -48,6 +49,7 @@ MARKERS = "os^DvPX"
 MODEL_LINES = {"change_point": (0, (5, 2)), "smooth": "-"}
 MODEL_NAMES = {"change_point": "change-point law", "smooth": "smooth law"}
 PAPERS_ZERO = "the best of its pool"
+NO_ZERO = ", 0: its best agent"  # after the name of a board
 INK, GRAY, _GRID = "#222222", "#767676", "#E3E3E3"
 STYLE: Any = {
     "figure.facecolor": "white",
@@ -151,7 +153,7 @@ def board_name(size: int) -> str:
 
 def name_board(axes: "Axes", size: int, numbers: dict[str, Any], about: str = "") -> None:
     """Title a panel with its board, and say where Elo 0 is not tied to perfect play."""
-    text = board_name(size) + about + (", 0: its best agent" if size in numbers.get("unanchored", ()) else "")
+    text = board_name(size) + about + (NO_ZERO if size in numbers.get("unanchored", ()) else "")
     axes.set_title(text.replace("-", "−"), color=board_color(size))
 
 
@@ -230,8 +232,8 @@ def perfect_line(axes: "Axes") -> None:
     axes.axhline(0, color=INK, lw=0.9)
 
 
-def label_curve(axes: "Axes", log10_flops: Any, elo: Any, size: int) -> None:
-    """Write a board size beside its curve, so far up its way to 0 that the names of neighboring boards keep apart.
+def label_curve(axes: "Axes", log10_flops: Any, elo: Any, size: int, about: str = "") -> None:
+    """Write a board size, and what is said of it, beside its curve, so far up its way to 0 that names of neighboring boards keep apart.
 
     Where that is at the curve's start, beside the axis, the name stands below its middle.
     """
@@ -244,7 +246,7 @@ def label_curve(axes: "Axes", log10_flops: Any, elo: Any, size: int) -> None:
     offset, aligned = (-6.0, 5.0), {"ha": "right"}
     if at < len(x) / 16:
         at, offset, aligned = 2 * len(x) // 5, (0.0, -12.0), {"ha": "center", "va": "top"}
-    annotate(axes, board_name(size), (10 ** x[at], y[at]), offset, board_color(size), fontsize=11, fontweight="bold", **aligned)
+    annotate(axes, board_name(size) + about, (10 ** x[at], y[at]), offset, board_color(size), fontsize=11, fontweight="bold", **aligned)
 
 
 def annotate(axes: "Axes", text: str, place: Any, offset: tuple[float, float], color: Any, **style: Any) -> None:

@@ -1,5 +1,6 @@
 """Search at play against training compute at equal Elo: figure 9 of Jones 2021."""
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ def _numbers(tradeoffs: Mapping[int, Tradeoff]) -> Numbers:
         boards.append(
             {
                 "size": size,
+                "networks": tradeoff.networks,
                 "levels": tradeoff.levels,
                 "log10_train": tradeoff.log10_train,
                 "log10_test": tradeoff.log10_test,
@@ -82,7 +84,7 @@ def _draw(numbers: Numbers) -> "Figure":
 
 def _draw_board(axes: "Axes", board: Numbers) -> None:
     levels = sorted(set(floats(board["levels"]).tolist()))
-    for level, shade, marker in zip(levels, make_shades(len(levels)), MARKERS, strict=False):
+    for level, shade, marker in zip(levels, make_shades(len(levels)), itertools.cycle(MARKERS), strict=False):
         mine = floats(board["levels"]) == level
         cost = floats(board["log10_train"])[mine]
         test = floats(board["log10_test"])[mine]
@@ -100,6 +102,7 @@ def _draw_board(axes: "Axes", board: Numbers) -> None:
     axes.plot(powers(ends), powers(middle + PAPER_TRADEOFF["slope"] * (ends - cost.mean())), color=GRAY, ls=":", lw=2, zorder=1.5)
     low, high = board["intervals"]["slope"]
     about = f"one slope: {board['slope']:.1f}" + ("" if low is None else f" [{low:.1f}, {high:.1f}]")
+    about += ", one network's" if board["networks"] == 1 else ""
     axes.annotate(about.replace("-", "−"), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=9)
     axes.set_title(f"{board_name(board['size'])}\n", color=board_color(board["size"]))
     axes.margins(x=0.14)
@@ -112,7 +115,8 @@ FIGURE = Kind(
     "The least compute a move that reaches an Elo, against the training compute allowed: runs are picked on half of the games "
     "and rated on the other half; the largest board first, levels evenly apart. Dashed: a line for each Elo, the steeper the more training "
     "is worth in search. Above: the slope of parallel lines, one for each Elo, with its 95 % interval; dotted, that of Jones 2021 on 9×9 "
-    "through the middle of the points.",
+    "through the middle of the points. Where one network alone was trained it is going on with that which is traded, not the frontier: "
+    "a narrower one would reach weak levels for less.",
     lambda analysis: _numbers(analysis.tradeoffs),
     _draw,
     figure=9,

@@ -1,13 +1,17 @@
 """Every run's Elo against the compute of its training: figure 5 of Jones 2021."""
 
+import contextlib
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hexlab.scaling.figures.kinds import Kind, Numbers, plain, require_frontier
+from hexlab.scaling.analysis import Analysis
+from hexlab.scaling.figures.kinds import Kind, Numbers, note_zeros, plain, require_frontier
 from hexlab.scaling.figures.style import (
     INK,
+    NO_ZERO,
     PAPERS_ZERO,
     board_color,
     board_marker,
@@ -21,9 +25,10 @@ from hexlab.scaling.figures.style import (
     perfect_line,
     powers,
 )
-from hexlab.scaling.frontiers import BoardFrontier, Frontier, PresetRun, paper_frontier
+from hexlab.scaling.frontiers import BoardFrontier, Frontier, PresetRun, compute_frontier, paper_frontier
 from hexlab.scaling.laws import interval
 from hexlab.scaling.paper import paper_shift
+from hexlab.scaling.tables import NotEnoughDataError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,6 +90,16 @@ def _numbers(frontier: Frontier, presets: Sequence[PresetRun], copies: Mapping[i
     return {"x": frontier.x, "test_simulations": frontier.test_simulations, "boards": boards, "paper": paper}
 
 
+def _all_boards(analysis: Analysis) -> Frontier:
+    """Return the frontiers of an analysis and, beside them, of boards whose zero is their best agent."""
+    frontier = require_frontier(analysis)
+    boards = list(frontier.boards)
+    for size in note_zeros(analysis).get("unanchored", ()):
+        with contextlib.suppress(NotEnoughDataError):
+            boards += compute_frontier(analysis.tables, size, x=frontier.x, test_simulations=frontier.test_simulations).boards
+    return dataclasses.replace(frontier, boards=tuple(sorted(boards, key=lambda board: board.size)))
+
+
 def _list_runs(board: BoardFrontier, shift: float = 0.0) -> list[Numbers]:
     curves, runs = board.curves, []
     for number, (run, (width, depth)) in enumerate(zip(curves.runs, curves.cells, strict=True)):
@@ -98,12 +113,14 @@ def _draw(numbers: Numbers) -> "Figure":
     boards, paper = numbers["boards"], numbers["paper"]
     with canvas(7.6, 7.2) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True)
-        _draw_boards(upper, boards, marked=True)
+        unanchored = numbers.get("unanchored", ())
+        _draw_boards(upper, boards, marked=True, unanchored=unanchored)
         for board in boards:
             for run in board["presets"]:
                 style = _PRESET_LINES.get(run["preset"], _OTHER_PRESET)
                 upper.plot(powers(run["log10_flops"]), floats(run["elo"]), color=board_color(board["size"]), **style)
-        elo_axis(upper, [run["elo"] for board in boards for run in board["runs"] + board["presets"]])
+        anchored = [board for board in boards if board["size"] not in unanchored]
+        elo_axis(upper, [run["elo"] for board in anchored for run in board["runs"] + board["presets"]])
         perfect_line(upper)
         _draw_boards(lower, paper, marked=False)
         elo_axis(lower, [each["elo"] for board in paper for each in [board, *board["runs"]]], PAPERS_ZERO)
@@ -121,7 +138,7 @@ def _draw(numbers: Numbers) -> "Figure":
     return figure
 
 
-def _draw_boards(axes: "Axes", boards: Sequence[Numbers], *, marked: bool) -> None:
+def _draw_boards(axes: "Axes", boards: Sequence[Numbers], *, marked: bool, unanchored: Sequence[int] = ()) -> None:
     for board in boards:
         color, marker = board_color(board["size"]), board_marker(board["size"]) if marked else ""
         if "low" in board:
@@ -130,17 +147,17 @@ def _draw_boards(axes: "Axes", boards: Sequence[Numbers], *, marked: bool) -> No
             axes.plot(powers(run["log10_flops"]), floats(run["elo"]), color=color, alpha=0.28, lw=0.9, marker=marker, ms=2.4)
     for board in boards:
         axes.plot(powers(board["log10_flops"]), floats(board["elo"]), color=board_color(board["size"]), lw=2.6)
-        label_curve(axes, board["log10_flops"], board["elo"], board["size"])
+        label_curve(axes, board["log10_flops"], board["elo"], board["size"], NO_ZERO if board["size"] in unanchored else "")
 
 
 FIGURE = Kind(
     "Strength against training compute",
     "Every run's Elo against the compute of its training, at equal search in play, and the frontier of each board: the best Elo "
     "for the compute, picked on half of the games and rated on the other half. Runs of presets were rated in the same pools and "
-    "have no part in the frontiers. Below, the frontiers of Jones 2021 on all its boards, with its runs on the same boards as above, their "
-    "compute converted to true FLOPs; their zero is the best agent of a pool that plays with noise, not perfect play, so slopes and "
-    "positions compare, levels near zero do not.",
-    lambda analysis: _numbers(require_frontier(analysis), analysis.presets, analysis.copies),
+    "have no part in the frontiers. A board whose zero is its best agent may begin below the axis. Below, the frontiers of "
+    "Jones 2021 on all its boards, with its runs on the same boards as above, their compute converted to true FLOPs; their zero is the "
+    "best agent of a pool that plays with noise, not perfect play, so slopes and positions compare, levels near zero do not.",
+    lambda analysis: _numbers(_all_boards(analysis), analysis.presets, analysis.copies) | note_zeros(analysis),
     _draw,
     figure=5,
 )
