@@ -62,7 +62,8 @@ EARLIER = (
     r"1,024 simulations", r"at 64 simulations", r"up to 64 simulations, \[single snapshots\] to 1,024", r"None of them is 256 wide",
     r"An Elo above 0 is", r"and ends at 0; plateau", r"has climbed 15 % of the way", r"the figure ends at 64,", r"Ceilings are held at 0,",
     r"the weaker should win one game in 100,000 at most, and won 17 of 70,720",  # recomputed below
-    r"2,000 or more apart by the steps", r"decades of search, by 64 simulations at most", r"some 900 below the best", r"as many are within 1\.96",
+    r"2,000 or more apart by the steps",
+    r"decades of search, by 64 simulations at most", r"some 900 below the best", r"as many are within 1\.96",
     r"100 Elo on either side of the distance from the best",  # of hexlab/data/frontier.toml
     r"rated at 1,024 \(", r"within 50 Elo of perfect +play costs", r"of -400, -200 and -50",
     r"between 85 % of its depth and -100 Elo", r"A band of 95 %", r"more games than 2/3", r"spread is near 1 ",

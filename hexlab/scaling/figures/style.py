@@ -243,7 +243,7 @@ def label_curve(axes: "Axes", log10_flops: Any, elo: Any, size: int, about: str 
         return
     x, y = x[known], y[known]
     at = int(np.argmax(y >= (0.38 if size % 2 else 0.62) * y.min()))
-    offset, aligned = (-6.0, 5.0), {"ha": "right"}
+    offset, aligned = ((8.0, 0.0), {"ha": "left"}) if about else ((-6.0, 5.0), {"ha": "right"})
     if at < len(x) / 16:
         at, offset, aligned = 2 * len(x) // 5, (0.0, -12.0), {"ha": "center", "va": "top"}
     annotate(axes, board_name(size) + about, (10 ** x[at], y[at]), offset, board_color(size), fontsize=11, fontweight="bold", **aligned)
