@@ -18,7 +18,7 @@ __all__ = ["Grid", "describe_opponents", "list_scales", "read_grid"]
 _KEYS = {"about", "seeds", "test_simulations", "openings", "bootstrap", "settings", "boards"}
 _OPTIONAL_KEYS = {"half_width", "by_width", "frontier_half_width", "frontier_seeds", "frontier_simulations", "least_opponents"}
 _BOARD_KEYS = {"size", "nets", "simulations", "flops", "settings"}
-_OPTIONAL_BOARD_KEYS = {"presets", "frontier", "frontier_seeds"}
+_OPTIONAL_BOARD_KEYS = {"presets", "frontier", "frontier_seeds", "frontier_simulations"}
 
 
 def _is_whole(value: Any, least: int = 1) -> bool:
@@ -139,7 +139,7 @@ def read_grid(scale: str, path: str | os.PathLike | None = None, sizes: Sequence
     self-play simulations as the file allows them. The nets that a board names under `frontier`, those that its frontier passes through,
     are trained with `frontier_seeds` too, the snapshots of their first seed are rated at `frontier_simulations` too, and those of all
     their seeds are known to `frontier_half_width` at the largest of `test_simulations`, at which frontiers are compared. A board may have
-    `frontier_seeds` of its own.
+    `frontier_seeds` and `frontier_simulations` of its own.
 
     Args:
         scale: its name in the file.
@@ -164,10 +164,7 @@ def read_grid(scale: str, path: str | os.PathLike | None = None, sizes: Sequence
         if half_width is None and name in table:
             raise ConfigError(f"{name} = {table[name]!r} of scale {scale!r}, which rates by a ladder: give it a half_width too")
     least_opponents = table.get("least_opponents", 1)
-    budgets = [*table["test_simulations"], *table.get("frontier_simulations", [])]
-    if twice := [budget for budget in budgets if budgets.count(budget) > 1]:
-        named = " and ".join(f"{name} = {table[name]}" for name in ("test_simulations", "frontier_simulations") if name in table)
-        raise ConfigError(f"{named} of scale {scale!r} name {twice[0]} twice: name each number of simulations once")
+    _check_budgets(scale, table["test_simulations"], table.get("frontier_simulations", []))
     cells = []
     presets = {}
     more_simulations = {}
@@ -183,11 +180,13 @@ def read_grid(scale: str, path: str | os.PathLike | None = None, sizes: Sequence
             nets = ", ".join(board["nets"])
             raise ConfigError(f"frontier net {strange[0]!r} of a board of scale {scale!r} is not one of its nets: {nets}")
         frontier_seeds = board.get("frontier_seeds", table.get("frontier_seeds", []))
+        further_simulations = board.get("frontier_simulations", table.get("frontier_simulations", []))
+        _check_budgets(scale, table["test_simulations"], further_simulations)
         further = itertools.product(frontier, frontier_seeds)
         for net, seed in itertools.chain(itertools.product(board["nets"], table["seeds"]), further):
             cells.append(_make_cell(board, net, seed, settings, by_width))
-            if net in frontier and seed == table["seeds"][0] and "frontier_simulations" in table:
-                more_simulations[run_key(cells[-1])] = tuple(table["frontier_simulations"])
+            if net in frontier and seed == table["seeds"][0] and further_simulations:
+                more_simulations[run_key(cells[-1])] = tuple(further_simulations)
             if net in frontier and closer is not None:
                 half_widths[run_key(cells[-1])] = closer
         for name, limit in board.get("presets", {}).items():
@@ -248,6 +247,13 @@ def _make_preset_cell(board: dict[str, Any], name: str, limit: int, seed: int, s
     config = Config(**preset(board["size"], name), seed=seed)
     samples = min(config.samples, int(limit) // config.simulations)
     return dataclasses.replace(config, samples=samples, snapshots=settings.get("snapshots", config.snapshots))
+
+
+def _check_budgets(scale: str, test: Sequence[int], frontier: Sequence[int]) -> None:
+    budgets = [*test, *frontier]
+    if twice := [budget for budget in budgets if budgets.count(budget) > 1]:
+        named = f"test_simulations = {list(test)}" + (f" and frontier_simulations = {list(frontier)}" if frontier else "")
+        raise ConfigError(f"{named} of scale {scale!r} name {twice[0]} twice: name each number of simulations once")
 
 
 def _check_table(what: str, table: Any, needed: set[str], optional: set[str]) -> None:

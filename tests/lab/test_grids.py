@@ -66,6 +66,8 @@ def test_frontier_nets_get_further_seeds_and_their_first_seed_further_budgets(tm
     alone = grids.read_grid("small", path)
     assert [(cell.width, cell.seed) for cell in alone.cells] == [(2, 0), (2, 7), (64, 0), (64, 7)]
     assert alone.more_simulations == grid.more_simulations
+    path.write_text(path.read_text() + "frontier_simulations = [32]\n")
+    assert set(grids.read_grid("small", path).more_simulations.values()) == {(32,)}
 
 
 def test_agents_of_frontier_nets_may_be_known_better(tmp_path):
@@ -113,6 +115,7 @@ def test_the_tighter_of_both_caps_binds(small):
         ("flops = 1e9", "flops = 1e9\nfrontier = ['64x2']\nfrontier_seeds = [7, 8]", r"64x2 seed 7 twice, by .* frontier_seeds = \[7, 8"),
         ("flops = 1e9", "flops = 1e9\nfrontier = ['2x1', '2x1']\nfrontier_seeds = [8]", "3x3 2x1 seed 8 twice, by .* = .'2x1', '2x1'"),
         ("[1, 2]", "[1, 2, 1]", r"test_simulations = \[1, 2, 1\] of scale 'small' name 1 twice: name each number of simulations once"),
+        ("flops = 1e9", "flops = 1e9\nfrontier_simulations = [2, 8]", r" and frontier_simulations = \[2, 8\] of .* name 2 twice"),
         ("openings = 4\n", "openings = 4\nfrontier_simulations = [2, 8]\n", r" and frontier_simulations = \[2, 8\] of .* name 2 twice"),
         ('"2x1"', '"2"', "net '2': write width x depth"),
         ('"2x1"', '"2x²"', "net '2x²': write width x depth"),
