@@ -54,6 +54,12 @@ class Card:
         """FLOPs of self-play and learning, 2 a multiply-add."""
         return float(self.facts["cost"]["train_flops"])
 
+    @property
+    def knows_zero(self) -> bool:
+        """Whether it is known, if only within an interval, how far Elo 0 of its board is from perfect play; else 0 is the board's best."""
+        anchor = self.facts["pool"]["anchor"] if "pool" in self.facts else {"kind": "perfect"}
+        return anchor["kind"] == "perfect" or anchor["error"] is not None
+
     def find_elo(self, simulations: int) -> dict[str, Any] | None:
         """Return its rating at a budget, with "elo", "interval" and more; None if it has none."""
         return next((row for row in self.facts.get("elo", ()) if row["simulations"] == simulations), None)

@@ -25,7 +25,7 @@ def make_table(cards: Iterable[Card]) -> str:
                 card.name,
                 f"{card.size}x{card.size}",
                 f"{card.width}x{card.depth}",
-                _rating(rating) if rating else _NOTHING,
+                _rating(rating) + ("" if card.knows_zero else " from the board's best") if rating else _NOTHING,
                 _power(card.train_flops),
                 _percent(told) if told else _NOTHING,
             )
@@ -47,7 +47,8 @@ def make_page(cards: Iterable[Card]) -> str:
         "they are a ladder of opponents. Next to perfect play read their score against it too. `hexlab agents` lists them,\n"
         f"`hexlab agents NAME` prints a card. An agent plays as `pretrained:NAME`, for example `hexlab play --agent\n"
         f"pretrained:{ladder[0].name}`, and loads as `hexlab.pretrained(NAME)`.",
-        "Elo has its 95 % interval, with perfect play at 0 where the solver plays whole games. Nobody takes more than half of the\n"
+        "Elo has its 95 % interval, with perfect play at 0 where the solver plays whole games, and solved positions telling where it\n"
+        "is on 6x6 and 7x7. Nobody takes more than half of the\n"
         "games from perfect play: an Elo above 0 is an error, by luck or because one number does not hold every pair. Blunders are\n"
         "won positions given away: random ones where the solver judges them, else random ones of the shipped solved suites. Seconds\n"
         "include the compilation of kernels and are those of a machine with other work. Networks are written as width x depth.",
@@ -95,7 +96,7 @@ def _describe_shared(card: Card) -> str:
         anchor = pool["anchor"]
         if anchor["kind"] == "perfect":
             at = "0"
-        elif anchor["error"] is None:
+        elif not card.knows_zero:
             at = f"{anchor['elo']:.0f}; how far it is from perfect play is not known and no part of the intervals"
         else:
             at = f"{anchor['elo']:.0f}, known to {anchor['error']:.0f} Elo on either side, which is part of the intervals"

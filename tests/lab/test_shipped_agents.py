@@ -137,6 +137,13 @@ def test_a_board_without_a_preset_is_that_of_its_strongest(monkeypatch):
     assert cards.find_card(4) == cards.find_card("4") == [card for card in without if card.size == 4][-1]
 
 
+def test_tables_say_where_zero_is_the_best_agent_of_a_board():
+    assert {card.size for card in CARDS if not card.knows_zero} == {size for size in BOARDS if size > 7}
+    for card in LADDER:
+        elo = catalog.make_table([card]).splitlines()[2].split("|")[4]
+        assert elo.endswith(" from the board's best ") is not card.knows_zero
+
+
 def test_the_page_of_cards_says_what_the_files_say():
     page = importlib.resources.files("hexlab").joinpath("..", "experiments", "01_frontier", "agents.md")
     if not page.is_file():

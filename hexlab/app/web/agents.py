@@ -147,4 +147,5 @@ def _describe_shipped(card: Card) -> Agent:
         return Agent(f"{SHIPPED}{card.size}", f"Shipped {card.size}×{card.size} network", (card.size,))
     rating = card.find_elo(_USUAL_SIMULATIONS)
     elo = f"{round(rating['elo']):+d}".replace("-", "−") if rating else "unknown"
-    return Agent(f"{SHIPPED}{card.name}", f"Elo {elo} at {_USUAL_SIMULATIONS}, {card.width}×{card.depth} network", (card.size,))
+    zero = "" if card.knows_zero else " from the best"
+    return Agent(f"{SHIPPED}{card.name}", f"Elo {elo}{zero} at {_USUAL_SIMULATIONS}, {card.width}×{card.depth} network", (card.size,))
