@@ -157,17 +157,34 @@ def test_upsets_of_9x9_are_those_of_the_tables():
     """By Elo the weaker of two agents that are 2,000 apart wins one game in 100,000; there are upsets enough to see that it wins more."""
     tables = scaling.read(ROOT / "experiments" / "01_frontier" / "tables").select(9)
     elo = {agent: rating.elo for agent, rating in tables.rating_by_agent.items()}
-    games, beaten = 0, collections.Counter()
+
+    def chance(first, second):
+        return 1 / (1 + 10 ** ((elo[second] - elo[first]) / 400))
+
+    games, beaten, surpluses = 0, collections.Counter(), collections.Counter()
+    played: collections.Counter = collections.Counter()
     for pair in tables.pairings:
+        won = 2 * pair.won_both + pair.won_black_only + pair.won_white_only
+        surpluses[pair.first, pair.second] += won - 2 * pair.openings * chance(pair.first, pair.second)
+        played[pair.first, pair.second] += 2 * pair.openings
         if abs(elo[pair.first] - elo[pair.second]) > 2000:
             games += 2 * pair.openings
             first_is_weaker = elo[pair.first] < elo[pair.second]
-            won = 2 * pair.won_both + pair.won_black_only + pair.won_white_only
             stronger = pair.second if first_is_weaker else pair.first
             beaten[stronger.partition("@")[0].partition("/")[2]] += won if first_is_weaker else 2 * pair.openings - won
+    spreads = []
+    for (first, second), surplus in surpluses.items():
+        variance = played[first, second] * chance(first, second) * chance(second, first)
+        spreads.append((surplus**2 / variance, abs(elo[first] - elo[second]) > 2000))
+    spreads.sort(reverse=True)
+    assert sum(far for _, far in spreads[:20]) > 10, "most of them such"
+    assert sum(square for square, _ in spreads[20:]) < len(spreads) - 20, "without them the spread is below one"
     told = f"won {beaten.total()} of {games:,}, all of them from agents of the sixth snapshot"
     assert told in flatten(read("experiments/01_frontier/README.md"))
     assert +beaten == collections.Counter({"6": beaten.total()})
+    known = {agent for agent, rating in tables.rating_by_agent.items() if rating.high - rating.low <= 200}
+    late = {agent for agent in elo if any(f"/{snapshot}@" in agent for snapshot in range(8, 13))}
+    assert known == late, "the interval that was asked is reached from the eighth snapshot up"
     best, eighth = (max(elo[agent] for agent in elo if f"/{snapshot}@" in agent) for snapshot in (12, 8))
     assert best - eighth < 900 < best - min(elo[agent] for agent in elo if "/8@" in agent) + 50
 
