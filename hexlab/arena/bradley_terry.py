@@ -228,9 +228,11 @@ def contrast_variances(information: Information, zero: np.ndarray, filling: scip
         filling: float64[N, N], covariance of the gradient; without one the information itself, as where the model is exact.
     """
     if filling is not None:
-        return np.maximum(0, information.pass_to_distances(filling, zero))
-    across = information.solve(zero)
-    return np.maximum(0, information.variances[0] - 2 * across + zero @ across)
+        variances = information.pass_to_distances(filling, zero)
+    else:
+        across = information.solve(zero)
+        variances = information.variances[0] - 2 * across + zero @ across
+    return np.where(zero == 1, 0, np.maximum(0, variances))  # an anchor alone is at 0, whatever rounding leaves of it
 
 
 def fit_pool(pool: Pool, precision: float) -> tuple[np.ndarray, Information]:

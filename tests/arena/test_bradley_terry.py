@@ -95,6 +95,15 @@ def test_distances_from_an_anchor_lose_what_all_share(pool, dense):
         assert sandwich_variances(pool, information, zero, variances) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
+def test_an_anchor_is_not_far_from_itself_by_rounding(pool):
+    """Rounding would leave some of them a variance of 1e-17 nats squared."""
+    variances = np.random.default_rng(7).random(len(pool.games))
+    _, information = fit_pool(pool, PRECISION)
+    for anchor, zero in enumerate(np.eye(AGENTS)[:20]):
+        assert contrast_variances(information, zero)[anchor] == 0
+        assert sandwich_variances(pool, information, zero, variances)[anchor] == 0
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0], ids=["dense", "sparse"])
 @pytest.mark.parametrize("agents", [2, 3, 12])
 def test_information_of_pools_of_every_shape(agents, share, monkeypatch):
