@@ -20,7 +20,7 @@ from hexlab.scaling.laws import PARAMETER_TEXTS, Law, Prediction
 from hexlab.scaling.measurements import list_measurements
 from hexlab.scaling.paper_tables import make_paper_tables
 from hexlab.scaling.result_tables import tabulate_crossings, tabulate_plans
-from hexlab.scaling.saturation import CeilingCurve, judge_ceiling
+from hexlab.scaling.saturation import CeilingCurve
 from hexlab.scaling.serving import find_plans
 from hexlab.scaling.tables import Tables
 from hexlab.scaling.text_tables import TextTable
@@ -218,9 +218,10 @@ def _list_ceilings(curve: CeilingCurve) -> list[tuple[str, ...]]:
     """Return a row for each whole decade of training compute."""
     rows: list[tuple[str, ...]] = []
     most = int(curve.simulations[-1])
+    verdicts = curve.verdicts
     for at in np.flatnonzero(np.round(10 * curve.log10_train) % 10 == 0):
         low, high = curve.ceiling_low[at], curve.ceiling_high[at]
-        undetermined = judge_ceiling(low, high) == "undetermined"
+        undetermined = verdicts[at] == "undetermined"
         ceiling = f"above {low:.0f}".replace("-", "−") if undetermined else format_estimate(curve.ceiling[at], low, high)
         raw, searched = (format_estimate(curve.elo[row, at], curve.low[row, at], curve.high[row, at]) for row in (0, -1))
         first, last = curve.enough_low[at], curve.enough_high[at]

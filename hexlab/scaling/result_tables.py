@@ -87,11 +87,12 @@ def tabulate_search(analysis: Analysis) -> TextTable:
         searched = [curve for curve in fitted if curve.simulations[-1] == largest]
         paying = sum(math.isinf(curve.enough) for curve in searched)
         told = sum(curve.verdict in ("near perfect", "short of perfect") for curve in searched)
+        known = f"{told}" if analysis.tables.knows_zero(size) else "–"
         best = max(searched, key=lambda curve: (curve.elo[-1], curve.run, curve.snapshot))
         enough = "not by then" if math.isinf(best.enough) else format_estimate(best.enough, *best.intervals["enough"])
         ceiling = format_estimate(best.ceiling, *best.intervals["ceiling"])
         net = f"{best.width}x{best.depth}, {best.elo[0]:+.0f} at 1, {best.elo[-1]:+.0f} at {largest:,}"
-        counts = f"{len(searched)}", f"{paying}", f"{told}"
+        counts = f"{len(searched)}", f"{paying}", known
         rows.append((f"{size}x{size}", f"{largest:,}", *counts, net.replace("-", "−"), enough, ceiling))
     heads = (
         "board", "largest budget", "snapshots rated at it", "the last doubling still pays", "with a ceiling told",

@@ -1,10 +1,10 @@
 """Where more search at play stops paying: Elo against simulations a move levels off at a ceiling, which training lifts.
 
 One snapshot's Elo is fitted by ``ceiling - gain / (1 + (simulations / half) ** steepness)``, logistic in log compute as Jones 2021
-finds (figure 8). The ceiling is at most 0, since nothing beats perfect play, and the curve is sought where the budgets can tell:
-`half` between the smallest budget and four times the largest, `steepness` between 0.3 and 1.5, a decade and more from foot to
-shoulder. A curve that still rises at its largest budget fits many ceilings equally well; its bootstrap copies then reach from the
-strength that was measured up to perfect play, and `TestCurve.verdict` says so.
+finds (figure 8). The ceiling is at most 0, since nothing beats perfect play, where Elo 0 is known to be that (`Tables.knows_zero`),
+and the curve is sought where the budgets can tell: `half` between the smallest budget and four times the largest, `steepness` between
+0.3 and 1.5, a decade and more from foot to shoulder. A curve that still rises at its largest budget fits many ceilings equally well;
+its bootstrap copies then reach from the strength that was measured up to perfect play, and `TestCurve.verdict` says so.
 """
 
 import dataclasses
@@ -59,7 +59,8 @@ class TestCurve:
         elo: float64[T].
         low: float64[T], lower end of the rating's 95 % interval.
         high: float64[T], upper end.
-        ceiling: Elo with search without end, at most 0; nan if the curve was not fitted, like all that follows.
+        highest: Elo above which no ceiling can be: 0, perfect play, or inf where the Elo of perfect play is not known.
+        ceiling: Elo with search without end; nan if the curve was not fitted, like all that follows.
         gain: Elo that search adds in all.
         half: simulations that add half of it.
         steepness: exponent.
@@ -81,6 +82,7 @@ class TestCurve:
     elo: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    highest: float
     ceiling: float
     gain: float
     half: float
@@ -96,7 +98,7 @@ class TestCurve:
     @property
     def verdict(self) -> str:
         """What the ceiling's interval says; see `judge_ceiling`."""
-        return judge_ceiling(*self.intervals["ceiling"])
+        return judge_ceiling(*self.intervals["ceiling"], self.highest)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -112,6 +114,7 @@ class CeilingCurve:
         elo: float64[T, G], Elo of that run at each budget by the other half.
         low: float64[T, G], lower ends of the 95 % bootstrap intervals; nan without bootstrap.
         high: float64[T, G], upper ends.
+        highest: Elo above which no ceiling can be: 0, perfect play, or inf where the Elo of perfect play is not known.
         ceiling: float64[G], fitted Elo with search without end.
         ceiling_low: float64[G], lower ends.
         ceiling_high: float64[G], upper ends.
@@ -128,12 +131,18 @@ class CeilingCurve:
     elo: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    highest: float
     ceiling: np.ndarray
     ceiling_low: np.ndarray
     ceiling_high: np.ndarray
     enough: np.ndarray
     enough_low: np.ndarray
     enough_high: np.ndarray
+
+    @property
+    def verdicts(self) -> list[str]:
+        """G texts, what the intervals of the ceilings say; see `judge_ceiling`."""
+        return [judge_ceiling(low, high, self.highest) for low, high in zip(self.ceiling_low, self.ceiling_high, strict=True)]
 
 
 def evaluate_test_curve(ceiling: Any, gain: Any, half: Any, steepness: Any, simulations: Any) -> np.ndarray:
@@ -145,19 +154,25 @@ def evaluate_test_curve(ceiling: Any, gain: Any, half: Any, steepness: Any, simu
     return ceiling - gain / (1 + np.exp(steepness * (np.log(simulations) - np.log(half))))
 
 
-def judge_ceiling(low: float, high: float) -> str:
+def judge_ceiling(low: float, high: float, highest: float = 0.0) -> str:
     """Return what a ceiling's 95 % interval says.
+
+    Args:
+        low: its lower end.
+        high: its upper end.
+        highest: Elo of perfect play, inf where it is not known.
 
     Returns:
         "near perfect" if all of it is within 50 Elo of perfect play, "short of perfect" if all of it is farther off,
-        "undetermined" if it holds both, "" if there is none.
+        "undetermined" if it holds both, "" if there is no interval or perfect play has no known Elo.
 
-    >>> judge_ceiling(-30, 0), judge_ceiling(-200, -70), judge_ceiling(-600, 0)
-    ('near perfect', 'short of perfect', 'undetermined')
+    >>> judge_ceiling(-30, 0), judge_ceiling(-200, -70), judge_ceiling(-600, 0), judge_ceiling(-30, 40, math.inf)
+    ('near perfect', 'short of perfect', 'undetermined', '')
     """
-    if math.isnan(low) or math.isnan(high):
+    if math.isnan(low) or math.isnan(high) or math.isinf(highest):
         return ""
-    return "near perfect" if low >= ELO else "short of perfect" if high < ELO else "undetermined"
+    level = highest + ELO
+    return "near perfect" if low >= level else "short of perfect" if high < level else "undetermined"
 
 
 def stops_paying(curves: np.ndarray, simulations: Sequence[int] | np.ndarray, worth: float = WORTH) -> np.ndarray:
@@ -186,7 +201,7 @@ def stops_paying(curves: np.ndarray, simulations: Sequence[int] | np.ndarray, wo
     return np.where(np.isnan(curves[..., 0]), np.nan, answer)
 
 
-def fit_saturation(simulations: np.ndarray, elo: np.ndarray, *, refine: bool = True) -> np.ndarray:
+def fit_saturation(simulations: np.ndarray, elo: np.ndarray, *, highest: float = 0.0, refine: bool = True) -> np.ndarray:
     """Fit saturating curves to rows of Elo at the same budgets by least squares.
 
     For each half and steepness the ceiling and the gain enter linearly: their best values are known, and the best of a grid of
@@ -195,6 +210,7 @@ def fit_saturation(simulations: np.ndarray, elo: np.ndarray, *, refine: bool = T
     Args:
         simulations: int64[T], budgets, increasing.
         elo: float64[..., T].
+        highest: no ceiling is above it; inf for none.
         refine: False keeps the first grid, a fifth of the work: for bootstrap copies, which scatter far more than it is coarse.
 
     Returns:
@@ -203,6 +219,8 @@ def fit_saturation(simulations: np.ndarray, elo: np.ndarray, *, refine: bool = T
     >>> budgets = np.array([1, 4, 16, 64, 256])
     >>> fit_saturation(budgets, evaluate_test_curve(-50, 400, 16, 1, budgets)).round(1)
     array([-50., 400.,  16.,   1.])
+    >>> float(fit_saturation(budgets, evaluate_test_curve(70, 400, 16, 1, budgets), highest=math.inf)[0].round())
+    70.0
     """
     elo = np.asarray(elo, float)
     answer = np.full((*elo.shape[:-1], _PARAMETERS), np.nan)
@@ -211,7 +229,8 @@ def fit_saturation(simulations: np.ndarray, elo: np.ndarray, *, refine: bool = T
     logs = np.log(np.asarray(simulations, float))
     known = np.isfinite(elo).all(axis=-1)
     rows = elo[known]
-    fitted = [_fit_rows(logs, rows[start : start + _ROWS], _REFINEMENTS if refine else 0) for start in range(0, len(rows), _ROWS)]
+    refinements = _REFINEMENTS if refine else 0
+    fitted = [_fit_rows(logs, rows[start : start + _ROWS], highest, refinements) for start in range(0, len(rows), _ROWS)]
     if fitted:
         answer[known] = np.concatenate(fitted)
     return answer
@@ -278,14 +297,15 @@ def fit_ceilings(tables: Tables, size: int, *, x: str = "train_flops", bootstrap
     surface = Surface.of(tables, size, x, complete=True)
     halves = pools.gather_halves(tables)
     run, elo = _read_best(surface, *surface.measure(halves))
-    curves = fit_saturation(surface.simulations, elo[0].T)
+    highest = _find_highest(tables, size)
+    curves = fit_saturation(surface.simulations, elo[0].T, highest=highest)
     shape = (len(surface.simulations), len(surface.grid))
     low, high = np.full(shape, np.nan), np.full(shape, np.nan)
     ends = np.full((4, shape[1]), np.nan)
     if bootstrap:
         _, copies = _read_best(surface, *surface.resample(halves, bootstrap, seed, size))
         low, high = interval(copies)
-        copied = fit_saturation(surface.simulations, copies.transpose(0, 2, 1), refine=False)
+        copied = fit_saturation(surface.simulations, copies.transpose(0, 2, 1), highest=highest, refine=False)
         ends = _ends(copied, surface.simulations)
     enough = stops_paying(curves, surface.simulations)
     runs = tuple(surface.runs[each] for each in run[0])
@@ -298,6 +318,7 @@ def fit_ceilings(tables: Tables, size: int, *, x: str = "train_flops", bootstrap
         elo[0],
         low,
         high,
+        highest,
         ceiling=curves[:, 0],
         ceiling_low=ends[0],
         ceiling_high=ends[1],
@@ -311,11 +332,12 @@ def _fit_group(tables: Tables, budgets: np.ndarray, group: list[list], strays: p
     """Fit the snapshots, each a list of its agents by budget, that were rated at the same budgets; `strays` is what copies stray."""
     ratings = [[tables.rating_by_agent[member.agent] for member in members] for members in group]
     elo = np.array([[rating.elo for rating in row] for row in ratings])
-    fitted = fit_saturation(budgets, elo)
+    highest = _find_highest(tables, tables.run_by_key[group[0][0].run].size)
+    fitted = fit_saturation(budgets, elo, highest=highest)
     ends = np.full((4, len(group)), np.nan)
     if strays is not None:
         drawn = strays.column([member.agent for members in group for member in members]).reshape(-1, *elo.shape)
-        ends = _ends(fit_saturation(budgets, elo + drawn, refine=False), budgets)
+        ends = _ends(fit_saturation(budgets, elo + drawn, highest=highest, refine=False), budgets)
     curves = []
     for place, (members, row) in enumerate(zip(group, ratings, strict=True)):
         run = tables.run_by_key[members[0].run]
@@ -334,6 +356,7 @@ def _fit_group(tables: Tables, budgets: np.ndarray, group: list[list], strays: p
                 elo[place],
                 np.array([rating.low for rating in row]),
                 np.array([rating.high for rating in row]),
+                highest,
                 ceiling,
                 gain,
                 half,
@@ -344,6 +367,10 @@ def _fit_group(tables: Tables, budgets: np.ndarray, group: list[list], strays: p
             )
         )
     return curves
+
+
+def _find_highest(tables: Tables, size: int) -> float:
+    return 0.0 if tables.knows_zero(size) else math.inf
 
 
 def _ends(copies: np.ndarray, budgets: np.ndarray) -> np.ndarray:
@@ -365,21 +392,21 @@ def _read_best(surface: Surface, picking: np.ndarray, rating: np.ndarray, drawn:
     return run, np.where(np.isfinite(elo), elo, np.nan)
 
 
-def _fit_rows(logs: np.ndarray, elo: np.ndarray, refinements: int) -> np.ndarray:
+def _fit_rows(logs: np.ndarray, elo: np.ndarray, highest: float, refinements: int) -> np.ndarray:
     first, last = logs[0], logs[-1] + math.log(4)
     half, steepness = np.meshgrid(np.linspace(first, last, _HALVES), np.log(_STEEPNESSES), indexing="ij")
     grid = np.stack([half.ravel(), steepness.ravel()], axis=-1)
-    place, linear = _best_shapes(logs, elo, grid[None])
-    lowest, highest = grid.min(axis=0), grid.max(axis=0)
+    place, linear = _best_shapes(logs, elo, highest, grid[None])
+    ends = grid.min(axis=0), grid.max(axis=0)
     step = np.array([half[1, 0] - half[0, 0], steepness[0, 1] - steepness[0, 0]])
     offsets = np.stack(np.meshgrid([-1.0, -0.5, 0.0, 0.5, 1.0], [-1.0, -0.5, 0.0, 0.5, 1.0]), axis=-1).reshape(-1, 2)
     for _ in range(refinements):
         step = step / 2
-        place, linear = _best_shapes(logs, elo, np.clip(place[:, None] + 2 * step * offsets, lowest, highest))
+        place, linear = _best_shapes(logs, elo, highest, np.clip(place[:, None] + 2 * step * offsets, *ends))
     return np.concatenate([linear, np.exp(place)], axis=-1)
 
 
-def _best_shapes(logs: np.ndarray, elo: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _best_shapes(logs: np.ndarray, elo: np.ndarray, highest: float, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the best of the shapes float64[1 or N, M, 2], log half and log steepness, for each row of Elo, float64[N, T].
 
     Returns:
@@ -391,8 +418,8 @@ def _best_shapes(logs: np.ndarray, elo: np.ndarray, grid: np.ndarray) -> tuple[n
     sums, squares = missing.sum(axis=-1), (missing**2).sum(axis=-1)
     gain = (sums * total - count * product) / np.maximum(count * squares - sums**2, 1e-12)
     ceiling = (total + gain * sums) / count
-    gain = np.maximum(np.where(ceiling > 0, -product / squares, gain), 0.0)
-    ceiling = np.minimum((total + gain * sums) / count, 0.0)
+    gain = np.maximum(np.where(ceiling > highest, (highest * sums - product) / squares, gain), 0.0)
+    ceiling = np.minimum((total + gain * sums) / count, highest)
     errors = count * ceiling**2 - 2 * ceiling * total + gain**2 * squares + 2 * gain * product - 2 * ceiling * gain * sums
     best = np.argmin(errors, axis=-1)
     rows = np.arange(len(elo))

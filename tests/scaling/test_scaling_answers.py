@@ -182,8 +182,8 @@ def curves(shape, runs=6, snapshots=4, noise=10.0, budgets=7, seed=0):
             rmse = float(np.sqrt(((elo - evaluate_test_curve(ceiling, gain, half, steepness, simulations)) ** 2).mean()))
             made.append(
                 TestCurve(
-                    f"run{run}", snapshot, 5, 8, 2, 1e9, simulations, 1e3 * simulations, elo, elo - 20, elo + 20, ceiling, gain, half,
-                    steepness, rmse, 16.0, {"ceiling": (ceiling, ceiling), "enough": (16.0, 16.0)},
+                    f"run{run}", snapshot, 5, 8, 2, 1e9, simulations, 1e3 * simulations, elo, elo - 20, elo + 20, 0.0, ceiling, gain,
+                    half, steepness, rmse, 16.0, {"ceiling": (ceiling, ceiling), "enough": (16.0, 16.0)},
                 )
             )  # fmt: skip
     return made

@@ -61,6 +61,22 @@ def test_nothing_beats_perfect_play():
     assert (fitted[:, 1] >= 0).all()
 
 
+def test_a_zero_that_may_be_beaten_holds_no_ceiling():
+    """Run 0 levels off 59 Elo above its strength at 32 simulations, which is 0 here, as far from perfect play as nobody knows."""
+    tables = plant_curves()
+    shift = evaluate_test_curve(*CURVES[0], 32)
+    moved = {name: {field: getattr(row, field) - shift for field in ("elo", "low", "high")} for name, row in tables.rating_by_agent.items()}
+    ratings = [dataclasses.replace(row, **moved[row.agent], anchor="run0/2@32", anchor_error=np.nan) for row in tables.ratings]
+    tables = dataclasses.replace(tables, ratings=tuple(ratings))
+    for curve in fit_test_curves(tables, 3, bootstrap=100)[:2]:
+        low, high = curve.intervals["ceiling"]
+        assert curve.run == "run0"
+        assert low <= -300 - shift <= high
+        assert curve.ceiling > 40
+        assert curve.verdict == ""
+    assert set(fit_ceilings(tables, 3, bootstrap=20).verdicts) == {""}
+
+
 def test_too_few_budgets_and_missing_ratings_give_no_curve():
     assert np.isnan(fit_saturation(np.array([1, 8, 64]), np.array([-300.0, -200.0, -100.0]))).all()
     rows = fit_saturation(np.array([1, 4, 16, 64]), np.array([[-300.0, np.nan, -100.0, -50.0], [-300.0, -200.0, -100.0, -50.0]]))

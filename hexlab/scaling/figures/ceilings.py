@@ -23,7 +23,7 @@ from hexlab.scaling.figures.style import (
     perfect_line,
     powers,
 )
-from hexlab.scaling.saturation import WORTH, CeilingCurve, judge_ceiling
+from hexlab.scaling.saturation import WORTH, CeilingCurve
 from hexlab.scaling.tables import NotEnoughDataError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _numbers(ceilings: Mapping[int, CeilingCurve]) -> Numbers:
                 "ceiling": curve.ceiling,
                 "ceiling_low": curve.ceiling_low,
                 "ceiling_high": curve.ceiling_high,
-                "verdict": [judge_ceiling(low, high) for low, high in zip(curve.ceiling_low, curve.ceiling_high, strict=True)],
+                "verdict": curve.verdicts,
                 "enough": curve.enough,
                 "enough_low": curve.enough_low,
                 "enough_high": curve.enough_high,
@@ -124,7 +124,8 @@ FIGURE = Kind(
     "Elo of the best net for each training compute, picked at the largest budget on half of the games and rated on the other half: by "
     "its raw policy, with the largest search that every snapshot was rated at, and with search without end, as fitted. The ceiling is "
     "drawn where its 95 % interval lies within 50 Elo of perfect play or wholly farther off; elsewhere the data allow all of the gray "
-    "band. Below, the search beyond which a doubling adds less than 10 Elo; a triangle says that the last doubling measured still pays.",
+    "band, as on a board where 0 is its best agent and no ceiling is held at it. Below, the search beyond which a doubling adds less than "
+    "10 Elo; a triangle says that the last doubling measured still pays.",
     lambda analysis: _numbers(analysis.ceilings) | note_zeros(analysis),
     _draw,
 )

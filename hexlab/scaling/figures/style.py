@@ -49,7 +49,7 @@ MARKERS = "os^DvPX"
 MODEL_LINES = {"change_point": (0, (5, 2)), "smooth": "-"}
 MODEL_NAMES = {"change_point": "change-point law", "smooth": "smooth law"}
 PAPERS_ZERO = "the best of its pool"
-NO_ZERO = ", 0: its best agent"  # after the name of a board
+NO_ZERO = ", 0: best agent"  # after the name of a board
 INK, GRAY, _GRID = "#222222", "#767676", "#E3E3E3"
 STYLE: Any = {
     "figure.facecolor": "white",
