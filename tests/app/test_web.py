@@ -469,7 +469,7 @@ def test_the_menu_is_a_ladder_of_opponents(page):
     assert len(elos) > 1
     assert elos == sorted(elos)
     best_of_nine = next(agent for agent in page.get("/api/agents").json()["agents"] if agent["key"] == "pretrained:9x9-512x4-s0-12")
-    assert best_of_nine["title"] == "Elo +0 from the best at 64, 512×4 network"
+    assert best_of_nine["title"] == "Elo −55 from the best at 64, 512×4 network"
     game = page.play(page.start(size=4, agent=ladder[0]["key"], simulations=1), "b2")
     assert (len(game["moves"]), game["agent_title"]) == (2, ladder[0]["title"])
 
