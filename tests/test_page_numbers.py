@@ -4,6 +4,7 @@ protocol said beside it."""
 import collections
 import csv
 import json
+import lzma
 import pathlib
 import re
 
@@ -64,7 +65,8 @@ EARLIER = (
     # recomputed below
     r"600 to 1,000 below the best by its search", r"won 26 of 93,568", r"Thirty-five pairs, 22 of them such", r"the 40 +by the four last",
     r"2,000 or more apart by the steps",
-    r"decades of search, by 256 simulations at most", r"as many are within 1\.96", r"on 9x9 both to 256",
+    r"decades of search, by 256 simulations at most", r"as many are within 1\.96",
+    r"on 9x9 both to 256", r"and at 256 on 9x9", r"steps of some 700 Elo",
     r"where 0 is the best agent that was measured",
     r"100 Elo on either side of the distance from the best",  # of hexlab/data/frontier.toml
     r"rated at 1,024 \(", r"within 50 Elo of perfect +play costs", r"of -400, -200 and -50",
@@ -182,7 +184,8 @@ def test_upsets_of_9x9_are_those_of_the_tables():
     spreads.sort(reverse=True)
     page = flatten(read("experiments/01_frontier/README.md"))
     assert f"Thirty-five pairs, {sum(far for _, far in spreads[:35])} of them such," in page
-    assert sum(square for square, _ in spreads[35:]) < len(spreads) - 35, "without them the spread is below one"
+    without = [sum(square for square, _ in spreads[left:]) / (len(spreads) - left) for left in (34, 35)]
+    assert without[0] > 1 > without[1], "without them the spread is below one, and without fewer it is not"
     assert due < 0.5, "should have won not even one"
     assert f"won {beaten.total()} of {games:,}, all but one of them from agents of the sixth snapshot" in page
     assert beaten["6"] == beaten.total() - 1
@@ -191,8 +194,21 @@ def test_upsets_of_9x9_are_those_of_the_tables():
     assert {agent for agent in elo if width[agent] <= 200} == late, "the interval that was asked is reached from the eighth snapshot up"
     closest = {agent.partition("/")[2] for agent in late if agent.endswith("@64") and width[agent] <= 81}
     assert closest == {"9@64", "10@64", "11@64", "12@64"}, "the 40 at 64 simulations by the four last"
-    eighth = sorted(elo[agent] for agent in elo if "/8@" in agent)
-    assert [round(max(elo.values()) - end, -2) for end in (eighth[-1], eighth[0])] == [600, 1000], "600 to 1,000 below the best"
+    ends = {at: [found(elo[agent] for agent in elo if f"/{at}@" in agent) for found in (min, max)] for at in range(13)}
+    assert [round(max(elo.values()) - end, -2) for end in ends[8][::-1]] == [600, 1000], "600 to 1,000 below the best"
+    assert [round(ends[at][0] - ends[at - 1][1], -2) for at in (8, 7)] == [700, 700], "to the seventh, and on to the sixth"
+    assert all(ends[at][0] - ends[at - 1][1] < 250 for at in (*range(1, 7), *range(9, 13))), "below the sixth neighbors meet again"
+
+
+def test_the_upset_that_the_page_tells_of_is_in_the_tables():
+    path = ROOT / "experiments" / "01_frontier" / "tables" / "openings.csv.xz"
+    with lzma.open(path, "rt", encoding="utf-8") as lines:
+        (line,) = (line for line in lines if line.startswith("9,33f36ca5af/2@64,33f36ca5af/6@256,"))
+    openings, as_black, as_white = line.split(",")[3:6]
+    assert (int(as_black, 2), as_white.count("1")) == (0, 1), "it won once, as White"
+    assert openings.split(";")[as_white.index("1")] == "g3 h7"
+    told = "that of `33f36ca5af/6@256` as Black against `33f36ca5af/2@64` from g3 h7"
+    assert told in flatten(read("experiments/01_frontier/README.md"))
 
 
 def test_half_of_the_networks_rate_is_left_in_self_play():

@@ -35,7 +35,8 @@ _KINDS = {"holds": "agrees", "does not hold": "differs", **dict.fromkeys(("undec
 _LIMITS = (
     "The frontier is the best of the networks that were trained. A better choice of network would raise it.",
     "Intervals come from drawing openings, seeds and networks again. They do not know of settings that were never varied.",
-    "The paper's zero is the best agent of a pool that plays with noise; here it is perfect play. Levels near zero do not compare.",
+    "The paper's zero is the best agent of a pool that plays with noise; here it is perfect play, where that is known. Levels near zero "
+    "do not compare.",
     "Against perfect play nobody wins more than half of color-paired games. An Elo a little above 0 is an error, by luck or because "
     "one number does not hold every pair.",
     "The bootstrap over few networks or seeds is coarse; with one seed a network it tells nothing of the luck of training.",
@@ -169,9 +170,11 @@ def _summary(analysis: Analysis) -> str:
     boards = ", ".join(f"{size}x{size}" for size in tables.sizes) or "none"
     games = sum(2 * row.openings for row in tables.pairings)
     flops = sum(max((each.train_flops for each in tables.snapshots if each.run == run.run), default=0.0) for run in tables.runs)
+    unknown = [f"{size}x{size}" for size in tables.sizes if not tables.knows_zero(size)]
+    zero = "perfect play" + (f", but for {', '.join(unknown)}, where its distance from that is not known" if unknown else "")
     return (
         f"{len(tables.runs)} training runs on boards {boards}, {len(tables.snapshots)} snapshots, {len(tables.agents)} rated agents, "
-        f"{games:,} tournament games, {flops:.2g} floating-point operations of training. Elo 0 is perfect play."
+        f"{games:,} tournament games, {flops:.2g} floating-point operations of training. Elo 0 is {zero}."
     )
 
 
@@ -207,7 +210,8 @@ def _tabulate_ceilings(ceilings: Mapping[int, CeilingCurve]) -> TextTable:
     note = (
         "What search makes of the best net of each training compute: its raw policy, the largest search at which every snapshot was "
         "rated, the fitted ceiling, and the simulations a move beyond which a doubling adds less than 10 Elo. Where the interval of a "
-        "ceiling holds perfect play and also what is 50 Elo worse, its lower end alone is known."
+        "ceiling holds perfect play and also what is 50 Elo worse, its lower end alone is known. On a board where 0 is not known to be "
+        "perfect play no ceiling is held at it."
     )
     heads = ("board", "training FLOPs", "raw policy, Elo", "largest search, Elo", "ceiling, Elo", "stops paying at")
     rows = tuple(row for _, curve in sorted(ceilings.items()) for row in _list_ceilings(curve))

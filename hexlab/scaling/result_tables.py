@@ -89,7 +89,11 @@ def tabulate_search(analysis: Analysis) -> TextTable:
         told = sum(curve.verdict in ("near perfect", "short of perfect") for curve in searched)
         known = f"{told}" if analysis.tables.knows_zero(size) else "–"
         best = max(searched, key=lambda curve: (curve.elo[-1], curve.run, curve.snapshot))
-        enough = "not by then" if math.isinf(best.enough) else format_estimate(best.enough, *best.intervals["enough"])
+        first, last = best.intervals["enough"]
+        if math.isinf(best.enough):
+            enough = f"not by then [above {first:.0f}]" if math.isfinite(first) else "not by then"
+        else:
+            enough = format_estimate(best.enough, first, last)
         ceiling = format_estimate(best.ceiling, *best.intervals["ceiling"])
         net = f"{best.width}x{best.depth}, {best.elo[0]:+.0f} at 1, {best.elo[-1]:+.0f} at {largest:,}"
         counts = f"{len(searched)}", f"{paying}", known

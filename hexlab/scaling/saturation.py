@@ -4,7 +4,8 @@ One snapshot's Elo is fitted by ``ceiling - gain / (1 + (simulations / half) ** 
 finds (figure 8). The ceiling is at most 0, since nothing beats perfect play, where Elo 0 is known to be that (`Tables.knows_zero`),
 and the curve is sought where the budgets can tell: `half` between the smallest budget and four times the largest, `steepness` between
 0.3 and 1.5, a decade and more from foot to shoulder. A curve that still rises at its largest budget fits many ceilings equally well;
-its bootstrap copies then reach from the strength that was measured up to perfect play, and `TestCurve.verdict` says so.
+its bootstrap copies then reach from the strength that was measured up to perfect play, and `TestCurve.verdict` says so. Where the Elo
+of perfect play is not known they reach as far as the shapes allow, and there is no verdict.
 """
 
 import dataclasses

@@ -78,7 +78,8 @@ def _draw(numbers: Numbers) -> "Figure":
             _draw_enough(lower, board)
             name_board(upper, board["size"], numbers)
             log_axis(lower, "x")
-        elo_axis(pairs[0][0], [board["elo"][0] for board in boards])
+        unheld = [board["ceiling_high"] for board in boards if board["size"] in numbers.get("unanchored", ())]
+        elo_axis(pairs[0][0], [board["elo"][0] for board in boards] + unheld)
         pairs[0][1].set_ylabel(f"simulations a move beyond\nwhich a doubling adds\nless than {numbers['worth']:.0f} Elo")
         figure.supxlabel(compute_label(numbers["x"]), fontsize=10.5)
         most = sorted({board["simulations"][-1] for board in boards})
@@ -124,8 +125,8 @@ FIGURE = Kind(
     "Elo of the best net for each training compute, picked at the largest budget on half of the games and rated on the other half: by "
     "its raw policy, with the largest search that every snapshot was rated at, and with search without end, as fitted. The ceiling is "
     "drawn where its 95 % interval lies within 50 Elo of perfect play or wholly farther off; elsewhere the data allow all of the gray "
-    "band, as on a board where 0 is its best agent and no ceiling is held at it. Below, the search beyond which a doubling adds less than "
-    "10 Elo; a triangle says that the last doubling measured still pays.",
+    "band, as on a board where 0 is not known to be perfect play and no ceiling is held at it. Below, the search beyond which a doubling "
+    "adds less than 10 Elo; a triangle says that the last doubling measured still pays.",
     lambda analysis: _numbers(analysis.ceilings) | note_zeros(analysis),
     _draw,
 )

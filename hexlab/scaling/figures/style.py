@@ -228,7 +228,7 @@ def elo_axis(axes: "Axes", values: Sequence[Any], zero: str = "perfect play") ->
 
 
 def perfect_line(axes: "Axes") -> None:
-    """Draw perfect play."""
+    """Draw Elo 0, which is perfect play where that is known."""
     axes.axhline(0, color=INK, lw=0.9)
 
 

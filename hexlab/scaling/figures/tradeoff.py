@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hexlab.scaling.figures.kinds import Kind, Numbers, plain
+from hexlab.scaling.figures.kinds import Kind, Numbers, note_zeros, plain
 from hexlab.scaling.figures.style import (
     GRAY,
     INK,
     MARKERS,
+    NO_ZERO,
     annotate,
     board_color,
     board_name,
@@ -68,9 +69,10 @@ def _draw(numbers: Numbers) -> "Figure":
     columns = rows - (-len(smaller) // rows)
     with canvas(5.2 if columns == 1 else 2.9 * max(columns, 3), 3.2 * rows if rows > 1 else 4.2) as figure:
         grid = figure.add_gridspec(rows, columns)
-        _draw_board(figure.add_subplot(grid[:, :rows]), largest)
+        zeros = dict.fromkeys(numbers.get("unanchored", ()), NO_ZERO)
+        _draw_board(figure.add_subplot(grid[:, :rows]), largest, zeros.get(largest["size"], ""))
         for place, board in enumerate(reversed(smaller)):
-            _draw_board(figure.add_subplot(grid[place % rows, rows + place // rows]), board)
+            _draw_board(figure.add_subplot(grid[place % rows, rows + place // rows]), board, zeros.get(board["size"], ""))
         figure.supxlabel(compute_label(numbers["x"]), fontsize=10.5)
         figure.supylabel("test-time compute (FLOPs a move)", fontsize=10.5)
         handles = [
@@ -82,7 +84,7 @@ def _draw(numbers: Numbers) -> "Figure":
     return figure
 
 
-def _draw_board(axes: "Axes", board: Numbers) -> None:
+def _draw_board(axes: "Axes", board: Numbers, zero: str) -> None:
     levels = sorted(set(floats(board["levels"]).tolist()))
     for level, shade, marker in zip(levels, make_shades(len(levels)), itertools.cycle(MARKERS), strict=False):
         mine = floats(board["levels"]) == level
@@ -104,7 +106,7 @@ def _draw_board(axes: "Axes", board: Numbers) -> None:
     about = f"one slope: {board['slope']:.1f}" + ("" if low is None else f" [{low:.1f}, {high:.1f}]")
     about += ", one network's" if board["networks"] == 1 else ""
     axes.annotate(about.replace("-", "−"), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=9)
-    axes.set_title(f"{board_name(board['size'])}\n", color=board_color(board["size"]))
+    axes.set_title(f"{board_name(board['size'])}{zero}\n", color=board_color(board["size"]))
     axes.margins(x=0.14)
     log_axis(axes, "x")
     log_axis(axes, "y")
@@ -117,7 +119,7 @@ FIGURE = Kind(
     "is worth in search. Above: the slope of parallel lines, one for each Elo, with its 95 % interval; dotted, that of Jones 2021 on 9×9 "
     "through the middle of the points. Where one network alone was trained it is going on with that which is traded, not the frontier: "
     "a narrower one would reach weak levels for less.",
-    lambda analysis: _numbers(analysis.tradeoffs),
+    lambda analysis: _numbers(analysis.tradeoffs) | note_zeros(analysis),
     _draw,
     figure=9,
 )

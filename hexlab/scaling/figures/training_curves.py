@@ -154,7 +154,8 @@ FIGURE = Kind(
     "Strength against training compute",
     "Every run's Elo against the compute of its training, at equal search in play, and the frontier of each board: the best Elo "
     "for the compute, picked on half of the games and rated on the other half. Runs of presets were rated in the same pools and "
-    "have no part in the frontiers. A board whose zero is its best agent may begin below the axis. Below, the frontiers of "
+    "have no part in the frontiers. A board whose zero is its best agent, with the most search that was rated, may begin below the axis. "
+    "Below, the frontiers of "
     "Jones 2021 on all its boards, with its runs on the same boards as above, their compute converted to true FLOPs; their zero is the "
     "best agent of a pool that plays with noise, not perfect play, so slopes and positions compare, levels near zero do not.",
     lambda analysis: _numbers(_all_boards(analysis), analysis.presets, analysis.copies) | note_zeros(analysis),
