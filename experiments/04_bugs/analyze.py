@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.optimize
 import scipy.stats
-from run import PROTOCOLS, Direct, Meeting, Trained
+from run import MEETINGS, PROTOCOLS, Direct, Meeting, Trained
 
 from hexlab import arena, csv_tables, network, records, scaling
 from hexlab.network import flops
@@ -59,7 +59,7 @@ def read(folder: pathlib.Path = _HERE / "tables") -> Data:
         snapshots[row.run].append(row)
     for row in sorted(csv_tables.read_table(folder / "direct.csv", Direct), key=lambda row: row.snapshot):
         direct[row.run].append(row)
-    for row in csv_tables.read_table(folder / "meetings.csv", Meeting):
+    for row in csv_tables.read_table(folder / MEETINGS, Meeting):
         fields = dataclasses.asdict(row)
         meetings[fields.pop("protocol"), row.size].append(records.Pairing(**fields))
     trained = csv_tables.read_table(folder / "arms.csv", Trained)

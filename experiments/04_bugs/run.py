@@ -25,7 +25,10 @@ from hexlab.rules.batch import Boards
 from hexlab.rules.draws import derive_seeds
 from hexlab.training import Config
 
-__all__ = ["PROTOCOLS", "Cell", "Direct", "Meeting", "Protocol", "SamplingPlayer", "draw_matches", "main", "play", "read_cells"]
+__all__ = ["MEETINGS", "PROTOCOLS", "Cell", "Direct", "Meeting", "Protocol", "SamplingPlayer", "draw_matches", "main", "play", "read_cells"]
+
+MEETINGS = "meetings.csv.xz"
+"""File of the pools' games among the tables."""
 
 _HERE = pathlib.Path(__file__).parent
 _SIMULATIONS = 64
@@ -33,7 +36,7 @@ _SWEPT_SIZE = 4  # board of the sweeps, whose snapshots meet perfect play alone
 _RATED = 0.8  # decades below the last snapshot from which snapshots meet perfect play
 _OPENINGS = 32  # of a match in a pool
 _PERFECT_OPENINGS = 120  # of a match with perfect play alone
-_STEPS = (1, 2)  # an agent of a pool meets those so far from it in a shuffled circle
+_STEPS = (1, 2, 3, 5, 8, 13, 21, 34)  # an agent of a pool meets those so far from it in a shuffled circle
 _BATCH = 12  # agents whose matches make one task
 _DIRECT_SEED, _SHUFFLE_SEED, _OPENINGS_SEED, _GAMES_SEED = 40, 41, 42, 43
 
@@ -280,9 +283,9 @@ def gather(cells: Sequence[Cell], out: pathlib.Path, tables: pathlib.Path) -> No
     csv_tables.write_table(tables / "runs.csv", runs, records.Run)
     csv_tables.write_table(tables / "snapshots.csv", snapshots, records.Snapshot)
     csv_tables.write_table(tables / "arms.csv", trained, Trained)
-    for name, kind in (("direct", Direct), ("meetings", Meeting)):
+    for name, kind, file in (("direct", Direct, "direct.csv"), ("meetings", Meeting, MEETINGS)):
         rows = [row for path in sorted((out / name).glob("*.csv")) for row in csv_tables.read_table(path, kind)]
-        csv_tables.write_table(tables / f"{name}.csv", rows, kind)
+        csv_tables.write_table(tables / file, rows, kind)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -43,13 +43,15 @@ def test_both_lambdas_weigh_the_prior_alike_at_a_full_root(run):
     assert math.isclose(1 / 16 * visits / (visits + moves), 0.5 * math.sqrt(visits) / (visits + moves), rel_tol=0.01)
 
 
-def test_every_agent_meets_four_others_and_both_ends(run):
-    matches = run.draw_matches(9)
-    assert all(first != second for first, second in matches)
-    for agent in range(9):
-        met = sorted(second if first == agent else first for first, second in matches if agent in (first, second))
-        assert met[:2] == [-2, -1]
-        assert len(set(met)) == 6
+def test_every_agent_meets_sixteen_others_and_both_ends(run):
+    pools = [[cell for cell in run.read_cells() if cell.pool and cell.config.size == size] for size in (3, 4)]
+    for agents in (sum(cell.config.snapshots for cell in pool) for pool in pools):
+        matches = run.draw_matches(agents)
+        assert all(first != second for first, second in matches)
+        for agent in range(agents):
+            met = sorted(second if first == agent else first for first, second in matches if agent in (first, second))
+            assert met[:2] == [-2, -1]
+            assert len(set(met)) == len(met) == 18
 
 
 def test_theory_decides_between_perfect_players_and_a_match_does_not_depend_on_others(run):
@@ -151,14 +153,17 @@ def test_as_many_intervals_are_read_and_exclude_no_difference_as_the_page_says()
     readings = list_readings()
     ends = [([float(end) for end in re.findall(r"-?[\d.]+", cell[cell.index("[") :])], none) for cell, none in readings]
     excluded = [not (low <= none <= high) for (low, *rest), none in ends for high in (rest or [math.inf])]
-    assert (len(readings), sum(excluded)) == (40, 6)
-    assert "Forty intervals of the first tables" in page
-    assert "about two of them would exclude it all the same. Six do" in page
-    assert math.isclose(len(readings) * 0.05, 2)
+    assert (len(readings), sum(excluded)) == (44, 8)
+    assert "Forty-four intervals of the first tables" in page
+    assert "about two of them would exclude it all the same. Eight do, all of them of protocols" in page
+    assert round(len(readings) * 0.05) == 2
+    of_lambdas = [row[-1] for row in read_rows("| board | protocol | quantity |") if "[" in row[-1] and "open" not in row[-1]]
+    assert [cell for cell, _ in readings[: len(of_lambdas)]] == of_lambdas
+    assert not any(excluded[: len(of_lambdas)])
 
 
 @pytest.mark.slow
-def test_only_the_shrinking_on_4x4_has_no_copy_on_the_other_side(analyze):
+def test_five_differences_of_protocols_have_no_copy_on_the_other_side(analyze):
     data, contrary = analyze.read(), {}
     for size in (3, 4):
         base = analyze.measure_pool(data, size, "best", "paper")
@@ -166,10 +171,12 @@ def test_only_the_shrinking_on_4x4_has_no_copy_on_the_other_side(analyze):
             row = analyze.measure_pool(data, size, protocol, "paper")
             contrary[size, protocol, "span"] = int((row.spans >= base.spans).sum())
             contrary[size, protocol, "best"] = int((row.bests >= 0).sum())
+            contrary[size, protocol, "slope"] = int((row.slopes >= base.slopes).sum())
             assert len(row.spans) == 400
-    excluding = [(3, "lab", "span"), (3, "sampled", "span"), (4, "sampled", "span")]
-    excluding += [(3, "sampled", "best"), (4, "sampled", "best"), (4, "published", "best")]
-    assert [key for key in excluding if contrary[key] == 0] == [(4, "sampled", "span")]
+    surest = [(3, "sampled", "span"), (4, "sampled", "span"), (3, "lab", "span"), (3, "published", "best"), (4, "published", "best")]
+    assert [contrary[key] for key in surest] == [0] * 5
+    others = [(4, "published", "span"), (4, "sampled", "best"), (4, "sampled", "slope")]
+    assert all(0 < contrary[key] <= 10 for key in others)
 
 
 @pytest.mark.slow
