@@ -188,7 +188,7 @@ def test_what_leaving_nets_out_does_to_the_papers_numbers(analyze):
         assert (copies[np.isfinite(copies)] >= value - 1e-9).all(), "a frontier without some nets crosses no earlier"
     moved = {key: (last[key][0] - value, analyze.interval(_finite(last[key][1] - copies))) for key, (value, copies) in first.items()}
     ends = [end for key, (_, both) in moved.items() if key.startswith("crossing") for end in both]
-    assert f"later by {min(ends):.2f} to {max(ends):.2f} whichever nets are left out" in page
+    assert f"later by {min(ends):.2f} to {max(ends):.2f} in the middle 95 % of copies with nets left out" in page
     slope, growth = moved["law slope"], moved["growth"]
     assert f"the law's slope {slope[0]:.1f} of {first['law slope'][0]:.0f}, with nets left out up to {slope[1][1]:+.0f};" in page
     told = f"growth a board {last['growth'][0]:.1f} in place of {first['growth'][0]:.1f}, up to {-growth[1][0]:.1f} less with nets left out"
