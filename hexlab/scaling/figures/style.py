@@ -18,7 +18,6 @@ __all__ = [
     "MARKERS",
     "MODEL_LINES",
     "MODEL_NAMES",
-    "NO_ZERO",
     "PAPERS_ZERO",
     "STYLE",
     "annotate",
@@ -38,6 +37,7 @@ __all__ = [
     "make_panels",
     "make_shades",
     "name_board",
+    "name_zero",
     "panel_size",
     "perfect_line",
     "powers",
@@ -49,7 +49,6 @@ MARKERS = "os^DvPX"
 MODEL_LINES = {"change_point": (0, (5, 2)), "smooth": "-"}
 MODEL_NAMES = {"change_point": "change-point law", "smooth": "smooth law"}
 PAPERS_ZERO = "the best of its pool"
-NO_ZERO = ", 0: best agent"  # after the name of a board
 INK, GRAY, _GRID = "#222222", "#767676", "#E3E3E3"
 STYLE: Any = {
     "figure.facecolor": "white",
@@ -151,9 +150,14 @@ def board_name(size: int) -> str:
     return f"{size}×{size}"
 
 
+def name_zero(size: int, numbers: dict[str, Any]) -> str:
+    """Return what stands after the name of a board whose Elo 0 is not tied to perfect play, nothing for others."""
+    return ", 0: best agent" if size in numbers.get("unanchored", ()) else ""
+
+
 def name_board(axes: "Axes", size: int, numbers: dict[str, Any], about: str = "") -> None:
     """Title a panel with its board, and say where Elo 0 is not tied to perfect play."""
-    text = board_name(size) + about + (NO_ZERO if size in numbers.get("unanchored", ()) else "")
+    text = board_name(size) + about + name_zero(size, numbers)
     axes.set_title(text.replace("-", "−"), color=board_color(size))
 
 

@@ -11,7 +11,6 @@ from hexlab.scaling.figures.style import (
     GRAY,
     INK,
     MARKERS,
-    NO_ZERO,
     annotate,
     board_color,
     board_name,
@@ -21,6 +20,7 @@ from hexlab.scaling.figures.style import (
     legend_line,
     log_axis,
     make_shades,
+    name_zero,
     powers,
 )
 from hexlab.scaling.paper import PAPER_TRADEOFF
@@ -69,10 +69,9 @@ def _draw(numbers: Numbers) -> "Figure":
     columns = rows - (-len(smaller) // rows)
     with canvas(5.2 if columns == 1 else 2.9 * max(columns, 3), 3.2 * rows if rows > 1 else 4.2) as figure:
         grid = figure.add_gridspec(rows, columns)
-        zeros = dict.fromkeys(numbers.get("unanchored", ()), NO_ZERO)
-        _draw_board(figure.add_subplot(grid[:, :rows]), largest, zeros.get(largest["size"], ""))
+        _draw_board(figure.add_subplot(grid[:, :rows]), largest, name_zero(largest["size"], numbers))
         for place, board in enumerate(reversed(smaller)):
-            _draw_board(figure.add_subplot(grid[place % rows, rows + place // rows]), board, zeros.get(board["size"], ""))
+            _draw_board(figure.add_subplot(grid[place % rows, rows + place // rows]), board, name_zero(board["size"], numbers))
         figure.supxlabel(compute_label(numbers["x"]), fontsize=10.5)
         figure.supylabel("test-time compute (FLOPs a move)", fontsize=10.5)
         handles = [

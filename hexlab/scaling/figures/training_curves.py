@@ -11,7 +11,6 @@ from hexlab.scaling.analysis import Analysis
 from hexlab.scaling.figures.kinds import Kind, Numbers, note_zeros, plain, require_frontier
 from hexlab.scaling.figures.style import (
     INK,
-    NO_ZERO,
     PAPERS_ZERO,
     board_color,
     board_marker,
@@ -22,6 +21,7 @@ from hexlab.scaling.figures.style import (
     label_curve,
     legend_band,
     legend_line,
+    name_zero,
     perfect_line,
     powers,
 )
@@ -113,16 +113,15 @@ def _draw(numbers: Numbers) -> "Figure":
     boards, paper = numbers["boards"], numbers["paper"]
     with canvas(7.6, 7.2) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True)
-        unanchored = numbers.get("unanchored", ())
-        _draw_boards(upper, boards, marked=True, unanchored=unanchored)
+        _draw_boards(upper, boards, numbers, marked=True)
         for board in boards:
             for run in board["presets"]:
                 style = _PRESET_LINES.get(run["preset"], _OTHER_PRESET)
                 upper.plot(powers(run["log10_flops"]), floats(run["elo"]), color=board_color(board["size"]), **style)
-        anchored = [board for board in boards if board["size"] not in unanchored]
+        anchored = [board for board in boards if board["size"] not in numbers.get("unanchored", ())]
         elo_axis(upper, [run["elo"] for board in anchored for run in board["runs"] + board["presets"]])
         perfect_line(upper)
-        _draw_boards(lower, paper, marked=False)
+        _draw_boards(lower, paper, {}, marked=False)
         elo_axis(lower, [each["elo"] for board in paper for each in [board, *board["runs"]]], PAPERS_ZERO)
         lower.set_title("Jones 2021")
         compute_axis(lower, numbers["x"])
@@ -138,7 +137,7 @@ def _draw(numbers: Numbers) -> "Figure":
     return figure
 
 
-def _draw_boards(axes: "Axes", boards: Sequence[Numbers], *, marked: bool, unanchored: Sequence[int] = ()) -> None:
+def _draw_boards(axes: "Axes", boards: Sequence[Numbers], numbers: Numbers, *, marked: bool) -> None:
     for board in boards:
         color, marker = board_color(board["size"]), board_marker(board["size"]) if marked else ""
         if "low" in board:
@@ -147,7 +146,7 @@ def _draw_boards(axes: "Axes", boards: Sequence[Numbers], *, marked: bool, unanc
             axes.plot(powers(run["log10_flops"]), floats(run["elo"]), color=color, alpha=0.28, lw=0.9, marker=marker, ms=2.4)
     for board in boards:
         axes.plot(powers(board["log10_flops"]), floats(board["elo"]), color=board_color(board["size"]), lw=2.6)
-        label_curve(axes, board["log10_flops"], board["elo"], board["size"], NO_ZERO if board["size"] in unanchored else "")
+        label_curve(axes, board["log10_flops"], board["elo"], board["size"], name_zero(board["size"], numbers))
 
 
 FIGURE = Kind(
